@@ -1,0 +1,292 @@
+//! The configuration as data. Each field says its unit, range and default.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::Place;
+use crate::dns::Name;
+use crate::model::{
+    Balance, Coordinates, FamilyFallback, MonitorId, NetworkId, PolicyId, PoolId, RegionId,
+    TtlRange, WhenAllDown,
+};
+
+/// A value and where it was written, for mistakes that only show later (a file that is missing).
+#[derive(Clone, Debug, PartialEq)]
+pub struct At<T> {
+    pub value: T,
+    pub place: Place,
+}
+
+/// A whole configuration, checked and with its references resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The file it was read from.
+    pub path: PathBuf,
+    pub server: Server,
+    pub geoip: GeoIp,
+    /// By [`NetworkId`].
+    pub networks: Vec<Network>,
+    /// By [`RegionId`].
+    pub regions: Vec<Region>,
+    /// By [`MonitorId`].
+    pub monitors: Vec<Monitor>,
+    /// By [`PoolId`].
+    pub pools: Vec<Pool>,
+    /// By [`PolicyId`].
+    pub policies: Vec<Policy>,
+    pub zones: Vec<Zone>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Addresses for UDP and TCP. Default `["0.0.0.0:53", "[::]:53"]`. Port 0 takes a free one
+    /// (the same for UDP and TCP).
+    pub listen: Vec<SocketAddr>,
+    /// Saved state and the admin socket. Default: none is kept, and there is no admin socket.
+    pub state_dir: Option<PathBuf>,
+    /// UDP threads per listen address, 1..=1024. Default: one per core.
+    pub udp_threads: Option<u16>,
+    /// Largest UDP answer, 512..=4096 octets. Default 1232 (DNS Flag Day 2020).
+    pub udp_payload_max: u16,
+    /// TCP connections at most, in all. Default 15,000.
+    pub tcp_connections_max: u32,
+    /// TCP connections at most from one client network (/32, /64). Default 200.
+    pub tcp_per_client_max: u32,
+    /// An idle TCP connection is closed after this. Default 10 s (RFC 7766, 6.2.3: a few seconds).
+    pub tcp_idle_timeout: Duration,
+    /// How long a probe round may hold back the first answers. Default 2 s.
+    pub startup_grace: Duration,
+    /// Saved verdicts older than this are not used. Default 10 min.
+    pub saved_max_age: Duration,
+    /// After SIGTERM, how long answers go on while readiness is off. Default 0 s.
+    pub drain_time: Duration,
+    /// The panic guard.
+    pub panic: Panic,
+}
+
+/// `[server.panic]`: doubt about one's own way out (design: a node that loses its own network
+/// should not empty the answers).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Panic {
+    /// Share of the targets that were up and fall within one window, 0.0..=1.0; 1.0 turns the
+    /// guard off. Default 0.8.
+    pub share: f64,
+    /// How long verdicts are held. Default 30 s.
+    pub hold: Duration,
+    /// Well-known addresses that settle the doubt at once: reachable by TCP means that the fall is
+    /// real, unreachable means that it is ours. Default none.
+    pub control: Vec<SocketAddr>,
+}
+
+/// `[geoip]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct GeoIp {
+    /// MMDB files with the GeoIP2 schema, of any vendor; what a later one says adds to an earlier one.
+    pub databases: Vec<At<PathBuf>>,
+    /// CSV files with RFC 8805 geofeed columns; they win over the databases.
+    pub feeds: Vec<At<PathBuf>>,
+    /// How many regions distinguish one class from another, 1..=8. Default 3.
+    pub depth: u8,
+}
+
+/// `[network.NAME]`: an own network; wins over feeds and databases.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    pub name: String,
+    pub prefixes: Vec<At<IpNet>>,
+    /// Where it is; needed unless a region `serves` it by name.
+    pub location: Option<LocationSpec>,
+}
+
+/// A place on earth, as an operator writes it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LocationSpec {
+    /// `[50.11, 8.68]`
+    Coordinates(Coordinates),
+    /// `"DE"`: ISO 3166-1 alpha-2, upper case.
+    Country([u8; 2]),
+    /// `"US-CA"`: ISO 3166-2 (country, the part after the dash, upper case).
+    Subdivision([u8; 2], String),
+    /// `"continent:EU"`: AF AN AS EU NA OC SA.
+    Continent([u8; 2]),
+}
+
+/// What a region `serves` before distance is asked. More specific ones win, in this order:
+/// network, ASN, subdivision, country, continent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Selector {
+    /// `"network:office"`
+    Network(NetworkId),
+    /// `"asn:64500"`
+    Asn(u32),
+    /// `"subdivision:US-CA"`
+    Subdivision([u8; 2], String),
+    /// `"country:DE"`
+    Country([u8; 2]),
+    /// `"continent:EU"`
+    Continent([u8; 2]),
+}
+
+/// `[region.NAME]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Region {
+    pub name: String,
+    /// Without one, the region has no distance and comes after those that have one.
+    pub location: Option<LocationSpec>,
+    pub serves: Vec<Selector>,
+}
+
+/// `[monitor.NAME]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Monitor {
+    pub name: String,
+    pub probe: ProbeKind,
+    /// Destination port; `check = "address:port"` of an endpoint wins. Default: 80, 443 for https;
+    /// required for tcp.
+    pub port: u16,
+    /// From start to start of two probes of one target. Default 5 s; 50 ms..=1 h.
+    pub interval: Duration,
+    /// For a whole probe, name to body. Default 2 s; less than `interval`.
+    pub timeout: Duration,
+    /// Successes in a row from down to up, 1..=100. Default 2.
+    pub rise: u32,
+    /// Failures in a row from up to down, 1..=100. Default 2.
+    pub fall: u32,
+    /// Share of the interval by which a probe's start is drawn early or late, 0.0..=0.5. Default 0.1.
+    pub jitter: f64,
+    /// What a target counts as that was never observed. Default up.
+    pub unknown_is_up: bool,
+}
+
+/// What a probe does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProbeKind {
+    /// `http = "/path"` or `https = "/path"`
+    Http(HttpProbe),
+    /// `tcp = true`: connects, and that is all.
+    Tcp,
+    /// No probe at all: endpoints of the pool are always up. (Not written as a monitor; a pool
+    /// without `monitor` has none.)
+    None,
+}
+
+/// An HTTP or HTTPS request and what is accepted as an answer to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpProbe {
+    pub tls: Option<TlsProbe>,
+    /// Starts with `/`.
+    pub path: String,
+    /// `Host` header. Default: the endpoint's address.
+    pub host: Option<String>,
+    /// Accepted status codes, as inclusive ranges. Default 200..=299.
+    pub expect_status: Vec<(u16, u16)>,
+    /// The body must contain this within `body_limit`. Default: the body is not read.
+    pub expect_body: Option<String>,
+    /// Octets of the body that are read at most. Default 64 KiB; up to 1 MiB.
+    pub body_limit: u32,
+}
+
+/// TLS towards a probed endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TlsProbe {
+    /// Server name for SNI and for the certificate. Default: `host`, or the address.
+    pub sni: Option<String>,
+    /// Trust anchors, PEM. Default: the machine's.
+    pub ca: Option<At<PathBuf>>,
+    /// Take any certificate. Default false.
+    pub insecure: bool,
+}
+
+/// `[pool.NAME]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    pub name: String,
+    pub region: RegionId,
+    /// None: its endpoints are always up.
+    pub monitor: Option<MonitorId>,
+    /// Default weighted.
+    pub balance: Balance,
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// One element of `endpoints`: `"192.0.2.1"` or `{ address, weight, check }`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    pub address: IpAddr,
+    /// 0..=65535; 0 is the last resort of its pool. Default 1.
+    pub weight: u16,
+    /// What is probed. Default: the address at the monitor's port.
+    pub check: Option<SocketAddr>,
+    pub place: Place,
+}
+
+/// `[policy.NAME]`; exactly one of `geo`, `failover`, `weighted`, `round-robin`, `random`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    pub name: String,
+    pub kind: PolicyKind,
+    /// Default all. Only the policy that a name refers to is asked.
+    pub when_all_down: WhenAllDown,
+    /// Default region.
+    pub family_fallback: FamilyFallback,
+    pub place: Place,
+}
+
+/// A pool, or another policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Member {
+    Pool(PoolId),
+    Policy(PolicyId),
+}
+
+/// How a policy orders or draws its members.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PolicyKind {
+    /// `geo = ["web-eu", "web-us"]`: the nearest region's first. The region of a nested policy is the
+    /// one that all its pools lie in.
+    Geo {
+        /// Member and the region it stands for; several may share a region (tried in this order).
+        members: Vec<(Member, RegionId)>,
+        /// `serves = { eu = ["country:DE"] }`: replaces the region's own list in this policy.
+        serves: Vec<(RegionId, Vec<Selector>)>,
+        /// `default = ["us", "eu"]`: order of regions for clients in no database. Default: as
+        /// `geo` lists them; regions not named follow in that order.
+        default: Vec<RegionId>,
+    },
+    /// `failover = ["a", "b"]`: the first that is up.
+    Failover(Vec<Member>),
+    /// `weighted = { a = 3, b = 1 }`: drawn in proportion among those that are up. 0..=65535.
+    Weighted(Vec<(Member, u16)>),
+    /// `round-robin = ["a", "b"]`: each in turn among those that are up.
+    RoundRobin(Vec<Member>),
+    /// `random = ["a", "b"]`: drawn uniformly among those that are up.
+    Random(Vec<Member>),
+}
+
+/// `[zone."NAME"]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zone {
+    pub apex: Name,
+    pub file: At<PathBuf>,
+    /// Whether client subnets steer here (RFC 7871). Default true; when false, the option is
+    /// ignored and never answered.
+    pub client_subnet: bool,
+    pub balanced: Vec<Balanced>,
+}
+
+/// `[zone."NAME".balanced]`: `owner = { policy, ttl, answers }`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Balanced {
+    /// Fully qualified; `@` is the apex; may start with `*`.
+    pub owner: Name,
+    pub policy: PolicyId,
+    /// `"10s"` or `["5s", "30s"]`; 0 s..=1 day. Default `["5s", "30s"]`.
+    pub ttl: TtlRange,
+    /// Addresses per answer, 1..=16. Default 2.
+    pub answers: u8,
+    pub place: Place,
+}

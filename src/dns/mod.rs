@@ -1,0 +1,3 @@
+//! The wire: names, message parse and compose, EDNS, client subnet.
+pub mod name;
+pub use name::{Name, NameError};

@@ -1,0 +1,1 @@
+//! Which endpoints are up: schedule, probes, thresholds, verdicts.

@@ -1,0 +1,54 @@
+//! Meridian is an authoritative DNS server that steers: for every *balanced name* it answers with
+//! the addresses of the nearest region that is healthy, and changes its mind within seconds when
+//! that stops being true.
+//!
+//! # A query's story
+//!
+//! ```text
+//! receive -> parse -> find the name -> locate the client -> decide (policy, pool, endpoints) -> compose -> send
+//! ```
+//!
+//! One synchronous function, [`nameserver::answer`], tells it: bytes in, bytes out. UDP and TCP
+//! only frame it. It allocates nothing, locks nothing and makes no system call; what it reads is
+//! one [`state::Root`], loaded once per batch.
+//!
+//! # A change's story
+//!
+//! ```text
+//! file -> config -> compile -> root -> publish
+//! probe -> observation -> threshold -> verdict -> pool slot -> publish (coalesced)
+//! ```
+//!
+//! # The modules, in reading order
+//!
+//! | module | question it answers | plane |
+//! |---|---|---|
+//! | [`model`] | which nouns are there? | leaf |
+//! | [`prefix_table`] | which class has this address, and how wide is that true? | leaf |
+//! | [`dns`] | what do the bytes of a message say? | leaf |
+//! | [`clock`], [`random`] | what time is it, what does the die say? | leaf |
+//! | [`state`] | what does the server know right now? (the two seams) | seam |
+//! | [`locate`] | where is this client? | data |
+//! | [`steering`] | which endpoints does it get, and why? | data |
+//! | [`nameserver`] | what is the answer, and how does it travel? | data |
+//! | [`config`] | what did the operator ask for, and where is it wrong? | control |
+//! | [`geoip`] | what do the databases say about a network? | control |
+//! | [`compile`] | how does all that become a root? | control |
+//! | [`health`] | which endpoints are up? | control |
+//! | [`admin`] | what may be asked of a running server? | control |
+//! | [`telemetry`] | what is logged? | control |
+//! | [`daemon`] | who joins the planes? | both |
+//! | [`cli`] | what can be typed? | both |
+//!
+//! The allowed directions between them are held by `tests/layering.rs`.
+//! Unsafe code lives in [`nameserver::udp`] only (the batch socket calls).
+#![deny(unsafe_code)]
+
+pub mod clock;
+pub mod config;
+pub mod dns;
+pub mod health;
+pub mod model;
+pub mod prefix_table;
+pub mod random;
+pub mod state;

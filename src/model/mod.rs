@@ -1,0 +1,155 @@
+//! Nouns without behaviour: ids and small values that every layer speaks of.
+//!
+//! An id is an index into one part of a root and means nothing outside that part. What must
+//! survive a reload is looked up again by a stable key (a name, a [`TargetKey`]).
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub $inner);
+        impl $name {
+            /// The id as an index into its table.
+            #[inline]
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    };
+}
+
+id!(/// A region, by its place in the configuration.
+    RegionId(u16));
+id!(/// A pool, by its place in the configuration.
+    PoolId(u32));
+id!(/// An endpoint; those of one pool are contiguous.
+    EndpointId(u32));
+id!(/// A policy, by its place in the configuration.
+    PolicyId(u32));
+id!(/// A map, by its place in a root.
+    MapId(u16));
+id!(/// A monitor, by its place in the configuration.
+    MonitorId(u16));
+id!(/// A `[network.NAME]` table, by its place in the configuration.
+    NetworkId(u16));
+
+/// The most addresses that one answer can carry.
+pub const ANSWERS_MAX: usize = 16;
+
+/// IPv4 or IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+pub enum Family {
+    #[serde(rename = "ipv4")]
+    V4,
+    #[serde(rename = "ipv6")]
+    V6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub const fn of(address: &IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        }
+    }
+
+    /// Bits in an address: 32 or 128.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Family::V4 => 32,
+            Family::V6 => 128,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::V4 => "IPv4",
+            Family::V6 => "IPv6",
+        })
+    }
+}
+
+/// What is believed of one endpoint after thresholds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Up,
+    Down,
+    /// Never observed. Counts as the monitor's `unknown_is`.
+    Unknown,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Up => "up",
+            Verdict::Down => "down",
+            Verdict::Unknown => "unknown",
+        })
+    }
+}
+
+/// The range of a balanced name's TTL, in whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TtlRange {
+    pub min_s: u32,
+    pub max_s: u32,
+}
+
+/// Latitude and longitude in degrees: -90..=90, -180..=180.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Coordinates {
+    pub latitude: f64,
+    pub longitude: f64,
+}
+
+/// How a pool orders its usable endpoints for one answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// The first in proportion to weight, further ones without replacement.
+    Weighted,
+    /// Each in turn, weights ignored (but weight 0 stays the last resort).
+    RoundRobin,
+    /// Uniformly, weights ignored (but weight 0 stays the last resort).
+    Random,
+}
+
+/// What a name answers when nothing that its policy can reach is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenAllDown {
+    /// As if all were up.
+    All,
+    /// The endpoints of a last-resort pool, whatever their verdicts.
+    Fallback(PoolId),
+    NoData,
+    ServFail,
+    Refuse,
+}
+
+/// Where a family that is not usable in the chosen region is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FamilyFallback {
+    /// In the next region that has it up.
+    Region,
+    /// Nowhere: both families go to the same region or are not answered.
+    NoData,
+}
+
+/// The stable identity of a probe target: what is asked of whom. Two endpoints with an equal key
+/// share one probe; a verdict outlives a reload exactly when its key does.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetKey(pub Arc<str>);
+
+impl fmt::Display for TargetKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,79 @@
+//! The upward seam: what the data plane reports. Bounded, lock-free; what does not fit is dropped
+//! and counted.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crossbeam_queue::ArrayQueue;
+
+use crate::model::EndpointId;
+
+/// Counters of one worker, on cache lines of its own. Only the worker writes (so a plain add on a
+/// relaxed load and store is enough); anyone may read.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Counters {
+    pub queries: Counter,
+    pub answers: Counter,
+    /// Received, but never answered: not a query, or too short to answer.
+    pub dropped: Counter,
+    /// By RCODE 0..=15; BADVERS (16) counts under 0's neighbour, see `badvers`.
+    pub rcodes: [Counter; 16],
+    pub badvers: Counter,
+    pub truncated: Counter,
+    pub balanced: Counter,
+    pub client_subnet: Counter,
+    /// Samples that found the queue full.
+    pub samples_dropped: Counter,
+    /// Send calls that the kernel refused, per message.
+    pub send_errors: Counter,
+}
+
+/// A single-writer counter.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// One steered answer, for whoever watches (the demo).
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    pub root_generation: u64,
+    /// The network asked for: the client subnet, or the resolver's address at full length.
+    pub network: IpAddr,
+    pub source_prefix: u8,
+    pub from_client_subnet: bool,
+    pub scope: u8,
+    /// First endpoint of the answer.
+    pub endpoint: Option<EndpointId>,
+    pub ttl_s: u32,
+}
+
+/// Where workers leave samples. Absent unless somebody watches.
+#[derive(Debug)]
+pub struct SampleQueue(ArrayQueue<Sample>);
+
+impl SampleQueue {
+    pub fn new(capacity: usize) -> Arc<Self> {
+        Arc::new(SampleQueue(ArrayQueue::new(capacity)))
+    }
+
+    /// False when it is full and the sample was dropped.
+    pub fn offer(&self, sample: Sample) -> bool {
+        self.0.push(sample).is_ok()
+    }
+
+    pub fn take(&self) -> Option<Sample> {
+        self.0.pop()
+    }
+}

@@ -1,0 +1,19 @@
+//! What the server knows right now, and the two seams between the planes.
+//!
+//! Downward: one [`Root`] of parts, published by swap ([`publish`]). Upward: what the data plane
+//! reports ([`feedback`]).
+
+pub mod feedback;
+pub mod health;
+pub mod map;
+pub mod pools;
+pub mod publish;
+mod root;
+pub mod zone;
+
+pub use health::{EndpointHealth, Health};
+pub use map::Map;
+pub use pools::Pools;
+pub use publish::{Publisher, RootReader};
+pub use root::Root;
+pub use zone::{Zone, Zones};

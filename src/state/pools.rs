@@ -1,0 +1,117 @@
+//! Regions, pools, endpoints and policies in the form that steering reads: dense tables by id.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::health::PoolSlot;
+use crate::model::{
+    Balance, EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, RegionId, TargetKey,
+    WhenAllDown,
+};
+
+/// The steering part of a root.
+#[derive(Debug, Default)]
+pub struct Pools {
+    /// By [`RegionId`].
+    pub regions: Box<[Region]>,
+    /// By [`PoolId`].
+    pub pools: Box<[Pool]>,
+    /// By [`EndpointId`]; those of one pool are contiguous.
+    pub endpoints: Box<[Endpoint]>,
+    /// By [`PolicyId`].
+    pub policies: Box<[Policy]>,
+    /// By [`PoolId`]: every endpoint, as if all were up.
+    pub all: Box<[PoolSlot]>,
+    /// Distinct probe targets; [`Endpoint::target`] is an index into this.
+    pub targets: Box<[Target]>,
+}
+
+#[derive(Debug)]
+pub struct Region {
+    pub name: Box<str>,
+}
+
+#[derive(Debug)]
+pub struct Pool {
+    pub name: Box<str>,
+    pub region: RegionId,
+    pub balance: Balance,
+    pub first: EndpointId,
+    pub count: u32,
+    /// For explain: which monitor watches it.
+    pub monitor: Option<Box<str>>,
+    /// What an endpoint without a verdict counts as.
+    pub unknown_is_up: bool,
+}
+
+impl Pool {
+    pub fn endpoint_ids(&self) -> impl Iterator<Item = EndpointId> + use<> {
+        (self.first.0..self.first.0 + self.count).map(EndpointId)
+    }
+}
+
+#[derive(Debug)]
+pub struct Endpoint {
+    pub address: IpAddr,
+    pub weight: u16,
+    pub pool: PoolId,
+    /// None: never probed, always up.
+    pub target: Option<u32>,
+}
+
+/// What is probed: one per distinct key, however many endpoints use it.
+#[derive(Debug)]
+pub struct Target {
+    pub key: TargetKey,
+    pub interval: Duration,
+    pub rise: u32,
+    pub fall: u32,
+    pub endpoints: Box<[EndpointId]>,
+}
+
+#[derive(Debug)]
+pub struct Policy {
+    pub name: Box<str>,
+    pub kind: PolicyKind,
+    pub when_all_down: WhenAllDown,
+    pub family_fallback: FamilyFallback,
+    /// Every map that this policy or one nested in it can read: their longest scope is the answer's.
+    pub maps: Box<[MapId]>,
+    /// Whether any endpoint within reach has an address of this family (IPv4, IPv6); without, the
+    /// name has no records of the type at all.
+    pub has_family: [bool; 2],
+    /// Pools within reach, nested ones included, each once.
+    pub reach: Box<[PoolId]>,
+}
+
+impl Policy {
+    #[inline]
+    pub fn has(&self, family: Family) -> bool {
+        self.has_family[family as usize]
+    }
+}
+
+/// A pool, or another policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    Pool(PoolId),
+    Policy(PolicyId),
+}
+
+#[derive(Debug)]
+pub enum PolicyKind {
+    /// `by_slot[slot]` are the members that stand for the map's region `slot`.
+    Geo {
+        map: MapId,
+        by_slot: Box<[Box<[Member]>]>,
+    },
+    Failover(Box<[Member]>),
+    Weighted(Box<[(Member, u16)]>),
+    RoundRobin(Box<[Member]>),
+    Random(Box<[Member]>),
+}
+
+/// How deep policies may nest.
+pub const POLICY_DEPTH_MAX: usize = 8;
+/// How many maps one policy tree may read.
+pub const POLICY_MAPS_MAX: usize = 8;

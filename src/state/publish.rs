@@ -1,0 +1,67 @@
+//! The downward seam: one root, replaced by swap. The write half is private to the control plane.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+
+use super::Root;
+
+/// The write half. Keeps retired roots until it holds their last reference, so that no worker ever
+/// frees one.
+#[derive(Debug)]
+pub struct Publisher {
+    current: Arc<ArcSwap<Root>>,
+    retired: Vec<Arc<Root>>,
+}
+
+/// The read half; cheap to clone, one per worker.
+#[derive(Clone, Debug)]
+pub struct RootReader(Arc<ArcSwap<Root>>);
+
+impl Publisher {
+    pub fn new(root: Root) -> Self {
+        Publisher {
+            current: Arc::new(ArcSwap::from_pointee(root)),
+            retired: Vec::new(),
+        }
+    }
+
+    pub fn reader(&self) -> RootReader {
+        RootReader(Arc::clone(&self.current))
+    }
+
+    /// What is published now.
+    pub fn current(&self) -> Arc<Root> {
+        self.current.load_full()
+    }
+
+    /// Replaces the root; readers see it at their next [`RootReader::load`].
+    pub fn publish(&mut self, root: Root) {
+        self.retired.push(self.current.swap(Arc::new(root)));
+        self.sweep();
+    }
+
+    /// Frees the retired roots that no reader holds any more. Call it now and then.
+    pub fn sweep(&mut self) {
+        self.retired.retain(|root| Arc::strong_count(root) > 1);
+    }
+
+    /// Retired roots that are still held by someone.
+    pub fn retired_count(&self) -> usize {
+        self.retired.len()
+    }
+}
+
+impl RootReader {
+    /// The current root, without a shared write in the common case. Hold it for one batch, never
+    /// across a blocking call.
+    #[inline]
+    pub fn load(&self) -> Guard<Arc<Root>> {
+        self.0.load()
+    }
+
+    /// The current root for those that may hold on to it (admin, TCP tasks that wait).
+    pub fn load_full(&self) -> Arc<Root> {
+        self.0.load_full()
+    }
+}
