@@ -45,10 +45,15 @@
 #![deny(unsafe_code)]
 
 pub mod clock;
+pub mod compile;
 pub mod config;
 pub mod dns;
+pub mod geoip;
 pub mod health;
+pub mod locate;
 pub mod model;
+pub mod nameserver;
 pub mod prefix_table;
 pub mod random;
 pub mod state;
+pub mod steering;

@@ -1,0 +1,1 @@
+//! Configuration, zone files and GeoIP -> root.

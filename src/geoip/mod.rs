@@ -1,0 +1,5 @@
+//! What databases, feeds and own networks say about client networks.
+
+mod world;
+
+pub use world::{Location, Range, World};

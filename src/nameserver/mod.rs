@@ -1,0 +1,3 @@
+//! The answer engine, and the transports that call it.
+
+pub mod answer;
