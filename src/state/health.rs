@@ -117,10 +117,16 @@ impl Usable {
         self.0.partition_point(|&(_, sum)| sum <= point)
     }
 
+    /// The first point that the endpoint at `index` owns: the sum of the weights before it.
+    #[inline]
+    pub fn start(&self, index: usize) -> u32 {
+        if index == 0 { 0 } else { self.0[index - 1].1 }
+    }
+
     /// The weight of the endpoint at `index`.
+    #[inline]
     pub fn weight(&self, index: usize) -> u32 {
-        let before = if index == 0 { 0 } else { self.0[index - 1].1 };
-        self.0[index].1 - before
+        self.0[index].1 - self.start(index)
     }
 }
 
