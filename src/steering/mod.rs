@@ -1,16 +1,64 @@
-//! Which endpoints a client gets, and why: policy -> pools -> endpoints -> [`Decision`].
+//! Which endpoints a client gets, and why: policy -> pool -> endpoints -> [`Decision`].
+//!
+//! [`decide`] is pure: what is configured and up ([`Root`](crate::state::Root)), who asks and what
+//! the die says are arguments. It allocates nothing, and its work is bounded by the members and
+//! pools that the policy can reach. A [`Recorder`] is told every reason; serving and explaining
+//! are one code path.
+//!
+//! | file | question |
+//! |---|---|
+//! | `decide` | what becomes of this query? |
+//! | `places` | where do the policy's maps put the client, and what is the scope? |
+//! | `view` | which endpoints count as up, and so which members can serve? |
+//! | `choose` | which pool does the policy come to? |
+//! | `draw` | which of the pool's endpoints are answered, in which order? |
+//! | `cursor` | whose turn is it? |
+//! | `ttl` | for how long may that be believed? |
+//! | `recorder` | why? |
 
-use crate::model::{ANSWERS_MAX, EndpointId, PoolId};
+mod choose;
+mod cursor;
+mod decide;
+mod draw;
+mod places;
+mod recorder;
+mod ttl;
+mod view;
+
+pub use cursor::cursor_count;
+pub use decide::decide;
+pub use recorder::{Candidate, Choice, Recorder, Step, TtlReason, Unusable};
+
+use crate::model::{EndpointId, Family, PolicyId, PoolId, TtlRange};
+use crate::random::Random;
+use draw::Drawn;
+
+/// What a balanced name asks of steering for one query.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    pub policy: PolicyId,
+    pub family: Family,
+    /// Addresses per answer, 1..=16.
+    pub answers: u8,
+    pub ttl: TtlRange,
+}
+
+/// Everything that differs between two equal queries: the die, and whose turn it is.
+pub struct Draw<'a> {
+    pub random: &'a mut Random,
+    /// [`cursor_count`] round-robin cursors, initially anything. They mean nothing outside this
+    /// module; after a reload they may be kept. Where one is missing, the turn is drawn uniformly.
+    pub cursors: &'a mut [u32],
+}
 
 /// What steering chose for one query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
     pub outcome: Outcome,
-    endpoints: [EndpointId; ANSWERS_MAX],
-    count: u8,
-    /// The pool that the endpoints are of.
+    drawn: Drawn,
+    /// The pool that the endpoints are of; none where none is answered.
     pub pool: Option<PoolId>,
-    /// Of the answer, within the name's range.
+    /// In seconds, within the name's range: of the records, or the most for a negative answer.
     pub ttl_s: u32,
     /// SCOPE PREFIX-LENGTH; meaningful only where the client had a subnet.
     pub scope: u8,
@@ -34,6 +82,6 @@ pub enum Outcome {
 impl Decision {
     /// What is answered, in order.
     pub fn endpoints(&self) -> &[EndpointId] {
-        &self.endpoints[..usize::from(self.count)]
+        self.drawn.as_slice()
     }
 }

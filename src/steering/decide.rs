@@ -1,0 +1,153 @@
+//! What becomes of this query?
+
+use super::choose::choose;
+use super::draw::{self, Drawn};
+use super::places::Places;
+use super::view::View;
+use super::{Ask, Decision, Draw, Outcome, Recorder, Step, cursor, ttl};
+use crate::locate::Client;
+use crate::model::{PolicyId, PoolId, WhenAllDown};
+use crate::state::Root;
+
+/// Decides what `client` is answered. Pure but for `draw`, which moves on, and `recorder`, which is
+/// told every reason and changes nothing.
+///
+/// The ids in `ask` must be of `root`.
+pub fn decide<R: Recorder>(
+    root: &Root,
+    ask: &Ask,
+    client: &Client,
+    draw: &mut Draw<'_>,
+    recorder: &mut R,
+) -> Decision {
+    let policy = &root.pools.policies[ask.policy.index()];
+    let places = Places::find(root, &policy.maps, client, recorder);
+    let view = View {
+        root,
+        places: &places,
+        family: ask.family,
+        family_fallback: policy.family_fallback,
+        all_up: false,
+    };
+    match source(view, ask.policy, draw, recorder) {
+        Ok(source) => answer(&source, ask, draw, recorder),
+        Err(outcome) => Decision {
+            outcome,
+            drawn: Drawn::NOTHING,
+            pool: None,
+            ttl_s: match outcome {
+                Outcome::NoFamily => ttl::of_no_family(ask.ttl, recorder),
+                _ => ttl::of_outage(ask.ttl, recorder),
+            },
+            scope: places.scope(),
+        },
+    }
+}
+
+/// Where the endpoints come from: never a pool that has none to answer.
+struct Source<'a> {
+    pool: PoolId,
+    view: View<'a>,
+    outcome: Outcome,
+}
+
+impl<'a> Source<'a> {
+    /// `pool` as `view` shows it, or NODATA when nothing of the family is usable there.
+    fn new<R: Recorder>(
+        pool: PoolId,
+        view: View<'a>,
+        outcome: Outcome,
+        recorder: &mut R,
+    ) -> Result<Self, Outcome> {
+        if view.usable(pool).is_empty() {
+            let family = view.family;
+            recorder.record(|| Step::FamilyNotUp { pool, family });
+            return Err(Outcome::NoData);
+        }
+        Ok(Source {
+            pool,
+            view,
+            outcome,
+        })
+    }
+}
+
+/// The pool that answers, or what is said instead.
+fn source<'a, R: Recorder>(
+    view: View<'a>,
+    policy: PolicyId,
+    draw: &mut Draw<'_>,
+    recorder: &mut R,
+) -> Result<Source<'a>, Outcome> {
+    let family = view.family;
+    if !view.root.pools.policies[policy.index()].has(family) {
+        recorder.record(|| Step::NoFamily { family });
+        return Err(Outcome::NoFamily);
+    }
+    match choose(&view, policy, draw, recorder) {
+        Some(pool) => Source::new(pool, view, Outcome::Answer, recorder),
+        None => all_down(view, policy, draw, recorder),
+    }
+}
+
+/// As [`source`], when nothing that the policy can reach can serve.
+fn all_down<'a, R: Recorder>(
+    up: View<'a>,
+    policy: PolicyId,
+    draw: &mut Draw<'_>,
+    recorder: &mut R,
+) -> Result<Source<'a>, Outcome> {
+    let then = up.root.pools.policies[policy.index()].when_all_down;
+    recorder.record(|| Step::AllDown { policy, then });
+    let all = View { all_up: true, ..up };
+    match then {
+        WhenAllDown::All => {
+            let pool = choose(&all, policy, draw, recorder).ok_or(Outcome::NoData)?;
+            Source::new(pool, all, Outcome::AnswerAllDown, recorder)
+        }
+        WhenAllDown::Fallback(pool) => {
+            let any_up = !up.usable(pool).is_empty();
+            recorder.record(|| Step::Fallback { pool, up: any_up });
+            let view = if any_up { up } else { all };
+            Source::new(pool, view, Outcome::AnswerAllDown, recorder)
+        }
+        WhenAllDown::NoData => Err(Outcome::NoData),
+        WhenAllDown::ServFail => Err(Outcome::ServFail),
+        WhenAllDown::Refuse => Err(Outcome::Refuse),
+    }
+}
+
+/// Draws the endpoints out of `source`.
+fn answer<R: Recorder>(
+    source: &Source<'_>,
+    ask: &Ask,
+    draw: &mut Draw<'_>,
+    recorder: &mut R,
+) -> Decision {
+    let &Source {
+        pool,
+        view,
+        outcome,
+    } = source;
+    let root = view.root;
+    let balance = root.pools.pools[pool.index()].balance;
+    recorder.record(|| Step::Candidates {
+        pool,
+        balance,
+        candidates: view.candidates(pool),
+    });
+    let cursor = cursor::of_pool(draw.cursors, &root.pools, pool, ask.family);
+    let usable = view.usable(pool);
+    let drawn = draw::draw(usable, balance, ask.answers, draw.random, cursor);
+    recorder.record(|| Step::Drawn {
+        pool,
+        endpoints: drawn.as_slice().to_vec(),
+    });
+    Decision {
+        outcome,
+        drawn,
+        pool: Some(pool),
+        ttl_s: ttl::of_answer(ask.ttl, drawn.as_slice(), &root.health, recorder),
+        scope: view.places.scope(),
+    }
+}

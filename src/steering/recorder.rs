@@ -1,0 +1,139 @@
+//! Why? Every reason of a decision, for whoever asks.
+
+use crate::locate::Located;
+use crate::model::{
+    Balance, EndpointId, Family, MapId, PolicyId, PoolId, RegionId, TtlRange, Verdict, WhenAllDown,
+};
+use crate::state::pools::Member;
+
+/// Is told each step of a decision as it is taken. It cannot change the outcome.
+///
+/// `()` records nothing, at no cost: no step is ever made. `Vec<Step>` keeps all.
+pub trait Recorder {
+    fn record(&mut self, step: impl FnOnce() -> Step);
+}
+
+impl Recorder for () {
+    #[inline(always)]
+    fn record(&mut self, _: impl FnOnce() -> Step) {}
+}
+
+impl Recorder for Vec<Step> {
+    fn record(&mut self, step: impl FnOnce() -> Step) {
+        self.push(step());
+    }
+}
+
+/// One step of a decision. Ids are those of the root that was asked. Steps come in the order in
+/// which they are taken: places and scope; then the choice, policy by policy from the outermost;
+/// then what is drawn from the pool, and the TTL.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// `map` puts the client there. One for every map within the policy's reach.
+    Located { map: MapId, located: Located },
+    /// The answer's scope: the longest of those above.
+    Scope { bits: u8 },
+    /// The name has no endpoint of this family, up or down; nothing more is asked.
+    NoFamily { family: Family },
+    /// A geo policy tries the members of these regions, in this order.
+    Regions {
+        policy: PolicyId,
+        map: MapId,
+        class: u16,
+        order: Vec<RegionId>,
+    },
+    /// The member cannot serve.
+    PassedOver {
+        policy: PolicyId,
+        member: Member,
+        why: Unusable,
+    },
+    /// The member can serve and takes part in the draw. If it is not the one taken next, it was not
+    /// drawn. 1 in policies without weights.
+    Eligible {
+        policy: PolicyId,
+        member: Member,
+        weight: u16,
+    },
+    /// The policy's choice.
+    Taken {
+        policy: PolicyId,
+        member: Member,
+        by: Choice,
+    },
+    /// Nothing can serve; what the policy does then. With `All`, the choice begins again, and every
+    /// endpoint counts as up from here on.
+    AllDown { policy: PolicyId, then: WhenAllDown },
+    /// The fallback pool is answered: what is up there, or else (`up` is false) all of it.
+    Fallback { pool: PoolId, up: bool },
+    /// The pool can serve the other family only, and the name goes nowhere else
+    /// (`family_fallback`), or it is a fallback pool without this family.
+    FamilyNotUp { pool: PoolId, family: Family },
+    /// The endpoints of the pool that have an address of the family.
+    Candidates {
+        pool: PoolId,
+        balance: Balance,
+        candidates: Vec<Candidate>,
+    },
+    /// What is answered, in order.
+    Drawn {
+        pool: PoolId,
+        endpoints: Vec<EndpointId>,
+    },
+    /// The TTL, and the name's range that holds it.
+    Ttl {
+        ttl_s: u32,
+        range: TtlRange,
+        reason: TtlReason,
+    },
+}
+
+/// Why a member cannot serve.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unusable {
+    /// The pool has no address of the family (of either, where `family_fallback` is `nodata`).
+    FamilyMissing,
+    /// None of these is up: those of the family, or of both where `family_fallback` is `nodata`.
+    NoneUp(Vec<Candidate>),
+    /// None of the pools that the nested policy can reach can serve.
+    NothingWithinReach(Vec<(PoolId, Unusable)>),
+}
+
+/// An endpoint as the draw saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    pub endpoint: EndpointId,
+    /// As configured.
+    pub weight: u16,
+    pub verdict: Verdict,
+    /// Whether it could be drawn. If not, it is down, or its weight is 0 and another's is not.
+    pub usable: bool,
+}
+
+/// How a member was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// It is the first that can serve, in the policy's (or the client's) order.
+    First,
+    /// It was its turn.
+    Turn,
+    /// With the odds `weight` in `total`, the sum over all eligible. A `total` of 0: only members
+    /// of weight 0 can serve, and one was drawn uniformly.
+    Drawn { weight: u16, total: u32 },
+}
+
+/// What a TTL rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TtlReason {
+    /// Of all that is answered, this endpoint's verdict can flip soonest.
+    Flip {
+        endpoint: EndpointId,
+        flip_after_ms: u32,
+    },
+    /// Nothing that is answered is watched.
+    Unwatched,
+    /// Nothing is answered for now: the shortest of the range.
+    Outage,
+    /// Nothing is configured to be answered: the longest of the range.
+    NoFamily,
+}

@@ -1,0 +1,106 @@
+//! Which endpoints count as up, and so which members can serve?
+
+use std::collections::HashSet;
+
+use super::places::Places;
+use super::{Candidate, Unusable};
+use crate::model::{EndpointId, Family, FamilyFallback, PoolId};
+use crate::state::Root;
+use crate::state::health::{PoolSlot, Usable};
+use crate::state::pools::Member;
+
+/// The world as one query sees it.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub root: &'a Root,
+    pub places: &'a Places<'a>,
+    pub family: Family,
+    /// Of the policy that the name refers to; it governs those nested in it too.
+    pub family_fallback: FamilyFallback,
+    /// Whether every endpoint counts as up.
+    pub all_up: bool,
+}
+
+impl<'a> View<'a> {
+    fn slot(&self, pool: PoolId) -> &'a PoolSlot {
+        match self.all_up {
+            false => self.root.health.slot(pool),
+            true => &self.root.pools.all[pool.index()],
+        }
+    }
+
+    /// The endpoints of `pool` that may be answered.
+    pub fn usable(&self, pool: PoolId) -> &'a Usable {
+        self.slot(pool).family(self.family)
+    }
+
+    /// Whether the choice may come to `member`.
+    ///
+    /// Asking the pools within reach of a nested policy, instead of descending into it, keeps this
+    /// linear however policies share one another.
+    pub fn can_serve(&self, member: Member) -> bool {
+        match member {
+            Member::Pool(pool) => self.pool_can_serve(pool),
+            Member::Policy(policy) => self.root.pools.policies[policy.index()]
+                .reach
+                .iter()
+                .any(|&pool| self.pool_can_serve(pool)),
+        }
+    }
+
+    fn pool_can_serve(&self, pool: PoolId) -> bool {
+        match self.family_fallback {
+            FamilyFallback::Region => !self.usable(pool).is_empty(),
+            // Both families go to the same pool, so either of them holds it.
+            FamilyFallback::NoData => !self.slot(pool).is_empty(),
+        }
+    }
+
+    /// Why `member` cannot serve. For the record only: it allocates.
+    pub fn unusable(&self, member: Member) -> Unusable {
+        match member {
+            Member::Pool(pool) => self.pool_unusable(pool),
+            Member::Policy(policy) => {
+                let reach = &self.root.pools.policies[policy.index()].reach;
+                let why = |&pool| (pool, self.pool_unusable(pool));
+                Unusable::NothingWithinReach(reach.iter().map(why).collect())
+            }
+        }
+    }
+
+    fn pool_unusable(&self, pool: PoolId) -> Unusable {
+        let asked = match self.family_fallback {
+            FamilyFallback::Region => self.candidates(pool),
+            FamilyFallback::NoData => self.candidates_of(pool, |_| true),
+        };
+        match asked.is_empty() {
+            true => Unusable::FamilyMissing,
+            false => Unusable::NoneUp(asked),
+        }
+    }
+
+    /// The endpoints of `pool` that have an address of the family. For the record only.
+    pub fn candidates(&self, pool: PoolId) -> Vec<Candidate> {
+        self.candidates_of(pool, |family| family == self.family)
+    }
+
+    fn candidates_of(&self, pool: PoolId, wanted: impl Fn(Family) -> bool) -> Vec<Candidate> {
+        let slot = self.slot(pool);
+        let usable: HashSet<EndpointId> = [&slot.v4, &slot.v6]
+            .into_iter()
+            .flat_map(|usable| (0..usable.len()).map(|index| usable.get(index)))
+            .collect();
+        let pools = &self.root.pools;
+        pools.pools[pool.index()]
+            .endpoint_ids()
+            .map(|id| (id, &pools.endpoints[id.index()]))
+            .filter(|(_, endpoint)| wanted(Family::of(&endpoint.address)))
+            .map(|(id, endpoint)| Candidate {
+                endpoint: id,
+                weight: endpoint.weight,
+                verdict: self.root.health.endpoint(id).verdict,
+                usable: usable.contains(&id),
+            })
+            .collect()
+    }
+}
