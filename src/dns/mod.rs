@@ -1,3 +1,60 @@
 //! The wire: names, message parse and compose, EDNS, client subnet.
+//!
+//! *Parse* is from the wire, *compose* is to it. Nothing here allocates per message.
+
+pub mod compose;
+pub mod edns;
 pub mod name;
+pub mod parse;
+pub mod query_name;
+
 pub use name::{Name, NameError};
+pub use query_name::QueryName;
+
+/// RR types that the code speaks of by name (IANA "Resource Record (RR) TYPEs").
+pub mod rtype {
+    pub const A: u16 = 1;
+    pub const NS: u16 = 2;
+    pub const CNAME: u16 = 5;
+    pub const SOA: u16 = 6;
+    pub const PTR: u16 = 12;
+    pub const HINFO: u16 = 13;
+    pub const MX: u16 = 15;
+    pub const TXT: u16 = 16;
+    pub const AAAA: u16 = 28;
+    pub const SRV: u16 = 33;
+    pub const OPT: u16 = 41;
+    pub const DS: u16 = 43;
+    pub const TKEY: u16 = 249;
+    pub const TSIG: u16 = 250;
+    pub const IXFR: u16 = 251;
+    pub const AXFR: u16 = 252;
+    pub const MAILB: u16 = 253;
+    pub const MAILA: u16 = 254;
+    pub const ANY: u16 = 255;
+}
+
+/// Classes (RFC 1035, 3.2.4).
+pub mod class {
+    pub const IN: u16 = 1;
+}
+
+/// Response codes; those above 15 need an OPT record (RFC 6891, 6.1.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub enum Rcode {
+    NoError = 0,
+    FormErr = 1,
+    ServFail = 2,
+    NxDomain = 3,
+    NotImp = 4,
+    Refused = 5,
+    BadVers = 16,
+}
+
+/// Octets of a message header (RFC 1035, 4.1.1).
+pub const HEADER_LEN: usize = 12;
+/// Smallest UDP payload that everyone must take (RFC 1035, 2.3.4).
+pub const UDP_PAYLOAD_MIN: u16 = 512;
+/// Longest message over TCP (RFC 1035, 4.2.2).
+pub const MESSAGE_LEN_MAX: usize = 65_535;

@@ -1,19 +1,48 @@
 //! One query, one answer: bytes in, bytes out.
+//!
+//! [`answer`] is the only engine: UDP, TCP, tests and `explain` all call it. It allocates nothing,
+//! locks nothing, makes no system call and reads no clock.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::respond::{Reply, Responder};
+use crate::dns::compose::{Composer, OptReply};
+use crate::dns::edns::Edns;
+use crate::dns::parse::{ParseError, Parsed, parse};
+use crate::dns::{HEADER_LEN, MESSAGE_LEN_MAX, QueryName, Rcode, UDP_PAYLOAD_MIN, class, rtype};
 use crate::random::Random;
 use crate::state::Root;
 use crate::state::feedback::{Counters, SampleQueue};
+use crate::steering::Recorder;
 
-/// What one thread or connection task keeps between queries.
+/// What one thread keeps between queries.
 pub struct Worker {
     pub counters: Arc<Counters>,
     pub random: Random,
-    /// Round-robin cursors, by policy and pool.
+    /// Round-robin cursors, by policy, then by pool; see [`Worker::fit`].
     pub cursors: Vec<u32>,
+    /// Where steered answers are reported, when somebody watches.
     pub samples: Option<Arc<SampleQueue>>,
+    pub(super) name: QueryName,
+}
+
+impl Worker {
+    pub fn new(random: Random, samples: Option<Arc<SampleQueue>>) -> Self {
+        Worker {
+            counters: Arc::default(),
+            random,
+            cursors: Vec::new(),
+            samples,
+            name: QueryName::default(),
+        }
+    }
+
+    /// Makes room for the cursors of `root`: once per new root, so that answering needs not allocate.
+    pub fn fit(&mut self, root: &Root) {
+        self.cursors
+            .resize(root.pools.policies.len() + root.pools.pools.len(), 0);
+    }
 }
 
 /// How a query came.
@@ -25,7 +54,31 @@ pub enum Transport {
     Tcp,
 }
 
+impl Transport {
+    /// Octets that an answer may have (RFC 6891, 6.2.5; RFC 1035, 4.2).
+    fn limit(self, edns: Option<&Edns>) -> usize {
+        match self {
+            Transport::Tcp => MESSAGE_LEN_MAX,
+            Transport::Udp { payload_max } => {
+                usize::from(edns.map_or(UDP_PAYLOAD_MIN, |edns| edns.payload.min(payload_max)))
+            }
+        }
+    }
+
+    /// The UDP payload size that we say we take.
+    fn payload(self) -> u16 {
+        match self {
+            Transport::Udp { payload_max } => payload_max,
+            Transport::Tcp => DEFAULT_PAYLOAD,
+        }
+    }
+}
+
+/// DNS Flag Day 2020's: fits every path without fragments.
+pub const DEFAULT_PAYLOAD: u16 = 1232;
+
 /// One query as received.
+#[derive(Clone, Copy, Debug)]
 pub struct Query<'a> {
     pub message: &'a [u8],
     pub peer: IpAddr,
@@ -36,15 +89,122 @@ pub struct Query<'a> {
 /// nothing may be sent (not a query, or shorter than a header).
 ///
 /// `reply` must hold 65,535 octets for TCP, and the larger of 512 and `payload_max` for UDP.
+#[inline]
 pub fn answer(
     worker: &mut Worker,
-    _root: &Root,
+    root: &Root,
     query: &Query<'_>,
     reply: &mut [u8],
 ) -> Option<usize> {
+    answer_recorded(worker, root, query, reply, &mut ())
+}
+
+/// [`answer`], telling `recorder` every reason of what it steers.
+pub fn answer_recorded<R: Recorder>(
+    worker: &mut Worker,
+    root: &Root,
+    query: &Query<'_>,
+    reply: &mut [u8],
+    recorder: &mut R,
+) -> Option<usize> {
     worker.counters.queries.add(1);
-    let header = query.message.get(..12)?;
-    reply[..12].copy_from_slice(header);
-    reply[2] |= 0x80;
-    Some(12)
+    let (length, rcode) = match parse(query.message, &mut worker.name) {
+        Ok(parsed) => answer_parsed(worker, root, query, &parsed, reply, recorder),
+        Err(ParseError::Drop) => {
+            worker.counters.dropped.add(1);
+            return None;
+        }
+        Err(ParseError::FormErr { question_end }) => {
+            answer_unparsed(query, question_end, reply, Rcode::FormErr)
+        }
+        Err(ParseError::Opcode { question_end }) => {
+            answer_unparsed(query, question_end, reply, Rcode::NotImp)
+        }
+    };
+    worker
+        .counters
+        .count_answer(rcode as u16, reply[2] & 0x02 != 0);
+    Some(length)
+}
+
+fn answer_parsed<R: Recorder>(
+    worker: &mut Worker,
+    root: &Root,
+    query: &Query<'_>,
+    parsed: &Parsed,
+    reply: &mut [u8],
+    recorder: &mut R,
+) -> (usize, Rcode) {
+    let refused = refusal(parsed);
+    let found = if refused.is_none() {
+        root.zones.find(&worker.name)
+    } else {
+        None
+    };
+    let mut opt = parsed
+        .edns
+        .as_ref()
+        .map(|edns| OptReply::new(edns, query.transport.payload()));
+    if let (Some((entry, _)), Some(opt)) = (found, &mut opt) {
+        // A zone that does not steer by client subnet treats the option as unknown.
+        opt.subnet = opt.subnet.filter(|_| entry.zone.client_subnet);
+    }
+    let subnet = opt.and_then(|opt| opt.subnet);
+    let limit = query.transport.limit(parsed.edns.as_ref());
+    let mut composer = Composer::new(reply, query.message, parsed.question_end, limit, opt);
+    let result = match found {
+        Some((entry, apex)) => {
+            worker
+                .counters
+                .client_subnet
+                .add(u64::from(subnet.is_some()));
+            Responder {
+                worker,
+                root,
+                entry,
+                apex,
+                qtype: parsed.qtype,
+                peer: query.peer,
+                subnet,
+                recorder,
+            }
+            .respond(&mut composer)
+        }
+        None => Reply::code(refused.unwrap_or(Rcode::Refused)),
+    };
+    (
+        composer.finish(result.rcode, result.scope, result.error),
+        result.rcode,
+    )
+}
+
+/// Queries that no zone can answer.
+fn refusal(parsed: &Parsed) -> Option<Rcode> {
+    if parsed.edns.is_some_and(|edns| edns.version > 0) {
+        return Some(Rcode::BadVers);
+    }
+    match (parsed.qclass, parsed.qtype) {
+        // OPT is no type that records of a zone can have.
+        (_, rtype::OPT) => Some(Rcode::FormErr),
+        (class::IN, rtype::TKEY | rtype::TSIG | rtype::MAILA | rtype::MAILB) => Some(Rcode::NotImp),
+        // Nobody may transfer.
+        (class::IN, rtype::AXFR | rtype::IXFR) => Some(Rcode::Refused),
+        (class::IN, _) => None,
+        _ => Some(Rcode::Refused),
+    }
+}
+
+/// An error for a message that is no proper query: its header, and its question where it parsed.
+fn answer_unparsed(
+    query: &Query<'_>,
+    question_end: Option<usize>,
+    reply: &mut [u8],
+    rcode: Rcode,
+) -> (usize, Rcode) {
+    let end = question_end.unwrap_or(HEADER_LEN);
+    let limit = query.transport.limit(None);
+    (
+        Composer::new(reply, query.message, end, limit, None).finish(rcode, 0, None),
+        rcode,
+    )
 }

@@ -18,7 +18,7 @@ pub struct Counters {
     pub answers: Counter,
     /// Received, but never answered: not a query, or too short to answer.
     pub dropped: Counter,
-    /// By RCODE 0..=15; BADVERS (16) counts under 0's neighbour, see `badvers`.
+    /// Answers by RCODE, 0..=15.
     pub rcodes: [Counter; 16],
     pub badvers: Counter,
     pub truncated: Counter,
@@ -28,6 +28,21 @@ pub struct Counters {
     pub samples_dropped: Counter,
     /// Send calls that the kernel refused, per message.
     pub send_errors: Counter,
+}
+
+impl Counters {
+    /// Counts one answer by its (extended) RCODE.
+    #[inline]
+    pub fn count_answer(&self, rcode: u16, is_truncated: bool) {
+        self.answers.add(1);
+        match self.rcodes.get(usize::from(rcode)) {
+            Some(counter) => counter.add(1),
+            None => self.badvers.add(1),
+        }
+        if is_truncated {
+            self.truncated.add(1);
+        }
+    }
 }
 
 /// A single-writer counter.

@@ -6,6 +6,7 @@
 pub mod feedback;
 pub mod health;
 pub mod map;
+pub mod name_table;
 pub mod pools;
 pub mod publish;
 mod root;

@@ -1,8 +1,286 @@
-//! Zones.
+//! Zones as the answer engine reads them: names resolved to nodes, RRsets encoded as wire bytes.
 
-/// Stub.
+use std::sync::Arc;
+
+use super::name_table::NameTable;
+use crate::dns::{Name, QueryName};
+use crate::model::{PolicyId, TtlRange};
+
+/// "No such node", where a node index may be absent.
+pub const NONE: u32 = u32::MAX;
+
+/// Every zone, found by the longest apex that a name ends in.
 #[derive(Debug, Default)]
-pub struct Zone;
-/// Stub.
-#[derive(Debug, Default)]
-pub struct Zones;
+pub struct Zones {
+    table: NameTable,
+    entries: Box<[ZoneEntry]>,
+    /// Bit `n` is set when some apex has `n` labels: suffixes of other lengths are not looked up.
+    label_counts: u128,
+}
+
+/// A zone within a root, with its policies linked to the root's [`Pools`](super::Pools).
+#[derive(Debug)]
+pub struct ZoneEntry {
+    pub zone: Arc<Zone>,
+    /// By [`BalancedName::policy`].
+    pub policies: Box<[PolicyId]>,
+}
+
+impl Zones {
+    pub fn new(entries: Vec<ZoneEntry>) -> Self {
+        let hashes = entries.iter().map(|entry| {
+            let mut name = QueryName::default();
+            name.read(entry.zone.apex.as_wire());
+            name.hash_of(0)
+        });
+        let table = NameTable::new(hashes);
+        let label_counts = entries
+            .iter()
+            .fold(0, |bits, e| bits | 1 << e.zone.apex.label_count());
+        Zones {
+            table,
+            entries: entries.into(),
+            label_counts,
+        }
+    }
+
+    /// The zone whose apex is the longest suffix of `name`, and which suffix that is.
+    #[inline]
+    pub fn find(&self, name: &QueryName) -> Option<(&ZoneEntry, usize)> {
+        let count = name.label_count();
+        (0..=count)
+            .filter(|suffix| self.label_counts & 1 << (count - suffix) != 0)
+            .find_map(|suffix| {
+                let apex = name.suffix(suffix);
+                let found = self.table.find(name.hash_of(suffix), |i| {
+                    self.entries[i as usize].zone.apex_lower[..] == *apex
+                })?;
+                Some((&self.entries[found as usize], suffix))
+            })
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &ZoneEntry> {
+        self.entries.iter()
+    }
+}
+
+/// One zone.
+///
+/// RRsets stand in `blob` ready to be copied: owner (a pointer to the question's name), TYPE, CLASS,
+/// TTL, RDLENGTH, RDATA, record after record. Names in RDATA that end in the apex end in a pointer,
+/// whose target depends on the query and is filled in after copying, at `patches`.
+#[derive(Debug)]
+pub struct Zone {
+    pub apex: Name,
+    pub(crate) apex_lower: Box<[u8]>,
+    /// Whether client subnets steer here.
+    pub client_subnet: bool,
+    pub(crate) table: NameTable,
+    pub(crate) nodes: Box<[Node]>,
+    pub(crate) rrsets: Box<[Rrset]>,
+    pub(crate) blob: Box<[u8]>,
+    /// Lower-case labels of all nodes, relative to the apex.
+    pub(crate) names: Box<[u8]>,
+    /// Places in an RRset's bytes where a pointer to the apex stands.
+    pub(crate) patches: Box<[u16]>,
+    /// Names in RDATA whose addresses belong in the additional section.
+    pub(crate) targets: Box<[Target]>,
+    pub(crate) balanced: Box<[BalancedName]>,
+    /// Names of the policies that `balanced` refers to, to link them again after a change.
+    pub policy_names: Box<[Box<str>]>,
+    /// The SOA with the TTL of negative answers (RFC 2308, 3 and 5).
+    pub(crate) negative_soa: Rrset,
+    /// Labels of the longest name, apex included: no longer suffix can be in the table.
+    pub(crate) label_count_max: u8,
+}
+
+/// An owner name, or an empty non-terminal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    pub name_at: u32,
+    pub name_len: u8,
+    pub rrset_count: u8,
+    pub rrsets_at: u32,
+    /// The node of the zone cut that this one is or lies below; the apex is none.
+    pub cut: u32,
+    /// The node `*.` below this one.
+    pub wildcard: u32,
+    /// Index into `balanced`.
+    pub balanced: u32,
+}
+
+/// Records of one owner and type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rrset {
+    pub rtype: u16,
+    pub count: u16,
+    pub(crate) at: u32,
+    pub(crate) len: u16,
+    pub(crate) patches_at: u32,
+    pub(crate) patch_count: u16,
+    pub(crate) targets_at: u32,
+    pub(crate) target_count: u16,
+}
+
+/// A name in the RDATA of an NS, MX or SRV record that this zone has addresses for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// Where the name stands in its RRset's bytes.
+    pub position: u16,
+    pub node: u32,
+    /// The record delegates, and the name lies at or below the cut: without it the delegation does
+    /// not work (RFC 9471).
+    pub is_needed: bool,
+}
+
+/// What a zone says of a balanced name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BalancedName {
+    /// Index into [`ZoneEntry::policies`].
+    pub policy: u16,
+    pub ttl: TtlRange,
+    pub answers: u8,
+}
+
+/// Where a name leads within its zone (RFC 1034, 4.3.2, step 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The name itself, or the wildcard that covers it.
+    Node(NodeId),
+    /// At or below a zone cut.
+    Delegated(NodeId),
+    /// Neither the name nor a wildcard for it exists.
+    Nothing,
+}
+
+/// A node, by its place in its zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeId(pub(crate) u32);
+
+impl Zone {
+    /// Follows `name`, of which suffix `apex` is this zone's apex.
+    #[inline]
+    pub fn find(&self, name: &QueryName, apex: usize) -> Found {
+        if let Some(index) = self.node(name, 0, apex) {
+            return self.found(index, index);
+        }
+        // The closest encloser (RFC 4592, 3.3.1). The apex always exists.
+        let longest = name
+            .label_count()
+            .saturating_sub(usize::from(self.label_count_max));
+        let encloser = (longest.max(1)..=apex).find_map(|suffix| self.node(name, suffix, apex));
+        match encloser {
+            Some(encloser) => self.found(encloser, self.nodes[encloser as usize].wildcard),
+            None => Found::Nothing,
+        }
+    }
+
+    #[inline]
+    fn found(&self, nearest: u32, node: u32) -> Found {
+        match (self.nodes[nearest as usize].cut, node) {
+            (NONE, NONE) => Found::Nothing,
+            (NONE, node) => Found::Node(NodeId(node)),
+            (cut, _) => Found::Delegated(NodeId(cut)),
+        }
+    }
+
+    #[inline]
+    fn node(&self, name: &QueryName, suffix: usize, apex: usize) -> Option<u32> {
+        let relative = name.between(suffix, apex);
+        self.table.find(name.hash_of(suffix), |i| {
+            let node = &self.nodes[i as usize];
+            self.names[node.name_at as usize..][..usize::from(node.name_len)] == *relative
+        })
+    }
+
+    /// The RRsets of a node, in order of type.
+    #[inline]
+    pub fn rrsets(&self, node: NodeId) -> &[Rrset] {
+        let node = &self.nodes[node.0 as usize];
+        &self.rrsets[node.rrsets_at as usize..][..usize::from(node.rrset_count)]
+    }
+
+    /// The RRset of one type.
+    #[inline]
+    pub fn rrset(&self, node: NodeId, rtype: u16) -> Option<&Rrset> {
+        self.rrsets(node).iter().find(|rrset| rrset.rtype == rtype)
+    }
+
+    /// What makes the node balanced.
+    #[inline]
+    pub fn balanced(&self, node: NodeId) -> Option<&BalancedName> {
+        self.balanced
+            .get(self.nodes[node.0 as usize].balanced as usize)
+    }
+
+    /// The node's labels relative to the apex, on the wire in lower case.
+    pub fn relative_name(&self, node: NodeId) -> &[u8] {
+        let node = &self.nodes[node.0 as usize];
+        &self.names[node.name_at as usize..][..usize::from(node.name_len)]
+    }
+
+    /// The SOA as negative answers carry it.
+    #[inline]
+    pub fn negative_soa(&self) -> &Rrset {
+        &self.negative_soa
+    }
+
+    /// The records of an RRset as they stand, owners and pointers not filled in.
+    #[inline]
+    pub fn records(&self, rrset: &Rrset) -> &[u8] {
+        &self.blob[rrset.at as usize..][..usize::from(rrset.len)]
+    }
+
+    /// Fills in what depends on the query: `owner` is a pointer to the RRset's owner name, `apex` one
+    /// to the apex.
+    #[inline]
+    pub fn patch(&self, rrset: &Rrset, copied: &mut [u8], owner: u16, apex: u16) {
+        for &at in &self.patches[rrset.patches_at as usize..][..usize::from(rrset.patch_count)] {
+            copied[usize::from(at)..][..2].copy_from_slice(&apex.to_be_bytes());
+        }
+        if owner == crate::dns::compose::QNAME_POINTER {
+            return;
+        }
+        let mut at = 0;
+        for _ in 0..rrset.count {
+            copied[at..at + 2].copy_from_slice(&owner.to_be_bytes());
+            at += 12 + usize::from(u16::from_be_bytes([copied[at + 10], copied[at + 11]]));
+        }
+    }
+
+    /// Writes the target of a CNAME into `to` and returns its length; `None` when it lies outside the
+    /// zone.
+    pub fn target_in_zone(&self, cname: &Rrset, to: &mut [u8; 256]) -> Option<usize> {
+        let rdata = self.records(cname).get(12..)?;
+        let (labels, apex): (&[u8], &[u8]) = match cname.patch_count {
+            // Ends in a pointer to the apex.
+            1 => (&rdata[..rdata.len() - 2], &self.apex_lower),
+            // Below the root, nothing is compressed and nothing is outside.
+            _ if self.apex_lower.len() == 1 => (rdata, &[]),
+            _ => return None,
+        };
+        let len = labels.len() + apex.len();
+        to.get_mut(..labels.len())?.copy_from_slice(labels);
+        to.get_mut(labels.len()..len)?.copy_from_slice(apex);
+        Some(len)
+    }
+
+    /// Names in the RRset's data that want addresses in the additional section.
+    #[inline]
+    pub(crate) fn targets(&self, rrset: &Rrset) -> &[Target] {
+        &self.targets[rrset.targets_at as usize..][..usize::from(rrset.target_count)]
+    }
+
+    /// How many owner names there are, empty non-terminals included.
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How many records there are in the zone file.
+    pub fn record_count(&self) -> usize {
+        self.rrsets
+            .iter()
+            .map(|rrset| usize::from(rrset.count))
+            .sum()
+    }
+}

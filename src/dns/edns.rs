@@ -1,0 +1,189 @@
+//! EDNS (RFC 6891) and EDNS Client Subnet (RFC 7871).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Option codes.
+pub mod option {
+    /// RFC 7871
+    pub const CLIENT_SUBNET: u16 = 8;
+    /// RFC 8914
+    pub const EXTENDED_ERROR: u16 = 15;
+}
+
+/// What an OPT record of a query says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edns {
+    /// The requester's UDP payload size; values below 512 count as 512 (RFC 6891, 6.2.3).
+    pub payload: u16,
+    pub version: u8,
+    /// DNSSEC OK (RFC 3225); echoed.
+    pub dnssec_ok: bool,
+    pub subnet: Option<SubnetOption>,
+}
+
+/// A well-formed client subnet option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubnetOption {
+    /// FAMILY as sent: 1 or 2, or 0 with an empty address (what some clients send for "/0").
+    pub family: u16,
+    /// SOURCE PREFIX-LENGTH; 0 asks for privacy (RFC 7871, 7.1.2).
+    pub source: u8,
+    /// ADDRESS with bits past SOURCE zero.
+    pub address: IpAddr,
+}
+
+impl SubnetOption {
+    /// Octets of ADDRESS on the wire: just enough for SOURCE bits (RFC 7871, 6).
+    #[inline]
+    pub fn address_len(&self) -> usize {
+        usize::from(self.source).div_ceil(8)
+    }
+
+    /// Octets of the whole option in a message, with its code and length.
+    #[inline]
+    pub fn wire_len(&self) -> usize {
+        8 + self.address_len()
+    }
+
+    /// Parses the option's data. `None` is a FORMERR (RFC 7871, 6 and 7.2.1): unknown FAMILY, SOURCE
+    /// over 32 or 128, SCOPE not 0 in a query, too few or too many octets of ADDRESS, or bits set
+    /// past SOURCE.
+    pub fn parse(data: &[u8]) -> Option<Self> {
+        let [family_high, family_low, source, scope, address @ ..] = data else {
+            return None;
+        };
+        let family = u16::from_be_bytes([*family_high, *family_low]);
+        let bits = match family {
+            0 => 0,
+            1 => 32,
+            2 => 128,
+            _ => return None,
+        };
+        if *source > bits || *scope != 0 || address.len() != usize::from(*source).div_ceil(8) {
+            return None;
+        }
+        if let Some(last) = address.last() {
+            let unused = (address.len() * 8) as u32 - u32::from(*source);
+            if last.trailing_zeros() < unused {
+                return None;
+            }
+        }
+        let address = if family == 2 {
+            let mut octets = [0; 16];
+            octets[..address.len()].copy_from_slice(address);
+            IpAddr::V6(Ipv6Addr::from(octets))
+        } else {
+            let mut octets = [0; 4];
+            octets[..address.len()].copy_from_slice(address);
+            IpAddr::V4(Ipv4Addr::from(octets))
+        };
+        Some(SubnetOption {
+            family,
+            source: *source,
+            address,
+        })
+    }
+
+    /// Composes the option with `scope` into `to`, which has [`Self::wire_len`] octets.
+    pub fn compose(&self, scope: u8, to: &mut [u8]) {
+        let len = self.address_len();
+        to[..2].copy_from_slice(&option::CLIENT_SUBNET.to_be_bytes());
+        to[2..4].copy_from_slice(&(4 + len as u16).to_be_bytes());
+        to[4..6].copy_from_slice(&self.family.to_be_bytes());
+        to[6] = self.source;
+        to[7] = scope;
+        match self.address {
+            IpAddr::V4(a) => to[8..8 + len].copy_from_slice(&a.octets()[..len]),
+            IpAddr::V6(a) => to[8..8 + len].copy_from_slice(&a.octets()[..len]),
+        }
+    }
+}
+
+impl Edns {
+    /// From an OPT record's CLASS, TTL and RDATA. `None` is a FORMERR: an option that runs past the
+    /// end, or a malformed or second client subnet.
+    pub fn parse(class: u16, ttl: u32, mut rdata: &[u8]) -> Option<Self> {
+        let mut subnet = None;
+        while let [code_high, code_low, len_high, len_low, rest @ ..] = rdata {
+            let len = usize::from(u16::from_be_bytes([*len_high, *len_low]));
+            let data = rest.get(..len)?;
+            // Unknown options are ignored (RFC 6891, 6.1.2).
+            if u16::from_be_bytes([*code_high, *code_low]) == option::CLIENT_SUBNET {
+                if subnet.is_some() {
+                    return None;
+                }
+                subnet = Some(SubnetOption::parse(data)?);
+            }
+            rdata = &rest[len..];
+        }
+        if !rdata.is_empty() {
+            return None;
+        }
+        Some(Edns {
+            payload: class.max(super::UDP_PAYLOAD_MIN),
+            version: (ttl >> 16) as u8,
+            dnssec_ok: ttl & 0x8000 != 0,
+            subnet,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc7871_section_6_address_is_cut_to_source_and_padded() {
+        let parsed = SubnetOption::parse(&[0, 1, 20, 0, 192, 0, 16]).unwrap();
+        assert_eq!(parsed.address, "192.0.16.0".parse::<IpAddr>().unwrap());
+        let mut wire = [0; 11];
+        assert_eq!(parsed.wire_len(), 11);
+        parsed.compose(16, &mut wire);
+        assert_eq!(wire, [0, 8, 0, 7, 0, 1, 20, 16, 192, 0, 16]);
+    }
+
+    #[test]
+    fn rfc7871_section_6_octets_too_few_or_too_many_are_refused() {
+        assert_eq!(SubnetOption::parse(&[0, 1, 24, 0, 192, 0]), None);
+        assert_eq!(SubnetOption::parse(&[0, 1, 24, 0, 192, 0, 2, 0]), None);
+        assert_eq!(SubnetOption::parse(&[0, 1, 0, 0, 1]), None);
+        assert_eq!(SubnetOption::parse(&[0, 1, 0]), None);
+    }
+
+    #[test]
+    fn rfc7871_section_6_bits_past_source_are_refused() {
+        assert_eq!(SubnetOption::parse(&[0, 1, 20, 0, 192, 0, 17]), None);
+        assert_eq!(SubnetOption::parse(&[0, 1, 7, 0, 1]), None);
+    }
+
+    #[test]
+    fn rfc7871_section_7_2_1_unknown_family_long_source_and_scope_are_refused() {
+        assert_eq!(SubnetOption::parse(&[0, 3, 24, 0, 192, 0, 2]), None);
+        assert_eq!(SubnetOption::parse(&[0, 1, 33, 0, 1, 2, 3, 4, 5]), None);
+        assert_eq!(SubnetOption::parse(&[0, 2, 129, 0]), None);
+        assert_eq!(SubnetOption::parse(&[0, 1, 24, 24, 192, 0, 2]), None);
+    }
+
+    #[test]
+    fn rfc7871_section_7_1_2_source_zero_is_well_formed() {
+        for family in [0, 1, 2] {
+            let parsed = SubnetOption::parse(&[0, family, 0, 0]).unwrap();
+            assert_eq!((parsed.family, parsed.source), (u16::from(family), 0));
+        }
+    }
+
+    #[test]
+    fn rfc6891_section_6_2_3_payload_below_512_counts_as_512() {
+        assert_eq!(Edns::parse(0, 0, &[]).unwrap().payload, 512);
+        assert_eq!(Edns::parse(4096, 0, &[]).unwrap().payload, 4096);
+    }
+
+    #[test]
+    fn rfc6891_section_6_1_2_unknown_options_are_ignored_and_broken_ones_refused() {
+        assert!(Edns::parse(1232, 0, &[0xfd, 0xe9, 0, 2, 1, 2]).is_some());
+        assert!(Edns::parse(1232, 0, &[0xfd, 0xe9, 0, 3, 1, 2]).is_none());
+        assert!(Edns::parse(1232, 0, &[0xfd]).is_none());
+        let subnet = [0, 8, 0, 4, 0, 1, 0, 0];
+        assert!(Edns::parse(1232, 0, &[subnet, subnet].concat()).is_none());
+    }
+}

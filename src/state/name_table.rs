@@ -1,0 +1,80 @@
+//! Hash of a name -> index: flat, open addressing, made once.
+
+/// Finds an index by a name's hash; the caller compares the name itself.
+#[derive(Debug, Default)]
+pub struct NameTable {
+    /// A power of two of them, at most half full; `EMPTY` where nothing stands.
+    slots: Box<[Slot]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// The hash's upper half: most strangers are told apart without a look at their names.
+    tag: u32,
+    index: u32,
+}
+
+const EMPTY: Slot = Slot {
+    tag: 0,
+    index: u32::MAX,
+};
+
+impl NameTable {
+    /// The `i`th of `hashes` finds index `i`.
+    pub fn new(hashes: impl ExactSizeIterator<Item = u64>) -> Self {
+        let mut slots = vec![EMPTY; (hashes.len() * 2).next_power_of_two()].into_boxed_slice();
+        let mask = slots.len() - 1;
+        for (index, hash) in hashes.enumerate() {
+            let mut at = hash as usize & mask;
+            while slots[at].index != u32::MAX {
+                at = (at + 1) & mask;
+            }
+            slots[at] = Slot {
+                tag: (hash >> 32) as u32,
+                index: index as u32,
+            };
+        }
+        NameTable { slots }
+    }
+
+    /// The index whose hash is `hash` and of which `is_same` says yes.
+    #[inline]
+    pub fn find(&self, hash: u64, is_same: impl Fn(u32) -> bool) -> Option<u32> {
+        if self.slots.is_empty() {
+            return None;
+        }
+        let mask = self.slots.len() - 1;
+        let tag = (hash >> 32) as u32;
+        let mut at = hash as usize & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot.index == u32::MAX {
+                return None;
+            }
+            if slot.tag == tag && is_same(slot.index) {
+                return Some(slot.index);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_in_is_found_and_nothing_else() {
+        // Many equal hashes and tags: only the comparison tells them apart.
+        let hashes: Vec<u64> = (0..1000u64).map(|i| (i % 7) << 33 | i % 50).collect();
+        let table = NameTable::new(hashes.iter().copied());
+        for (i, &hash) in hashes.iter().enumerate() {
+            assert_eq!(
+                table.find(hash, |found| found as usize == i),
+                Some(i as u32)
+            );
+        }
+        assert_eq!(table.find(99, |_| true), None);
+        assert_eq!(NameTable::default().find(0, |_| true), None);
+    }
+}
