@@ -28,6 +28,10 @@ pub struct Counters {
     pub samples_dropped: Counter,
     /// Send calls that the kernel refused, per message.
     pub send_errors: Counter,
+    /// TCP connections that were closed at once, because of a limit.
+    pub connections_refused: Counter,
+    /// Waiting TCP connections that were closed to make room for a new one.
+    pub connections_evicted: Counter,
 }
 
 impl Counters {
