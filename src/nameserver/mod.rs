@@ -1,4 +1,164 @@
 //! The answer engine, and the transports that call it.
+//!
+//! [`answer`] is the engine: bytes in, bytes out. [`udp`] and [`tcp`] frame it. [`Nameserver`]
+//! starts and stops the threads that they run on.
 
 pub mod answer;
+mod bind;
 mod respond;
+pub mod tcp;
+pub mod udp;
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::random::Random;
+use crate::state::feedback::{Counters, SampleQueue};
+use crate::state::{Root, RootReader};
+use answer::Worker;
+
+/// What a [`Nameserver`] listens on, and within which limits.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// For UDP and TCP. Port 0 takes a port that is free for both.
+    pub listen: Vec<SocketAddr>,
+    /// UDP threads per listen address; at least one. `None`: one per core.
+    pub udp_threads: Option<u16>,
+    /// Largest UDP answer in octets; less than 512 counts as 512.
+    pub udp_payload_max: u16,
+    pub tcp: tcp::Limits,
+    /// Makes the draws repeatable. `None`: seeded from the operating system.
+    pub seed: Option<u64>,
+    /// Where workers leave samples, if anybody watches.
+    pub samples: Option<Arc<SampleQueue>>,
+}
+
+/// A running nameserver. When it is dropped its threads end soon, without having been waited for;
+/// [`stop`](Self::stop) waits.
+#[derive(Debug)]
+pub struct Nameserver {
+    local_addrs: Vec<SocketAddr>,
+    counters: Vec<Arc<Counters>>,
+    stop: watch::Sender<Option<tcp::Drain>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Nameserver {
+    /// Takes all addresses, then starts to answer on them, out of what `root` reads.
+    ///
+    /// # Errors
+    /// When an address cannot be taken (which, for which transport, why, and what helps), or a
+    /// thread cannot be started. Nothing runs then.
+    pub fn start(settings: Settings, root: RootReader) -> io::Result<Self> {
+        let threads = settings.udp_threads.map_or_else(cores, usize::from).max(1);
+        let mut local_addrs = Vec::new();
+        let (mut udp_sockets, mut tcp_listeners) = (Vec::new(), Vec::new());
+        for &address in &settings.listen {
+            let sockets = bind::bind(address, threads)?;
+            local_addrs.push(sockets.address);
+            udp_sockets.extend(sockets.udp);
+            tcp_listeners.push(sockets.tcp);
+        }
+        let tcp_server = tcp::Server::new(tcp_listeners, settings.tcp)?;
+        let mut nameserver = Nameserver {
+            local_addrs,
+            counters: Vec::new(),
+            stop: watch::Sender::new(None),
+            threads: Vec::new(),
+        };
+        for socket in udp_sockets {
+            nameserver.start_udp(socket, &settings, root.clone())?;
+        }
+        nameserver.start_tcp(tcp_server, &settings, root)?;
+        Ok(nameserver)
+    }
+
+    fn start_udp(
+        &mut self,
+        socket: UdpSocket,
+        settings: &Settings,
+        root: RootReader,
+    ) -> io::Result<()> {
+        let worker = self.new_worker(settings);
+        let payload_max = settings.udp_payload_max;
+        let stop = self.stop.subscribe();
+        let name = format!("udp-{}", self.threads.len());
+        self.start_thread(name, move || {
+            // Made here, so that its buffers lie in memory near the core that uses them.
+            udp::Server::new(socket, worker, root, payload_max).run(&stop);
+        })
+    }
+
+    fn start_tcp(
+        &mut self,
+        server: tcp::Server,
+        settings: &Settings,
+        root: RootReader,
+    ) -> io::Result<()> {
+        let worker = self.new_worker(settings);
+        let stop = self.stop.subscribe();
+        self.start_thread("tcp".into(), move || server.run(worker, root, stop))
+    }
+
+    fn start_thread(
+        &mut self,
+        name: String,
+        run: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        self.threads
+            .push(thread::Builder::new().name(name).spawn(run)?);
+        Ok(())
+    }
+
+    fn new_worker(&mut self, settings: &Settings) -> Worker {
+        let index = self.counters.len() as u64;
+        let counters = Arc::<Counters>::default();
+        self.counters.push(Arc::clone(&counters));
+        Worker {
+            counters,
+            random: settings.seed.map_or_else(Random::from_os, |seed| {
+                Random::from_seed(seed.wrapping_add(index))
+            }),
+            cursors: Vec::new(),
+            samples: settings.samples.clone(),
+        }
+    }
+
+    /// The addresses that were taken, in the order of [`Settings::listen`], with the real ports.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local_addrs
+    }
+
+    /// Of every thread; each has one writer, and a sum over them is the server's.
+    pub fn counters(&self) -> Vec<Arc<Counters>> {
+        self.counters.clone()
+    }
+
+    /// Stops, and waits for the threads to end. Queries that have arrived are still answered; TCP
+    /// connections that have not got theirs within `drain` are cut.
+    pub fn stop(self, drain: Duration) {
+        self.stop.send_replace(Some(drain));
+        for thread in self.threads {
+            let name = thread.thread().name().unwrap_or_default().to_owned();
+            if thread.join().is_err() {
+                tracing::error!(thread = name, "a nameserver thread had panicked");
+            }
+        }
+    }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Gives `worker` a round-robin cursor for each policy and pool of `root`. Called once per batch;
+/// costs two comparisons unless their number has changed.
+fn fit_cursors(worker: &mut Worker, root: &Root) {
+    let count = root.pools.policies.len() + root.pools.pools.len();
+    worker.cursors.resize(count, 0);
+}

@@ -1,0 +1,141 @@
+//! One TCP connection, from accept to close.
+
+use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::desk::{Stopped, is_ready};
+use super::limits::Ticket;
+use super::{Drain, Shared, stop_signal};
+
+/// Octets read at first: dozens of pipelined queries. The buffer grows only as octets arrive, never
+/// because a length announces them.
+const READ_LEN: usize = 4096;
+
+/// A connection and what it holds: received octets that are not answered, and answers that are not
+/// sent. Both buffers are freed while it waits for its client, unless part of a query has arrived.
+pub struct Connection {
+    stream: TcpStream,
+    peer: IpAddr,
+    ticket: Ticket,
+    shared: Rc<Shared>,
+    stop: watch::Receiver<Option<Drain>>,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Connection {
+    pub fn new(stream: TcpStream, peer: IpAddr, ticket: Ticket, shared: Rc<Shared>) -> Self {
+        let stop = shared.stop.clone();
+        Connection {
+            stream,
+            peer,
+            ticket,
+            shared,
+            stop,
+            input: Vec::new(),
+            output: Vec::new(),
+        }
+    }
+
+    /// Answers until the client is done, breaks the rules, is idle for too long or has to make
+    /// room, or until the server stops.
+    pub async fn serve(mut self) {
+        // What fails here is the peer or the way to it; there is nobody to tell.
+        let _ = self.exchange().await;
+    }
+
+    async fn exchange(&mut self) -> io::Result<()> {
+        // Answers leave in as few segments as they are written; delay would gain nothing.
+        self.stream.set_nodelay(true)?;
+        loop {
+            let more_may_come = self.receive().await?;
+            let stopped = self.answer_all().await?;
+            if !more_may_come || stopped == Stopped::Malformed {
+                return self.stream.shutdown().await;
+            }
+            self.free_buffers();
+        }
+    }
+
+    /// Waits until `input` begins with a whole query, and says whether more may come after it. The
+    /// time limit is one for a whole query, so that single octets do not extend it.
+    async fn receive(&mut self) -> io::Result<bool> {
+        self.ticket.wait();
+        let told_to_leave = async {
+            tokio::select! {
+                () = self.ticket.evicted() => {}
+                _ = stop_signal(&mut self.stop) => {}
+            }
+            // One turn of the event loop, so that what had arrived by now is still read.
+            tokio::task::yield_now().await;
+        };
+        let query = timeout(
+            self.shared.idle_timeout,
+            read_query(&self.stream, &mut self.input),
+        );
+        let open = tokio::select! {
+            biased;
+            read = query => read.unwrap_or(Ok(false))?,
+            () = told_to_leave => false,
+        };
+        Ok(self.ticket.resume() && open)
+    }
+
+    /// Answers what `input` holds, in order, with one write per 16 KiB of answers.
+    async fn answer_all(&mut self) -> io::Result<Stopped> {
+        loop {
+            let stopped =
+                self.shared
+                    .desk
+                    .borrow_mut()
+                    .answer(&mut self.input, self.peer, &mut self.output);
+            self.send().await?;
+            if stopped != Stopped::OutputFull {
+                return Ok(stopped);
+            }
+        }
+    }
+
+    /// Sends `output`. A client that does not take its answers is given the idle timeout, too.
+    async fn send(&mut self) -> io::Result<()> {
+        if !self.output.is_empty() {
+            timeout(
+                self.shared.idle_timeout,
+                self.stream.write_all(&self.output),
+            )
+            .await??;
+            self.output.clear();
+        }
+        Ok(())
+    }
+
+    fn free_buffers(&mut self) {
+        self.output = Vec::new();
+        if self.input.is_empty() {
+            self.input = Vec::new();
+        }
+    }
+}
+
+/// Reads until `input` begins with a whole message or with none; false at the end of the stream.
+async fn read_query(stream: &TcpStream, input: &mut Vec<u8>) -> io::Result<bool> {
+    while !is_ready(input) {
+        stream.readable().await?;
+        if input.len() == input.capacity() {
+            input.reserve(READ_LEN);
+        }
+        match stream.try_read_buf(input) {
+            Ok(0) => return Ok(false),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
+}

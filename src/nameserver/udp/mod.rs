@@ -1,0 +1,106 @@
+//! DNS over UDP (RFC 1035, 4.2.1): plain threads, each with a socket of its own.
+//!
+//! The kernel spreads clients over the sockets (`SO_REUSEPORT`), so threads share nothing but the
+//! root that they read. A thread takes a batch of queries with one system call, answers them and
+//! sends the answers with another.
+
+mod batch;
+mod socket;
+
+use std::net::UdpSocket;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::answer::{Query, Transport, Worker, answer};
+use super::fit_cursors;
+use crate::state::RootReader;
+use batch::Batch;
+
+pub(super) use socket::bind;
+
+/// How long a receive call waits before the thread looks whether it should stop.
+const RECEIVE_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Pause after a receive call failed, lest a thread spin on a broken socket.
+const ERROR_PAUSE: Duration = Duration::from_millis(100);
+
+/// Batches that are still answered after the stop signal: more than a receive buffer holds, and an
+/// end even when queries keep coming.
+const LAST_BATCHES_MAX: usize = 4096;
+
+/// One UDP thread: a socket and all that it takes to answer what comes in there.
+pub(super) struct Server {
+    socket: UdpSocket,
+    worker: Worker,
+    root: RootReader,
+    payload_max: u16,
+    batch: Batch,
+}
+
+impl Server {
+    /// `payload_max` is the largest answer in octets; less than 512 counts as 512.
+    pub fn new(socket: UdpSocket, worker: Worker, root: RootReader, payload_max: u16) -> Self {
+        let payload_max = payload_max.max(512);
+        Server {
+            socket,
+            worker,
+            root,
+            payload_max,
+            batch: Batch::new(usize::from(payload_max)),
+        }
+    }
+
+    /// Answers until `stop` changes or its sender is gone, then empties the socket.
+    pub fn run<T>(mut self, stop: &watch::Receiver<T>) {
+        // `has_changed` is one atomic load.
+        while matches!(stop.has_changed(), Ok(false)) {
+            match self.batch.receive(&self.socket) {
+                Ok(0) => {}
+                Ok(_) => self.answer_batch(),
+                Err(error) => {
+                    tracing::error!(%error, "receiving from a UDP socket failed");
+                    thread::sleep(ERROR_PAUSE);
+                }
+            }
+        }
+        for _ in 0..LAST_BATCHES_MAX {
+            match self.batch.receive_queued(&self.socket) {
+                Ok(0) | Err(_) => break,
+                Ok(_) => self.answer_batch(),
+            }
+        }
+    }
+
+    fn answer_batch(&mut self) {
+        self.compose_replies();
+        let refused = self.batch.send(&self.socket);
+        if refused > 0 {
+            self.worker.counters.send_errors.add(refused);
+        }
+    }
+
+    /// Holds the root for as long as the batch is answered; not while it is sent, which may wait.
+    fn compose_replies(&mut self) {
+        let root = self.root.load();
+        fit_cursors(&mut self.worker, &root);
+        let transport = Transport::Udp {
+            payload_max: self.payload_max,
+        };
+        for slot in self.batch.received() {
+            let Some((message, peer, reply)) = slot.exchange() else {
+                self.worker.counters.dropped.add(1);
+                continue;
+            };
+            let query = Query {
+                message,
+                peer,
+                transport,
+            };
+            if let Some(len) = answer(&mut self.worker, &root, &query, reply) {
+                slot.set_reply(len);
+            }
+        }
+    }
+}
