@@ -70,12 +70,9 @@ fn empty_root() -> Root {
 
 /// A worker fit for `root`, as the transports make it.
 fn worker_for(root: &Root) -> Worker {
-    Worker {
-        counters: Arc::default(),
-        random: Random::from_seed(1),
-        cursors: vec![0; root.pools.policies.len() + root.pools.pools.len()],
-        samples: None,
-    }
+    let mut worker = Worker::new(Random::from_seed(1), None);
+    worker.fit(root);
+    worker
 }
 
 /// Answers `message` a thousand times over each transport.

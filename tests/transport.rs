@@ -44,7 +44,9 @@ fn try_start(settings: Settings) -> io::Result<Nameserver> {
         pools: Arc::default(),
         health: Arc::default(),
     });
-    Nameserver::start(settings, publisher.reader())
+    Nameserver::bind(settings)
+        .map_err(std::io::Error::other)?
+        .start(publisher.reader())
 }
 
 fn start(listen: &str) -> (Nameserver, SocketAddr) {

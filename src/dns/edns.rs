@@ -33,6 +33,30 @@ pub struct SubnetOption {
 }
 
 impl SubnetOption {
+    /// Of the network that `address` and `source` name; bits past `source` are cleared, and a
+    /// `source` longer than the address is cut to it.
+    pub fn new(address: IpAddr, source: u8) -> Self {
+        let cleared = |bits: u8| u32::from(bits.saturating_sub(source));
+        match address {
+            IpAddr::V4(address) => {
+                let bits = u32::from(address) & u32::MAX.checked_shl(cleared(32)).unwrap_or(0);
+                SubnetOption {
+                    family: 1,
+                    source: source.min(32),
+                    address: Ipv4Addr::from(bits).into(),
+                }
+            }
+            IpAddr::V6(address) => {
+                let bits = u128::from(address) & u128::MAX.checked_shl(cleared(128)).unwrap_or(0);
+                SubnetOption {
+                    family: 2,
+                    source: source.min(128),
+                    address: Ipv6Addr::from(bits).into(),
+                }
+            }
+        }
+    }
+
     /// Octets of ADDRESS on the wire: just enough for SOURCE bits (RFC 7871, 6).
     #[inline]
     pub fn address_len(&self) -> usize {

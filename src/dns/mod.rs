@@ -6,6 +6,7 @@ pub mod compose;
 pub mod edns;
 pub mod name;
 pub mod parse;
+pub mod query;
 pub mod query_name;
 
 pub use name::{Name, NameError};

@@ -195,7 +195,7 @@ impl Name {
 
 fn ends_in_escaped_dot(text: &str) -> bool {
     let before = text.strip_suffix('.').unwrap_or(text);
-    before.len() - before.trim_end_matches('\\').len() & 1 == 1
+    (before.len() - before.trim_end_matches('\\').len()) % 2 == 1
 }
 
 fn parse_escape(bytes: &mut std::str::Bytes<'_>) -> Result<u8, NameError> {

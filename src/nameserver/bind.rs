@@ -1,5 +1,6 @@
 //! Taking the listen addresses, for UDP and TCP alike.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
@@ -23,12 +24,27 @@ pub struct Sockets {
     pub udp: Vec<UdpSocket>,
 }
 
+/// An address that could not be taken.
+#[derive(Debug)]
+pub struct BindError {
+    pub address: SocketAddr,
+    /// "UDP" or "TCP".
+    pub transport: &'static str,
+    pub source: io::Error,
+}
+
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
 /// Takes `address` with one TCP listener and `udp_sockets` UDP sockets. Port 0 takes a port that is
 /// free for both.
 ///
 /// # Errors
 /// What the kernel says, with the address, the transport and what helps.
-pub fn bind(address: SocketAddr, udp_sockets: usize) -> io::Result<Sockets> {
+pub fn bind(address: SocketAddr, udp_sockets: usize) -> Result<Sockets, BindError> {
     let tries = if address.port() == 0 {
         FREE_PORT_TRIES
     } else {
@@ -37,7 +53,7 @@ pub fn bind(address: SocketAddr, udp_sockets: usize) -> io::Result<Sockets> {
     let mut attempt = try_bind(address, udp_sockets);
     for _ in 1..tries {
         match attempt {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            Err(error) if error.source.kind() == io::ErrorKind::AddrInUse => {
                 attempt = try_bind(address, udp_sockets);
             }
             done => return done,
@@ -48,13 +64,24 @@ pub fn bind(address: SocketAddr, udp_sockets: usize) -> io::Result<Sockets> {
 
 /// TCP first: its port is not shared, so a second server on the same address fails here instead of
 /// taking a part of the first one's UDP queries.
-fn try_bind(address: SocketAddr, udp_sockets: usize) -> io::Result<Sockets> {
-    let tcp = listen(address).map_err(|error| explain(&error, address, "TCP"))?;
-    let address = tcp.local_addr()?;
+fn try_bind(address: SocketAddr, udp_sockets: usize) -> Result<Sockets, BindError> {
+    let failed = |transport| {
+        move |source| BindError {
+            address,
+            transport,
+            source,
+        }
+    };
+    let tcp = listen(address).map_err(failed("TCP"))?;
+    let address = tcp.local_addr().map_err(failed("TCP"))?;
     let udp = (0..udp_sockets)
         .map(|_| udp::bind(address))
         .collect::<io::Result<_>>()
-        .map_err(|error| explain(&error, address, "UDP"))?;
+        .map_err(|source| BindError {
+            address,
+            transport: "UDP",
+            source,
+        })?;
     Ok(Sockets { address, tcp, udp })
 }
 
@@ -75,26 +102,43 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn explain(error: &io::Error, address: SocketAddr, transport: &str) -> io::Error {
-    let hint = match error.raw_os_error() {
-        Some(libc::EACCES | libc::EPERM) if address.port() < 1024 => {
-            "; ports below 1024 need the capability CAP_NET_BIND_SERVICE: start as root, or \
+impl fmt::Display for BindError {
+    /// Which address, for which transport, why not, and what helps.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BindError {
+            address,
+            transport,
+            source,
+        } = self;
+        write!(
+            f,
+            "cannot listen on {address} ({transport}): {source}{}",
+            self.hint()
+        )
+    }
+}
+
+impl BindError {
+    fn hint(&self) -> &'static str {
+        let address = self.address;
+        match self.source.raw_os_error() {
+            Some(libc::EACCES | libc::EPERM) if address.port() < 1024 => {
+                "; ports below 1024 need the capability CAP_NET_BIND_SERVICE: start as root, or \
              `setcap cap_net_bind_service=+ep` the binary, or set AmbientCapabilities in its unit"
-        }
-        Some(libc::EADDRINUSE) => {
-            "; another program, or another entry of `listen`, has this address and port"
-        }
-        Some(libc::EADDRNOTAVAIL) => {
-            "; no network interface of this machine has this address (is IPv6 turned off, or the \
+            }
+            Some(libc::EADDRINUSE) => {
+                "; another program, or another entry of `listen`, has this address and port"
+            }
+            Some(libc::EADDRNOTAVAIL) => {
+                "; no network interface of this machine has this address (is IPv6 turned off, or the \
              network not up yet?)"
+            }
+            Some(libc::EAFNOSUPPORT) if address.is_ipv6() => {
+                "; this system has no IPv6: take the address out of `listen`"
+            }
+            _ => "",
         }
-        Some(libc::EAFNOSUPPORT) if address.is_ipv6() => {
-            "; this system has no IPv6: take the address out of `listen`"
-        }
-        _ => "",
-    };
-    let message = format!("cannot listen on {address} ({transport}): {error}{hint}");
-    io::Error::new(error.kind(), message)
+    }
 }
 
 #[cfg(test)]
@@ -116,7 +160,7 @@ mod tests {
     fn an_address_in_use_is_refused_with_address_transport_and_reason() {
         let taken = bind("127.0.0.1:0".parse().unwrap(), 1).unwrap();
         let error = bind(taken.address, 1).err().unwrap();
-        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
         let text = error.to_string();
         assert!(
             text.contains(&taken.address.to_string()) && text.contains("(TCP)"),
@@ -144,19 +188,21 @@ mod tests {
 
     #[test]
     fn errors_name_what_helps() {
-        let address = "[::]:53".parse().unwrap();
-        let denied = io::Error::from_raw_os_error(libc::EACCES);
-        let text = explain(&denied, address, "UDP").to_string();
+        let words = |errno, transport| {
+            let source = io::Error::from_raw_os_error(errno);
+            BindError {
+                address: "[::]:53".parse().unwrap(),
+                transport,
+                source,
+            }
+            .to_string()
+        };
+        let text = words(libc::EACCES, "UDP");
         assert!(
             text.starts_with("cannot listen on [::]:53 (UDP): "),
             "{text}"
         );
         assert!(text.contains("CAP_NET_BIND_SERVICE"), "{text}");
-        let no_v6 = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
-        assert!(
-            explain(&no_v6, address, "TCP")
-                .to_string()
-                .contains("no IPv6")
-        );
+        assert!(words(libc::EAFNOSUPPORT, "TCP").contains("no IPv6"));
     }
 }

@@ -10,7 +10,7 @@ pub mod tcp;
 pub mod udp;
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -18,9 +18,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::random::Random;
+use crate::state::RootReader;
 use crate::state::feedback::{Counters, SampleQueue};
-use crate::state::{Root, RootReader};
 use answer::Worker;
+pub use bind::BindError;
 
 /// What a [`Nameserver`] listens on, and within which limits.
 #[derive(Clone, Debug)]
@@ -48,34 +49,61 @@ pub struct Nameserver {
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Nameserver {
-    /// Takes all addresses, then starts to answer on them, out of what `root` reads.
+/// Addresses taken, but nothing answered yet: queries that arrive wait in the sockets' buffers.
+pub struct Bound {
+    settings: Settings,
+    local_addrs: Vec<SocketAddr>,
+    udp: Vec<UdpSocket>,
+    tcp: Vec<TcpListener>,
+}
+
+impl Bound {
+    /// The addresses that were taken, in the order of [`Settings::listen`], with the real ports.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local_addrs
+    }
+
+    /// Starts to answer, out of what `root` reads.
     ///
     /// # Errors
-    /// When an address cannot be taken (which, for which transport, why, and what helps), or a
-    /// thread cannot be started. Nothing runs then.
-    pub fn start(settings: Settings, root: RootReader) -> io::Result<Self> {
-        let threads = settings.udp_threads.map_or_else(cores, usize::from).max(1);
-        let mut local_addrs = Vec::new();
-        let (mut udp_sockets, mut tcp_listeners) = (Vec::new(), Vec::new());
-        for &address in &settings.listen {
-            let sockets = bind::bind(address, threads)?;
-            local_addrs.push(sockets.address);
-            udp_sockets.extend(sockets.udp);
-            tcp_listeners.push(sockets.tcp);
-        }
-        let tcp_server = tcp::Server::new(tcp_listeners, settings.tcp)?;
+    /// When a thread cannot be started. Those that were end again.
+    pub fn start(self, root: RootReader) -> io::Result<Nameserver> {
         let mut nameserver = Nameserver {
-            local_addrs,
+            local_addrs: self.local_addrs,
             counters: Vec::new(),
             stop: watch::Sender::new(None),
             threads: Vec::new(),
         };
-        for socket in udp_sockets {
-            nameserver.start_udp(socket, &settings, root.clone())?;
+        for socket in self.udp {
+            nameserver.start_udp(socket, &self.settings, root.clone())?;
         }
-        nameserver.start_tcp(tcp_server, &settings, root)?;
+        let tcp = tcp::Server::new(self.tcp, self.settings.tcp)?;
+        nameserver.start_tcp(tcp, &self.settings, root)?;
         Ok(nameserver)
+    }
+}
+
+impl Nameserver {
+    /// Takes all addresses.
+    ///
+    /// # Errors
+    /// When one cannot be taken: which, for which transport, why, and what helps.
+    pub fn bind(settings: Settings) -> Result<Bound, BindError> {
+        let threads = settings.udp_threads.map_or_else(cores, usize::from).max(1);
+        let mut local_addrs = Vec::new();
+        let (mut udp, mut tcp) = (Vec::new(), Vec::new());
+        for &address in &settings.listen {
+            let sockets = bind::bind(address, threads)?;
+            local_addrs.push(sockets.address);
+            udp.extend(sockets.udp);
+            tcp.push(sockets.tcp);
+        }
+        Ok(Bound {
+            settings,
+            local_addrs,
+            udp,
+            tcp,
+        })
     }
 
     fn start_udp(
@@ -117,16 +145,13 @@ impl Nameserver {
 
     fn new_worker(&mut self, settings: &Settings) -> Worker {
         let index = self.counters.len() as u64;
-        let counters = Arc::<Counters>::default();
-        self.counters.push(Arc::clone(&counters));
-        Worker {
-            counters,
-            random: settings.seed.map_or_else(Random::from_os, |seed| {
-                Random::from_seed(seed.wrapping_add(index))
-            }),
-            cursors: Vec::new(),
-            samples: settings.samples.clone(),
-        }
+        let random = match settings.seed {
+            Some(seed) => Random::from_seed(seed.wrapping_add(index)),
+            None => Random::from_os(),
+        };
+        let worker = Worker::new(random, settings.samples.clone());
+        self.counters.push(Arc::clone(&worker.counters));
+        worker
     }
 
     /// The addresses that were taken, in the order of [`Settings::listen`], with the real ports.
@@ -135,8 +160,8 @@ impl Nameserver {
     }
 
     /// Of every thread; each has one writer, and a sum over them is the server's.
-    pub fn counters(&self) -> Vec<Arc<Counters>> {
-        self.counters.clone()
+    pub fn counters(&self) -> &[Arc<Counters>] {
+        &self.counters
     }
 
     /// Stops, and waits for the threads to end. Queries that have arrived are still answered; TCP
@@ -154,11 +179,4 @@ impl Nameserver {
 
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Gives `worker` a round-robin cursor for each policy and pool of `root`. Called once per batch;
-/// costs two comparisons unless their number has changed.
-fn fit_cursors(worker: &mut Worker, root: &Root) {
-    let count = root.pools.policies.len() + root.pools.pools.len();
-    worker.cursors.resize(count, 0);
 }

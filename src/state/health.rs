@@ -15,6 +15,11 @@ pub struct EndpointHealth {
 }
 
 impl EndpointHealth {
+    /// Of an endpoint that was never observed: the next observation is its verdict.
+    pub const UNKNOWN: Self = EndpointHealth {
+        verdict: Verdict::Unknown,
+        flip_after_ms: 0,
+    };
     /// Of an endpoint that nothing watches.
     pub const UNWATCHED: Self = EndpointHealth {
         verdict: Verdict::Up,

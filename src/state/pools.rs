@@ -85,6 +85,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether the policy tree reads the map with this index.
+    pub fn reads(&self, map: usize) -> bool {
+        self.maps.iter().any(|id| id.index() == map)
+    }
+
     #[inline]
     pub fn has(&self, family: Family) -> bool {
         self.has_family[family as usize]

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use super::super::answer::{Query, Transport, Worker, answer};
-use super::super::fit_cursors;
 use crate::state::RootReader;
 
 /// A message is preceded by its length in two octets (RFC 1035, 4.2.2).
@@ -55,7 +54,7 @@ impl Desk {
     /// answers, each behind its length, are appended to `output`.
     pub fn answer(&mut self, input: &mut Vec<u8>, peer: IpAddr, output: &mut Vec<u8>) -> Stopped {
         let root = self.root.load();
-        fit_cursors(&mut self.worker, &root);
+        self.worker.fit(&root);
         let mut at = 0;
         let stopped = loop {
             if output.len() >= OUTPUT_MAX {

@@ -14,7 +14,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::answer::{Query, Transport, Worker, answer};
-use super::fit_cursors;
 use crate::state::RootReader;
 use batch::Batch;
 
@@ -84,7 +83,7 @@ impl Server {
     /// Holds the root for as long as the batch is answered; not while it is sent, which may wait.
     fn compose_replies(&mut self) {
         let root = self.root.load();
-        fit_cursors(&mut self.worker, &root);
+        self.worker.fit(&root);
         let transport = Transport::Udp {
             payload_max: self.payload_max,
         };
