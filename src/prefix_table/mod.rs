@@ -1,6 +1,114 @@
 //! Client network -> class: longest-prefix tables over the whole address space, stored as runs of
 //! equal class, so that neighbours that steer alike are merged and a scope is arithmetic.
+//!
+//! The scope of an answer is the length of the *leaf* that the client lies in: the largest aligned
+//! block that contains it and lies inside one run. Leaves of one table never overlap, as RFC 7871,
+//! 7.2.1 demands of scopes, and wherever two neighbours steer alike they are one leaf.
+//!
+//! The IPv6 forms of IPv4 clients (mapped, NAT64, 6to4, Teredo) read the IPv4 runs: see [`graft`].
 
-/// Stub until its module lands.
-#[derive(Debug, Default, PartialEq)]
-pub struct PrefixTable;
+mod address;
+mod build;
+mod crowded;
+mod graft;
+mod index;
+mod reserved;
+mod runs;
+
+use std::net::IpAddr;
+
+pub use build::{Builder, ClassRange};
+use graft::Graft;
+use runs::Runs;
+
+/// The class of private and unroutable space that no own network covers (RFC 7871, 10 and 11.3):
+/// the client is to be placed by its resolver's address, but the scope is that of the block.
+pub const RESERVED: u16 = u16::MAX;
+
+/// Classes are `0..CLASSES_MAX`; what lies above has a meaning of its own in a table.
+pub const CLASSES_MAX: u16 = 65_000;
+
+/// What a table says about a client network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// A class of the map, or [`RESERVED`].
+    pub class: u16,
+    /// SCOPE PREFIX-LENGTH: 0..=32 for IPv4, 0..=128 for IPv6.
+    pub scope: u8,
+}
+
+/// Client network -> class over both families. Immutable and flat: 6 octets per IPv4 run, 18 per
+/// IPv6 run, and an index. Lookups neither allocate nor loop without bound.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrefixTable {
+    v4: Runs<u32>,
+    v6: Runs<u128>,
+    /// What a query for the whole IPv4 space finds: what a graft counts as where a client network
+    /// does not say which IPv4 address is meant.
+    whole_v4: Found,
+}
+
+impl PrefixTable {
+    /// What holds for the first `source` bits of `address`.
+    ///
+    /// Where the leaves below that block are longer than `source`, the class is the one that covers
+    /// most of it (of equals, the one that begins first) and the scope is that of its longest leaf.
+    #[inline]
+    pub fn lookup(&self, address: IpAddr, source: u8) -> Found {
+        match address {
+            IpAddr::V4(v4) => self.lookup_v4(v4.to_bits(), source),
+            IpAddr::V6(v6) => self.lookup_v6(v6.to_bits(), source),
+        }
+    }
+
+    /// [`lookup`](Self::lookup) for IPv4; `source` is 0..=32, more counts as 32.
+    #[inline]
+    pub fn lookup_v4(&self, address: u32, source: u8) -> Found {
+        self.v4.lookup(address, source, itself)
+    }
+
+    /// [`lookup`](Self::lookup) for IPv6; `source` is 0..=128, more counts as 128.
+    #[inline]
+    pub fn lookup_v6(&self, address: u128, source: u8) -> Found {
+        match Graft::holding(address, source) {
+            Some(graft) => {
+                let (client, source) = graft.client(address, source);
+                graft.lift(self.lookup_v4(client, source))
+            }
+            None => (self.v6).lookup(address, source, |leaf| stand_in(self.whole_v4, leaf)),
+        }
+    }
+
+    /// How many runs there are in both families.
+    pub fn run_count(&self) -> usize {
+        self.v4.len() + self.v6.len()
+    }
+
+    /// Octets on the heap.
+    pub fn bytes(&self) -> usize {
+        self.v4.bytes() + self.v6.bytes()
+    }
+}
+
+impl Default for PrefixTable {
+    /// Every client has class 0, except in reserved space.
+    fn default() -> Self {
+        Builder::new(0).finish()
+    }
+}
+
+/// An IPv4 leaf stands for itself.
+fn itself(leaf: Found) -> Found {
+    leaf
+}
+
+/// An IPv6 leaf that is a graft stands for the whole IPv4 space.
+fn stand_in(whole_v4: Found, leaf: Found) -> Found {
+    match Graft::of_class(leaf.class) {
+        Some(graft) => graft.lift(whole_v4),
+        None => leaf,
+    }
+}
+
+#[cfg(test)]
+mod tests;

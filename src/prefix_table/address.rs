@@ -1,0 +1,81 @@
+//! Addresses as numbers.
+
+use std::fmt::Debug;
+
+/// What the tables need of an address: `u32` for IPv4, `u128` for IPv6.
+///
+/// Prefix lengths are 0..=[`BITS`](Self::BITS).
+pub trait Address: Copy + Ord + Debug {
+    const BITS: u8;
+    const MIN: Self;
+    const MAX: Self;
+
+    /// Length of the longest prefix that both have.
+    fn common_prefix(self, other: Self) -> u8;
+    /// First address of the block of this length that contains `self`.
+    fn first(self, length: u8) -> Self;
+    /// Last address of the block of this length that contains `self`.
+    fn last(self, length: u8) -> Self;
+    /// The address after, unless this is the last of all.
+    fn next(self) -> Option<Self>;
+    /// The address before, unless this is the first of all.
+    fn previous(self) -> Option<Self>;
+    /// The first `bits` bits as a number; `bits` is at most 24.
+    fn top(self, bits: u8) -> usize;
+    /// How many addresses `self..=end` has; 2^128 counts as one less.
+    fn count_to(self, end: Self) -> u128;
+}
+
+macro_rules! address {
+    ($type:ty) => {
+        impl Address for $type {
+            const BITS: u8 = <$type>::BITS as u8;
+            const MIN: Self = <$type>::MIN;
+            const MAX: Self = <$type>::MAX;
+
+            #[inline]
+            fn common_prefix(self, other: Self) -> u8 {
+                (self ^ other).leading_zeros() as u8
+            }
+
+            #[inline]
+            fn first(self, length: u8) -> Self {
+                self & !Self::MAX.checked_shr(length.into()).unwrap_or(0)
+            }
+
+            #[inline]
+            fn last(self, length: u8) -> Self {
+                self | Self::MAX.checked_shr(length.into()).unwrap_or(0)
+            }
+
+            #[inline]
+            fn next(self) -> Option<Self> {
+                self.checked_add(1)
+            }
+
+            #[inline]
+            fn previous(self) -> Option<Self> {
+                self.checked_sub(1)
+            }
+
+            #[inline]
+            fn top(self, bits: u8) -> usize {
+                let shift = u32::from(<Self as Address>::BITS - bits);
+                self.checked_shr(shift).unwrap_or(0) as usize
+            }
+
+            #[inline]
+            fn count_to(self, end: Self) -> u128 {
+                #[allow(clippy::unnecessary_cast)] // one macro for every width
+                let beyond_first = (end - self) as u128;
+                beyond_first.saturating_add(1)
+            }
+        }
+    };
+}
+
+address!(u32);
+address!(u128);
+// A space small enough to be searched whole.
+#[cfg(test)]
+address!(u16);

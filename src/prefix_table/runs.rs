@@ -1,0 +1,151 @@
+//! One family's address space as runs of equal class, and what a block of it finds.
+
+use super::Found;
+use super::address::Address;
+use super::crowded::Crowded;
+use super::index::Index;
+
+/// Runs that a query for a block scans at most; for blocks with more the result stands ready.
+pub const SCAN_MAX: usize = 64;
+
+/// Runs of equal class that cover the whole address space; neighbours differ in class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Runs<A> {
+    /// Ascending, the first at the first address; a run ends where the next begins.
+    starts: Box<[A]>,
+    classes: Box<[u16]>,
+    index: Index,
+    crowded: Crowded<A>,
+}
+
+/// The part of a run that lies in a block.
+pub struct Piece {
+    pub run: usize,
+    /// The class, and the length of the longest leaf.
+    pub leaf: Found,
+    /// How many addresses it has.
+    pub size: u128,
+}
+
+impl<A: Address> Runs<A> {
+    /// `starts` and `classes` are as in [`Runs`] and of equal length, at least 1. `resolve` says
+    /// what a leaf counts as when a block's classes are weighed.
+    pub fn new(starts: Vec<A>, classes: Vec<u16>, resolve: impl Fn(Found) -> Found) -> Self {
+        let mut runs = Runs {
+            index: Index::new(&starts),
+            starts: starts.into(),
+            classes: classes.into(),
+            crowded: Crowded::default(),
+        };
+        runs.crowded = Crowded::new(&runs, &resolve);
+        runs
+    }
+
+    /// What holds for the block of `source` bits that contains `address`; `resolve` is that of
+    /// [`new`](Self::new).
+    #[inline]
+    pub fn lookup(&self, address: A, source: u8, resolve: impl Fn(Found) -> Found) -> Found {
+        let source = source.min(A::BITS);
+        let address = address.first(source);
+        let run = self.run_of(address);
+        let leaf = self.leaf(address, run);
+        if leaf.scope <= source {
+            return leaf;
+        }
+        let last = self.run_of(address.last(source));
+        if last - run < SCAN_MAX {
+            self.weigh(address, source, (run, last), resolve)
+        } else {
+            self.crowded.get(address, source)
+        }
+    }
+
+    /// The run that `address` is in.
+    #[inline]
+    pub fn run_of(&self, address: A) -> usize {
+        let (first, last) = self.index.span(address);
+        first + self.starts[first + 1..=last].partition_point(|start| *start <= address)
+    }
+
+    /// The leaf of `address`, which is in `run`: the largest aligned block with neither the address
+    /// before the run nor the one after it.
+    #[inline]
+    fn leaf(&self, address: A, run: usize) -> Found {
+        let before = self.starts[run].previous();
+        let after = self.starts.get(run + 1).copied();
+        let apart = |other: Option<A>| other.map_or(0, |other| address.common_prefix(other) + 1);
+        Found {
+            class: self.classes[run],
+            scope: apart(before).max(apart(after)),
+        }
+    }
+
+    /// The runs `first..=last`, at least two, cut to the block that they fill.
+    pub fn pieces(
+        &self,
+        block: A,
+        length: u8,
+        (first, last): (usize, usize),
+    ) -> impl Iterator<Item = Piece> {
+        (first..=last).map(move |run| {
+            let after = self.starts.get(run + 1).and_then(|next| next.previous());
+            let start = self.starts[run].max(block);
+            let end = after.unwrap_or(A::MAX).min(block.last(length));
+            // Leaves of a run grow from its start and shrink towards its end.
+            let (leaf, other) = (self.leaf(start, run), self.leaf(end, run));
+            Piece {
+                run,
+                leaf: Found {
+                    scope: leaf.scope.max(other.scope),
+                    ..leaf
+                },
+                size: start.count_to(end),
+            }
+        })
+    }
+
+    /// The class that covers most of the block, and its longest leaf, by looking at each run.
+    fn weigh(
+        &self,
+        block: A,
+        length: u8,
+        runs: (usize, usize),
+        resolve: impl Fn(Found) -> Found,
+    ) -> Found {
+        let mut shares = [(0u16, 0u128); SCAN_MAX];
+        let mut count = 0;
+        let mut longest = 0;
+        for piece in self.pieces(block, length, runs) {
+            let Found { class, scope } = resolve(piece.leaf);
+            longest = longest.max(scope);
+            let known = shares[..count].iter().position(|share| share.0 == class);
+            let share = &mut shares[known.unwrap_or(count)];
+            *share = (class, share.1.saturating_add(piece.size));
+            count += usize::from(known.is_none());
+        }
+        let most = shares[..count].iter().fold(shares[0], |most, share| {
+            // Shares are in order of first appearance: of equals, the first stays.
+            if share.1 > most.1 { *share } else { most }
+        });
+        Found {
+            class: most.0,
+            scope: longest,
+        }
+    }
+
+    pub fn class(&self, run: usize) -> u16 {
+        self.classes[run]
+    }
+
+    pub fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Octets on the heap.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.starts)
+            + size_of_val(&*self.classes)
+            + self.index.bytes()
+            + self.crowded.bytes()
+    }
+}
