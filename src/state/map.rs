@@ -17,7 +17,8 @@ pub struct Map {
     pub orders: Box<[u8]>,
 }
 
-/// The class of clients that no database and no own network knows: the map's `default` order.
+/// The class of clients that no database and no own network knows, and of those that rank regions
+/// in the same way: the map's `default` order.
 pub const CLASS_DEFAULT: u16 = 0;
 
 impl Map {
