@@ -1,1 +1,3 @@
 //! Configuration, zone files and GeoIP -> root.
+
+pub mod maps;
