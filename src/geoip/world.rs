@@ -1,5 +1,9 @@
 //! All sources laid over one another: disjoint ranges of addresses, each with one location.
 
+use std::net::IpAddr;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
 use crate::model::{Coordinates, NetworkId};
 
 /// What is known about a network; what no source says is `None`.
@@ -31,4 +35,82 @@ pub struct World {
     pub locations: Vec<Location>,
     pub v4: Vec<Range<u32>>,
     pub v6: Vec<Range<u128>>,
+}
+
+/// The network that `address` lies in, as wide as its location goes around it, and that location.
+/// None: no source knows the address. IPv4-mapped addresses are looked up as IPv4.
+pub fn lookup(world: &World, address: IpAddr) -> Option<(IpNet, &Location)> {
+    let (network, location) = match address.to_canonical() {
+        IpAddr::V4(address) => {
+            let range = containing(&world.v4, u32::from(address))?;
+            let inside = |net: &Ipv4Net| {
+                range.start <= net.network().into() && u32::from(net.broadcast()) <= range.end
+            };
+            let mut nets = (0..=32).filter_map(|length| Ipv4Net::new(address, length).ok());
+            (IpNet::V4(nets.find(inside)?), range.location)
+        }
+        IpAddr::V6(address) => {
+            let range = containing(&world.v6, u128::from(address))?;
+            let inside = |net: &Ipv6Net| {
+                range.start <= net.network().into() && u128::from(net.broadcast()) <= range.end
+            };
+            let mut nets = (0..=128).filter_map(|length| Ipv6Net::new(address, length).ok());
+            (IpNet::V6(nets.find(inside)?), range.location)
+        }
+    };
+    Some((network.trunc(), world.locations.get(location as usize)?))
+}
+
+fn containing<A: Copy + Ord>(ranges: &[Range<A>], address: A) -> Option<&Range<A>> {
+    let after = ranges.partition_point(|range| range.start <= address);
+    let range = ranges.get(after.checked_sub(1)?)?;
+    (address <= range.end).then_some(range)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world() -> World {
+        let location = Location {
+            country: Some(*b"DE"),
+            ..Location::default()
+        };
+        World {
+            locations: vec![location],
+            // 10.0.0.0 - 10.2.255.255
+            v4: vec![Range {
+                start: 0x0a00_0000,
+                end: 0x0a02_ffff,
+                location: 0,
+            }],
+            v6: vec![Range {
+                start: 0x2001_0db8 << 96,
+                end: (0x2001_0db9 << 96) - 1,
+                location: 0,
+            }],
+        }
+    }
+
+    fn network_of(address: &str) -> Option<String> {
+        let world = world();
+        let (network, location) = lookup(&world, address.parse().unwrap())?;
+        assert_eq!(location.country, Some(*b"DE"));
+        Some(network.to_string())
+    }
+
+    #[test]
+    fn a_lookup_gives_the_widest_network_inside_the_range() {
+        assert_eq!(network_of("10.1.2.3").unwrap(), "10.0.0.0/15");
+        assert_eq!(network_of("10.2.2.3").unwrap(), "10.2.0.0/16");
+        assert_eq!(network_of("2001:db8::1").unwrap(), "2001:db8::/32");
+        assert_eq!(network_of("::ffff:10.2.0.1").unwrap(), "10.2.0.0/16");
+    }
+
+    #[test]
+    fn an_address_in_no_range_is_unknown() {
+        for address in ["9.255.255.255", "10.3.0.0", "::1", "2001:db9::"] {
+            assert_eq!(network_of(address), None);
+        }
+    }
 }
