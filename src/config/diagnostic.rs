@@ -4,10 +4,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use super::render::render;
+
 /// A place in a file. Lines and columns count from 1; column counts characters, not bytes.
 /// Line 0 means the file as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Place {
+    #[serde(serialize_with = "path_as_text")]
     pub file: Arc<Path>,
     pub line: u32,
     pub column: u32,
@@ -22,6 +25,11 @@ impl Place {
             column: 0,
         }
     }
+}
+
+/// Octets of a path that are no UTF-8 become U+FFFD, as they do where it is displayed.
+fn path_as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 impl fmt::Display for Place {
@@ -42,9 +50,10 @@ pub enum Severity {
 }
 
 /// One mistake: where, what, and what was expected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Diagnostic {
     pub severity: Severity,
+    #[serde(flatten)]
     pub place: Place,
     /// What is wrong, naming the key or value: "unknown key `intervall`".
     pub message: String,
@@ -52,14 +61,19 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        })
+    }
+}
+
 impl fmt::Display for Diagnostic {
     /// One line: `file:line:column: error: message (help)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        write!(f, "{}: {severity}: {}", self.place, self.message)?;
+        write!(f, "{}: {}: {}", self.place, self.severity, self.message)?;
         match &self.help {
             Some(help) => write!(f, " ({help})"),
             None => Ok(()),
@@ -68,7 +82,8 @@ impl fmt::Display for Diagnostic {
 }
 
 /// Everything found so far; collecting never stops at the first mistake.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize)]
+#[serde(transparent)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
@@ -103,9 +118,14 @@ impl Diagnostics {
         self.0.extend(other.0);
     }
 
+    /// Brings them into order of file and line.
+    pub fn sort(&mut self) {
+        self.0.sort_by(|a, b| a.place.cmp(&b.place));
+    }
+
     /// In order of file and line.
     pub fn sorted(mut self) -> Vec<Diagnostic> {
-        self.0.sort_by(|a, b| a.place.cmp(&b.place));
+        self.sort();
         self.0
     }
 

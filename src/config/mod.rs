@@ -3,9 +3,152 @@
 //! The types here are what the rest of the program reads; references between tables are already
 //! resolved to ids (indices into the vectors of [`Config`]), and relative paths to absolute ones.
 //! What was not written stands at its default.
+//!
+//! | module | reads or checks |
+//! |---|---|
+//! | `syntax` | whether it is TOML at all |
+//! | `reader` | keys and values, each mistake with its place |
+//! | `references` | names of tables, resolved to ids |
+//! | `scalar`, `units`, `address`, `location` | single values |
+//! | `server`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy`, `zone` | tables |
+//! | `policy_graph` | what must hold between policies |
+//! | `unused` | what has no effect |
 
+mod address;
 pub mod diagnostic;
+mod geoip;
+mod http_probe;
+mod location;
+mod monitor;
+mod near;
+mod network;
+mod policy;
+mod policy_graph;
+mod pool;
+mod reader;
+mod references;
+mod region;
+mod render;
+mod scalar;
+mod server;
+mod syntax;
+#[cfg(test)]
+mod tests;
 mod types;
+mod units;
+mod unused;
+mod zone;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use types::*;
+
+use reader::{Reader, Table};
+use references::References;
+
+/// Octets of a configuration file at most.
+const FILE_LEN_MAX: u64 = 64 * 1024 * 1024;
+
+/// A configuration without errors, and what is doubtful about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub config: Config,
+    /// Warnings only.
+    pub warnings: Diagnostics,
+}
+
+/// Reads and checks a configuration file (UTF-8, at most 64 MiB).
+///
+/// # Errors
+///
+/// Every mistake that was found, warnings included, in order of place.
+pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
+    let text = read_text(path).map_err(|(place, message)| {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.error(&place, message, None);
+        diagnostics
+    })?;
+    parse(&text, path)
+}
+
+fn read_text(path: &Path) -> Result<String, (Place, String)> {
+    let unreadable = |reason: io::Error| (Place::file(path), format!("cannot be read: {reason}"));
+    let mut octets = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(FILE_LEN_MAX + 1)
+        .read_to_end(&mut octets)
+        .map_err(unreadable)?;
+    if octets.len() as u64 > FILE_LEN_MAX {
+        let message = format!("is longer than {} MiB", FILE_LEN_MAX >> 20);
+        return Err((Place::file(path), message));
+    }
+    String::from_utf8(octets).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = std::str::from_utf8(&error.as_bytes()[..valid]).unwrap_or_default();
+        let place = Reader::new(before, path).place(valid);
+        (place, "is not UTF-8 from here on".into())
+    })
+}
+
+/// Checks the text of a configuration file; `path` is where it is said to come from, and where
+/// relative paths begin.
+///
+/// # Errors
+///
+/// Every mistake that was found, warnings included, in order of place.
+pub fn parse(text: &str, path: &Path) -> Result<Loaded, Diagnostics> {
+    let mut reader = Reader::new(text, path);
+    let tree = syntax::parse(&mut reader);
+    let config = tree.and_then(|tree| read_config(&mut reader, &tree));
+    let has_errors = reader.has_errors();
+    let diagnostics = reader.finish();
+    match config {
+        Some(config) if !has_errors => Ok(Loaded {
+            config,
+            warnings: diagnostics,
+        }),
+        _ => Err(diagnostics),
+    }
+}
+
+/// The configuration; None if any part of it could not be read. What is there may still have
+/// been reported as wrong.
+fn read_config(reader: &mut Reader, tree: &DeTable) -> Option<Config> {
+    let mut top = Table::new("a configuration", 0..0, tree);
+    let server = server::server(reader, &mut top);
+    let geoip = geoip::geoip(reader, &mut top);
+    let mut references = References::read(reader, &mut top);
+    let networks = network::networks(reader, &mut references);
+    let regions = region::regions(reader, &mut references);
+    let monitors = monitor::monitors(reader, &mut references);
+    let pools = pool::pools(reader, &mut references);
+    let drafts = policy::drafts(reader, &mut references);
+    let policies = policy_graph::policies(reader, &references, &pools, drafts);
+    let zones = zone::zones(reader, &mut references, &mut top);
+    top.finish(reader);
+    network::check_use(reader, &references, &networks);
+    if !reader.has_errors() {
+        unused::warn(reader, &references, &geoip, &policies);
+    }
+    Some(Config {
+        path: reader.path().to_owned(),
+        server,
+        geoip,
+        networks: all(networks)?,
+        regions: all(regions)?,
+        monitors: all(monitors)?,
+        pools: all(pools)?,
+        policies: all(policies)?,
+        zones,
+    })
+}
+
+/// Ids are places, so that a table that could not be read spoils all.
+fn all<T>(read: Vec<Option<T>>) -> Option<Vec<T>> {
+    read.into_iter().collect()
+}

@@ -1,0 +1,81 @@
+//! Reads addresses, ports and prefixes.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+use super::At;
+use super::reader::{Reader, Value, quoted};
+use super::scalar::{integer, text};
+
+/// An address that a client can be sent to.
+pub(super) fn endpoint_address(reader: &mut Reader, value: &Value) -> Option<IpAddr> {
+    const EXPECTED: &str = "an address such as \"192.0.2.1\" or \"2001:db8::1\"";
+    let text = text(reader, value, EXPECTED)?;
+    let Ok(address) = text.parse::<IpAddr>() else {
+        let help = text.parse::<SocketAddr>().ok().map(|with_port| {
+            let address = with_port.ip();
+            format!("DNS answers carry no port: \"{address}\"; probes take theirs from the monitor")
+        });
+        let message = format!("expected {EXPECTED}, found {}", quoted(text));
+        reader.error(value.span(), message, help);
+        return None;
+    };
+    let is_mapped = matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
+    if address.is_unspecified() || address.is_multicast() || is_mapped {
+        let message = format!("{address} is no address that a client can connect to");
+        let help = is_mapped.then(|| format!("did you mean \"{}\"?", address.to_canonical()));
+        reader.error(value.span(), message, help);
+        return None;
+    }
+    Some(address)
+}
+
+/// An address and a port, such as "127.0.0.1:53" or "[::1]:53". Port 0 only if `any_port`.
+pub(super) fn socket(reader: &mut Reader, value: &Value, any_port: bool) -> Option<SocketAddr> {
+    const EXPECTED: &str = "an address and a port such as \"192.0.2.1:53\" or \"[2001:db8::1]:53\"";
+    let text = text(reader, value, EXPECTED)?;
+    let Ok(socket) = text.parse::<SocketAddr>() else {
+        let help = text.parse::<IpAddr>().ok().map(|address| {
+            let with_port = SocketAddr::new(address, 53);
+            format!("write the port too, as in \"{with_port}\"")
+        });
+        let message = format!("expected {EXPECTED}, found {}", quoted(text));
+        reader.error(value.span(), message, help);
+        return None;
+    };
+    if socket.port() == 0 && !any_port {
+        let message = "port 0 cannot be connected to";
+        let help = "expected a port from 1 to 65535".to_owned();
+        reader.error(value.span(), message, Some(help));
+        return None;
+    }
+    Some(socket)
+}
+
+/// A port that can be connected to.
+pub(super) fn port(reader: &mut Reader, value: &Value) -> Option<u16> {
+    integer(reader, value, 1..=u16::MAX)
+}
+
+/// A prefix in CIDR notation without host bits.
+pub(super) fn prefix(reader: &mut Reader, value: &Value) -> Option<At<IpNet>> {
+    const EXPECTED: &str = "a prefix such as \"203.0.113.0/24\" or \"2001:db8::/48\"";
+    let text = text(reader, value, EXPECTED)?;
+    let Ok(net) = text.parse::<IpNet>() else {
+        let message = format!("expected {EXPECTED}, found {}", quoted(text));
+        let help = text
+            .parse::<IpAddr>()
+            .ok()
+            .map(|address| format!("did you mean \"{}\"?", IpNet::from(address)));
+        reader.error(value.span(), message, help);
+        return None;
+    };
+    if net != net.trunc() {
+        let message = format!("{net} has host bits set");
+        let help = format!("did you mean {}?", net.trunc());
+        reader.error(value.span(), message, Some(help));
+        return None;
+    }
+    Some(reader.at(net, value.span()))
+}

@@ -1,0 +1,81 @@
+//! Reads `[network.NAME]`.
+
+use std::collections::HashMap;
+
+use ipnet::IpNet;
+
+use super::address::prefix;
+use super::location::location;
+use super::reader::{Reader, Table, Value, ticked};
+use super::references::References;
+use super::scalar::one_or_many;
+use super::{At, Network, Place};
+
+/// All own networks, by their place in the file; `None` where one cannot be read.
+pub(super) fn networks(reader: &mut Reader, references: &mut References) -> Vec<Option<Network>> {
+    let mut taken = HashMap::new();
+    let tables = references.networks.take();
+    tables
+        .map(|(name, table)| network(reader, name, table?, &mut taken))
+        .collect()
+}
+
+fn network<'t>(
+    reader: &mut Reader,
+    name: &'t str,
+    mut table: Table<'t>,
+    taken: &mut HashMap<IpNet, (&'t str, Place)>,
+) -> Option<Network> {
+    let example = "[\"203.0.113.0/24\"]";
+    let prefixes = table.required(reader, "prefixes", example, |reader, value| {
+        prefixes(reader, value, name, taken)
+    });
+    let location = table.optional(reader, "location", location);
+    table.finish(reader);
+    Some(Network {
+        name: name.to_owned(),
+        prefixes: prefixes?,
+        location,
+    })
+}
+
+/// The prefixes of one network; none may stand in two places, or which one wins would be chance.
+fn prefixes<'t>(
+    reader: &mut Reader,
+    value: &'t Value<'t>,
+    name: &'t str,
+    taken: &mut HashMap<IpNet, (&'t str, Place)>,
+) -> Option<Vec<At<IpNet>>> {
+    let prefixes = one_or_many(reader, value, |reader, value| {
+        let prefix = prefix(reader, value)?;
+        if let Some((owner, place)) = taken.get(&prefix.value) {
+            let message = format!("{} is in network {} already", prefix.value, ticked(owner));
+            let help = format!("it stands on line {}", place.line);
+            reader.error(value.span(), message, Some(help));
+        } else {
+            taken.insert(prefix.value, (name, prefix.place.clone()));
+        }
+        Some(prefix)
+    })?;
+    let written = value.get_ref().as_array().map_or(1, |array| array.len());
+    if written == 0 {
+        reader.error(value.span(), "`prefixes` is empty", None);
+    }
+    Some(prefixes)
+}
+
+/// Reports networks that say nothing: without a location and served by no region.
+pub(super) fn check_use(
+    reader: &mut Reader,
+    references: &References,
+    networks: &[Option<Network>],
+) {
+    for (name, span) in references.networks.unused() {
+        let read = networks.iter().flatten().find(|n| n.name == name);
+        if read.is_some_and(|network| network.location.is_none()) {
+            let message = format!("network {} has no location", ticked(name));
+            let help = format!("give it one, or let a region serve \"network:{name}\"");
+            reader.error(span, message, Some(help));
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! What must hold between policies: no loops, not too deep, not too many maps, and one region
+//! for every member of a `geo` policy.
+//!
+//! Policies are visited members first, so that every question about a policy is answered from
+//! the answers of its members; nothing here recurses.
+
+use super::policy::{Draft, DraftKind, DraftMember};
+use super::reader::{Reader, ticked};
+use super::references::References;
+use super::{At, Member, Policy, PolicyKind, Pool, Selector};
+use crate::model::RegionId;
+use crate::state::pools::{POLICY_DEPTH_MAX, POLICY_MAPS_MAX};
+
+/// Regions that one `geo` policy can rank.
+const GEO_REGIONS_MAX: usize = 255;
+
+/// The finished policies; `None` for each that has a mistake, here or before.
+pub(super) fn policies(
+    reader: &mut Reader,
+    references: &References,
+    pools: &[Option<Pool>],
+    drafts: Vec<Option<Draft>>,
+) -> Vec<Option<Policy>> {
+    let Some(order) = members_first(reader, &drafts) else {
+        return drafts.iter().map(|_| None).collect();
+    };
+    let mut graph = Graph {
+        reader,
+        references,
+        pools,
+        facts: drafts.iter().map(|_| None).collect(),
+    };
+    let mut finished: Vec<Option<Policy>> = drafts.iter().map(|_| None).collect();
+    for id in order {
+        if let Some(draft) = &drafts[id] {
+            finished[id] = graph.finish(id, draft);
+        }
+    }
+    finished
+}
+
+/// What is known of a policy once its members are.
+struct Facts {
+    /// Policies on the longest way down, itself included.
+    depth: usize,
+    regions: Span,
+    /// Distinct maps within reach; one past the limit at most.
+    maps: Vec<MapKey>,
+}
+
+/// The regions that pools lie in: as far as it matters, one or several.
+#[derive(Clone, Copy)]
+enum Span {
+    One(RegionId),
+    Several(RegionId, RegionId),
+}
+
+/// What makes two `geo` policies share a map.
+#[derive(Clone, PartialEq)]
+struct MapKey {
+    regions: Vec<RegionId>,
+    serves: Vec<(RegionId, Vec<Selector>)>,
+    default: Vec<RegionId>,
+}
+
+/// Where a walk stands with a policy.
+#[derive(Clone, Copy, PartialEq)]
+enum Visit {
+    New,
+    Open,
+    Done,
+}
+
+/// The policies in an order where members come before those they are members of; None (and a
+/// report) if some refer to one another in a circle.
+fn members_first(reader: &mut Reader, drafts: &[Option<Draft>]) -> Option<Vec<usize>> {
+    let mut visits = vec![Visit::New; drafts.len()];
+    let mut order = Vec::with_capacity(drafts.len());
+    let mut has_loop = false;
+    for start in 0..drafts.len() {
+        // Policies on the way from `start`, each with the number of members already seen.
+        let mut way: Vec<(usize, usize)> = Vec::new();
+        if visits[start] == Visit::New {
+            visits[start] = Visit::Open;
+            way.push((start, 0));
+        }
+        while let Some((id, seen)) = way.last_mut() {
+            let id = *id;
+            let member = drafts[id].as_ref().and_then(|draft| draft.members.get(*seen));
+            *seen += 1;
+            let Some(member) = member else {
+                visits[id] = Visit::Done;
+                order.push(id);
+                way.pop();
+                continue;
+            };
+            let Member::Policy(next) = member.member else {
+                continue;
+            };
+            match visits[next.index()] {
+                Visit::New => {
+                    visits[next.index()] = Visit::Open;
+                    way.push((next.index(), 0));
+                }
+                Visit::Open => {
+                    has_loop = true;
+                    report_loop(reader, drafts, &way, next.index(), member);
+                }
+                Visit::Done => {}
+            }
+        }
+    }
+    (!has_loop).then_some(order)
+}
+
+fn report_loop(
+    reader: &mut Reader,
+    drafts: &[Option<Draft>],
+    way: &[(usize, usize)],
+    first: usize,
+    closing: &DraftMember,
+) {
+    const SHOWN_MAX: usize = 10;
+    let members = way.iter().map(|(id, _)| *id).skip_while(|id| *id != first);
+    let names: Vec<_> = members
+        .chain([first])
+        .filter_map(|id| drafts[id].as_ref().map(|draft| draft.name.as_str()))
+        .collect();
+    let shown = if names.len() > SHOWN_MAX {
+        let (head, last) = (&names[..SHOWN_MAX - 1], names[names.len() - 1]);
+        format!("{} -> … -> {last}", head.join(" -> "))
+    } else {
+        names.join(" -> ")
+    };
+    let message = format!("policies refer to one another in a circle: {shown}");
+    reader.error_at(&closing.place, message, None);
+}
+
+struct Graph<'a, 'r, 't> {
+    reader: &'a mut Reader<'r>,
+    references: &'a References<'t>,
+    pools: &'a [Option<Pool>],
+    /// By policy; None until visited, and for policies with mistakes.
+    facts: Vec<Option<Facts>>,
+}
+
+impl Graph<'_, '_, '_> {
+    /// Checks a policy whose members were visited.
+    fn finish(&mut self, id: usize, draft: &Draft) -> Option<Policy> {
+        let spans: Option<Vec<Span>> = draft.members.iter().map(|m| self.span(m.member)).collect();
+        let spans = spans?;
+        let kind = self.kind(draft, &spans)?;
+        let depth = self.depth(draft)?;
+        let maps = self.maps(draft, &kind)?;
+        let regions = spans.into_iter().reduce(Span::join)?;
+        self.facts[id] = Some(Facts {
+            depth,
+            regions,
+            maps,
+        });
+        Some(Policy {
+            name: draft.name.clone(),
+            kind,
+            when_all_down: draft.when_all_down,
+            family_fallback: draft.family_fallback,
+            place: draft.place.clone(),
+        })
+    }
+
+    fn span(&self, member: Member) -> Option<Span> {
+        match member {
+            Member::Pool(id) => Some(Span::One(self.pools.get(id.index())?.as_ref()?.region)),
+            Member::Policy(id) => Some(self.facts.get(id.index())?.as_ref()?.regions),
+        }
+    }
+
+    fn nested<'s>(&'s self, draft: &'s Draft) -> impl Iterator<Item = &'s Facts> {
+        draft.members.iter().filter_map(|m| match m.member {
+            Member::Pool(_) => None,
+            Member::Policy(id) => self.facts.get(id.index())?.as_ref(),
+        })
+    }
+
+    fn depth(&mut self, draft: &Draft) -> Option<usize> {
+        let depth = 1 + self.nested(draft).map(|facts| facts.depth).max().unwrap_or(0);
+        if depth > POLICY_DEPTH_MAX {
+            let message = format!("policy {} nests too deep", ticked(&draft.name));
+            let help = format!("at most {POLICY_DEPTH_MAX} policies may lie on one way to a pool");
+            self.reader.error_at(&draft.place, message, Some(help));
+            return None;
+        }
+        Some(depth)
+    }
+
+    /// The maps within reach of a policy.
+    fn maps(&mut self, draft: &Draft, kind: &PolicyKind) -> Option<Vec<MapKey>> {
+        let mut maps: Vec<MapKey> = map_key(kind).into_iter().collect();
+        for nested in self.nested(draft) {
+            for map in &nested.maps {
+                if !maps.contains(map) {
+                    maps.push(map.clone());
+                }
+            }
+        }
+        if maps.len() > POLICY_MAPS_MAX {
+            let message = format!("policy {} reaches too many maps", ticked(&draft.name));
+            let help = format!(
+                "at most {POLICY_MAPS_MAX} `geo` policies that rank regions differently may lie below one"
+            );
+            self.reader.error_at(&draft.place, message, Some(help));
+            return None;
+        }
+        Some(maps)
+    }
+
+    fn kind(&mut self, draft: &Draft, spans: &[Span]) -> Option<PolicyKind> {
+        let members = || draft.members.iter().map(|m| m.member).collect();
+        Some(match &draft.kind {
+            DraftKind::Geo { serves, default } => self.geo(draft, spans, serves, default)?,
+            DraftKind::Failover => PolicyKind::Failover(members()),
+            DraftKind::Weighted => {
+                PolicyKind::Weighted(draft.members.iter().map(|m| (m.member, m.weight)).collect())
+            }
+            DraftKind::RoundRobin => PolicyKind::RoundRobin(members()),
+            DraftKind::Random => PolicyKind::Random(members()),
+        })
+    }
+
+    fn geo(
+        &mut self,
+        draft: &Draft,
+        spans: &[Span],
+        serves: &[(At<RegionId>, Vec<Selector>)],
+        default: &[At<RegionId>],
+    ) -> Option<PolicyKind> {
+        let mut members = Vec::with_capacity(draft.members.len());
+        for (listed, span) in draft.members.iter().zip(spans) {
+            match *span {
+                Span::One(region) => members.push((listed.member, region)),
+                Span::Several(a, b) => self.report_several(listed, a, b),
+            }
+        }
+        if members.len() < draft.members.len() {
+            return None;
+        }
+        let regions = distinct_regions(&members);
+        if regions.len() > GEO_REGIONS_MAX {
+            let message = format!("policy {} ranks {} regions", ticked(&draft.name), regions.len());
+            let help = format!("at most {GEO_REGIONS_MAX} are allowed; nest policies for more");
+            self.reader.error_at(&draft.place, message, Some(help));
+        }
+        for region in serves.iter().map(|(region, _)| region).chain(default) {
+            self.check_member_region(region, &regions);
+        }
+        Some(PolicyKind::Geo {
+            members,
+            serves: serves.iter().map(|(r, s)| (r.value, s.clone())).collect(),
+            default: default.iter().map(|region| region.value).collect(),
+        })
+    }
+
+    fn report_several(&mut self, listed: &DraftMember, a: RegionId, b: RegionId) {
+        let name = match listed.member {
+            Member::Pool(id) => self.references.pools.name(id.index()),
+            Member::Policy(id) => self.references.policies.name(id.index()),
+        };
+        let region = |id: RegionId| self.references.regions.name(id.index());
+        let message = format!(
+            "{} has pools in several regions, such as {} and {}",
+            ticked(name),
+            ticked(region(a)),
+            ticked(region(b)),
+        );
+        let help = "a member of `geo` stands for one region".to_owned();
+        self.reader.error_at(&listed.place, message, Some(help));
+    }
+
+    fn check_member_region(&mut self, region: &At<RegionId>, regions: &[RegionId]) {
+        if !regions.contains(&region.value) {
+            let name = self.references.regions.name(region.value.index());
+            let message = format!("no member of this policy lies in region {}", ticked(name));
+            self.reader.error_at(&region.place, message, None);
+        }
+    }
+}
+
+impl Span {
+    fn join(self, other: Span) -> Span {
+        match (self, other) {
+            (Span::One(a), Span::One(b)) if a == b => self,
+            (Span::One(a), Span::One(b)) => Span::Several(a, b),
+            (several @ Span::Several(..), _) | (_, several) => several,
+        }
+    }
+}
+
+fn distinct_regions(members: &[(Member, RegionId)]) -> Vec<RegionId> {
+    let mut seen = std::collections::HashSet::new();
+    let regions = members.iter().map(|(_, region)| *region);
+    regions.filter(|region| seen.insert(*region)).collect()
+}
+
+fn map_key(kind: &PolicyKind) -> Option<MapKey> {
+    let PolicyKind::Geo {
+        members,
+        serves,
+        default,
+    } = kind
+    else {
+        return None;
+    };
+    Some(MapKey {
+        regions: distinct_regions(members),
+        serves: serves.clone(),
+        default: default.clone(),
+    })
+}

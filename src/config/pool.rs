@@ -1,0 +1,128 @@
+//! Reads `[pool.NAME]`.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use toml::de::DeValue;
+
+use super::address::{endpoint_address, socket};
+use super::reader::{Reader, Table, Value};
+use super::references::References;
+use super::scalar::{choice, integer, list};
+use super::{Endpoint, Pool};
+use crate::model::Balance;
+
+/// Endpoints of all pools together.
+pub(super) const ENDPOINTS_MAX: usize = 1_000_000;
+
+/// All pools, by their place in the file; `None` where one cannot be read.
+pub(super) fn pools(reader: &mut Reader, references: &mut References) -> Vec<Option<Pool>> {
+    let mut endpoints_left = ENDPOINTS_MAX;
+    let tables = references.pools.take();
+    tables
+        .map(|(name, table)| pool(reader, references, name, table?, &mut endpoints_left))
+        .collect()
+}
+
+fn pool(
+    reader: &mut Reader,
+    references: &mut References,
+    name: &str,
+    mut table: Table,
+    endpoints_left: &mut usize,
+) -> Option<Pool> {
+    let region = table.required(reader, "region", "\"eu\"", |r, v| references.region(r, v));
+    let monitor = table.optional(reader, "monitor", |r, v| references.monitor(r, v));
+    let is_monitored = table.key_span("monitor").is_some();
+    let balance = table.optional(reader, "balance", |reader, value| {
+        let choices = [
+            ("weighted", Balance::Weighted),
+            ("round-robin", Balance::RoundRobin),
+            ("random", Balance::Random),
+        ];
+        choice(reader, value, &choices)
+    });
+    let example = "[\"192.0.2.1\"]";
+    let endpoints = table.required(reader, "endpoints", example, |reader, value| {
+        endpoints(reader, value, is_monitored, endpoints_left)
+    });
+    table.finish(reader);
+    Some(Pool {
+        name: name.to_owned(),
+        region: region?,
+        monitor,
+        balance: balance.unwrap_or(Balance::Weighted),
+        endpoints: endpoints?,
+    })
+}
+
+/// The endpoints of a pool: at least one, each address once.
+fn endpoints<'t>(
+    reader: &mut Reader,
+    value: &'t Value<'t>,
+    is_monitored: bool,
+    left: &mut usize,
+) -> Option<Vec<Endpoint>> {
+    let written = value.get_ref().as_array().map_or(0, |array| array.len());
+    if !take(left, written) {
+        let message = format!("more than {ENDPOINTS_MAX} endpoints in all");
+        reader.error(value.span(), message, None);
+        return None;
+    }
+    let mut seen: HashMap<IpAddr, u32> = HashMap::new();
+    let expected = "a list of endpoints such as [\"192.0.2.1\", \"192.0.2.2\"]";
+    let endpoints = list(reader, value, expected, |reader, value| {
+        let endpoint = endpoint(reader, value, is_monitored)?;
+        if let Some(line) = seen.insert(endpoint.address, endpoint.place.line) {
+            let message = format!("{} is in this pool already", endpoint.address);
+            let help = format!("it stands on line {line}; `weight` says how much it gets");
+            reader.error(value.span(), message, Some(help));
+        }
+        Some(endpoint)
+    })?;
+    if written == 0 {
+        let help = "a pool needs one endpoint at least".to_owned();
+        reader.error(value.span(), "`endpoints` is empty", Some(help));
+    }
+    Some(endpoints)
+}
+
+/// Takes `count` off what is left, if that suffices.
+fn take(left: &mut usize, count: usize) -> bool {
+    let rest = left.checked_sub(count);
+    *left = rest.unwrap_or(0);
+    rest.is_some()
+}
+
+/// `"192.0.2.1"` or `{ address, weight, check }`.
+fn endpoint<'t>(
+    reader: &mut Reader,
+    value: &'t Value<'t>,
+    is_monitored: bool,
+) -> Option<Endpoint> {
+    let place = reader.place(value.span().start);
+    if let DeValue::String(_) = value.get_ref() {
+        return Some(Endpoint {
+            address: endpoint_address(reader, value)?,
+            weight: 1,
+            check: None,
+            place,
+        });
+    }
+    let expected = "an endpoint such as \"192.0.2.1\" or { address = \"192.0.2.1\", weight = 2 }";
+    let mut table = Table::of(reader, "an endpoint", value, expected)?;
+    let example = "\"192.0.2.1\"";
+    let address = table.required(reader, "address", example, endpoint_address);
+    let weight = table.optional(reader, "weight", |r, v| integer(r, v, 0..=u16::MAX));
+    let check = table.optional(reader, "check", |r, v| socket(r, v, false));
+    if !is_monitored {
+        table.refuse(reader, "check", "has no effect in a pool without `monitor`");
+    }
+    table.finish(reader);
+    Some(Endpoint {
+        address: address?,
+        weight: weight.unwrap_or(1),
+        check,
+        place,
+    })
+}

@@ -1,0 +1,30 @@
+//! Reads `[region.NAME]`.
+
+use super::Region;
+use super::location::{location, serves};
+use super::reader::{Reader, Table};
+use super::references::References;
+
+/// All regions, by their place in the file; `None` where one cannot be read.
+pub(super) fn regions(reader: &mut Reader, references: &mut References) -> Vec<Option<Region>> {
+    let tables = references.regions.take();
+    tables
+        .map(|(name, table)| region(reader, references, name, table?))
+        .collect()
+}
+
+fn region(
+    reader: &mut Reader,
+    references: &mut References,
+    name: &str,
+    mut table: Table,
+) -> Option<Region> {
+    let location = table.optional(reader, "location", location);
+    let serves = table.optional(reader, "serves", |r, v| serves(r, references, v));
+    table.finish(reader);
+    Some(Region {
+        name: name.to_owned(),
+        location,
+        serves: serves.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,235 @@
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::super::*;
+use super::{FULL, parse_text, reported};
+use crate::dns::Name;
+use crate::model::{
+    Balance, Coordinates, FamilyFallback, MonitorId, NetworkId, PolicyId, PoolId, RegionId,
+    TtlRange, WhenAllDown,
+};
+
+fn full() -> Config {
+    parse_text(FULL).expect("the example is right").config
+}
+
+#[test]
+fn the_full_example_has_neither_errors_nor_warnings() {
+    assert_eq!(reported(FULL), [""; 0]);
+}
+
+#[test]
+fn the_server_is_read() {
+    let server = full().server;
+    assert_eq!(server.listen[1], "[::1]:5300".parse().unwrap());
+    assert_eq!(server.state_dir, Some(PathBuf::from("/etc/meridian/state")));
+    assert_eq!(server.udp_threads, Some(2));
+    assert_eq!(server.udp_payload_max, 1400);
+    assert_eq!(server.tcp_connections_max, 1000);
+    assert_eq!(server.tcp_per_client_max, 50);
+    assert_eq!(server.tcp_idle_timeout, Duration::from_secs(5));
+    assert_eq!(server.startup_grace, Duration::from_secs(1));
+    assert_eq!(server.saved_max_age, Duration::from_secs(300));
+    assert_eq!(server.drain_time, Duration::from_secs(3));
+    assert_eq!(server.panic.share, 0.5);
+    assert_eq!(server.panic.hold, Duration::from_secs(20));
+    assert_eq!(server.panic.control, ["192.0.2.254:443".parse().unwrap()]);
+}
+
+#[test]
+fn paths_begin_at_the_folder_of_the_file_and_keep_their_place() {
+    let config = full();
+    let databases: Vec<_> = config.geoip.databases.iter().map(|at| &at.value).collect();
+    assert_eq!(
+        databases,
+        [Path::new("/etc/meridian/city.mmdb"), Path::new("/srv/asn.mmdb")]
+    );
+    let feed = &config.geoip.feeds[0];
+    assert_eq!(feed.value, Path::new("/etc/meridian/feed.csv"));
+    assert_eq!(feed.place.to_string(), "/etc/meridian/meridian.toml:16:12");
+}
+
+#[test]
+fn networks_and_regions_are_read_in_the_order_of_the_file() {
+    let config = full();
+    assert_eq!(config.geoip.depth, 4);
+    let names: Vec<_> = config.networks.iter().map(|n| n.name.as_str()).collect();
+    assert_eq!(names, ["office", "lab"]);
+    assert_eq!(config.networks[0].location, Some(LocationSpec::Country(*b"DE")));
+    assert_eq!(
+        config.networks[1].prefixes[0].value,
+        "198.51.100.0/24".parse().unwrap()
+    );
+    assert_eq!(
+        config.regions[0].location,
+        Some(LocationSpec::Coordinates(Coordinates {
+            latitude: 50.11,
+            longitude: 8.68
+        }))
+    );
+    assert_eq!(
+        config.regions[0].serves,
+        [
+            Selector::Continent(*b"EU"),
+            Selector::Network(NetworkId(0)),
+            Selector::Asn(64500)
+        ]
+    );
+    assert_eq!(
+        config.regions[1].location,
+        Some(LocationSpec::Subdivision(*b"US", "CA".into()))
+    );
+}
+
+#[test]
+fn monitors_are_read_and_what_is_left_out_has_its_default() {
+    let config = full();
+    let web = &config.monitors[0];
+    let ProbeKind::Http(http) = &web.probe else {
+        panic!("an HTTP probe");
+    };
+    let tls = http.tls.as_ref().expect("https");
+    assert_eq!(tls.sni.as_deref(), Some("sni.example.com"));
+    assert_eq!(tls.ca.as_ref().unwrap().value, Path::new("/etc/meridian/ca.pem"));
+    assert!(tls.insecure);
+    assert_eq!(http.path, "/healthz?full=1");
+    assert_eq!(http.expect_status, [(200, 200), (300, 399)]);
+    assert_eq!(http.expect_body.as_deref(), Some("ok"));
+    assert_eq!(http.body_limit, 1000);
+    assert_eq!((web.port, web.rise, web.fall), (8443, 3, 2));
+    assert_eq!(web.jitter, 0.2);
+    assert!(!web.unknown_is_up);
+
+    let plain = &config.monitors[1];
+    assert_eq!(plain.port, 80);
+    assert_eq!(plain.interval, Duration::from_secs(5));
+    assert_eq!(plain.timeout, Duration::from_secs(2));
+    assert_eq!((plain.rise, plain.fall, plain.jitter), (2, 2, 0.1));
+    assert!(plain.unknown_is_up);
+
+    let port = &config.monitors[2];
+    assert_eq!(port.probe, ProbeKind::Tcp);
+    assert_eq!(port.timeout, Duration::from_secs(1), "half of a short interval");
+}
+
+#[test]
+fn pools_are_read() {
+    let config = full();
+    let pool = &config.pools[0];
+    assert_eq!(pool.region, RegionId(0));
+    assert_eq!(pool.monitor, Some(MonitorId(0)));
+    assert_eq!(pool.balance, Balance::RoundRobin);
+    let second = &pool.endpoints[1];
+    assert_eq!(second.address, "2001:db8::1".parse::<IpAddr>().unwrap());
+    assert_eq!(second.weight, 3);
+    assert_eq!(second.check, Some("192.0.2.1:8080".parse().unwrap()));
+    assert_eq!(config.pools[3].monitor, None);
+    assert_eq!(config.pools[1].balance, Balance::Weighted);
+}
+
+#[test]
+fn policies_are_read() {
+    let config = full();
+    let pool = |id| Member::Pool(PoolId(id));
+    let world = &config.policies[0];
+    assert_eq!(
+        world.kind,
+        PolicyKind::Geo {
+            members: vec![(pool(0), RegionId(0)), (pool(1), RegionId(1))],
+            serves: vec![(RegionId(1), vec![Selector::Country(*b"DE")])],
+            default: vec![RegionId(1)],
+        }
+    );
+    assert_eq!(world.when_all_down, WhenAllDown::Fallback(PoolId(3)));
+    assert_eq!(world.family_fallback, FamilyFallback::NoData);
+    assert_eq!(
+        config.policies[1].kind,
+        PolicyKind::Weighted(vec![(Member::Policy(PolicyId(0)), 95), (pool(2), 0)])
+    );
+    assert_eq!(config.policies[1].when_all_down, WhenAllDown::ServFail);
+    assert_eq!(
+        config.policies[2].kind,
+        PolicyKind::Failover(vec![Member::Policy(PolicyId(1)), pool(2)])
+    );
+    assert_eq!(config.policies[2].when_all_down, WhenAllDown::All);
+    assert_eq!(config.policies[3].kind, PolicyKind::RoundRobin(vec![pool(0), pool(1)]));
+    assert_eq!(
+        config.policies[4].kind,
+        PolicyKind::Random(vec![pool(0), Member::Policy(PolicyId(3))])
+    );
+}
+
+#[test]
+fn zones_and_balanced_names_are_read() {
+    let config = full();
+    let zone = &config.zones[0];
+    assert_eq!(zone.apex, Name::parse("gslb.example.com").unwrap());
+    assert_eq!(zone.file.value, Path::new("/etc/meridian/gslb.zone"));
+    assert!(!zone.client_subnet);
+    let [www, app, apex] = zone.balanced.as_slice() else {
+        panic!("three names");
+    };
+    assert_eq!(www.owner.to_string(), "www.gslb.example.com.");
+    assert_eq!(www.policy, PolicyId(2));
+    assert_eq!(www.ttl, TtlRange { min_s: 5, max_s: 60 });
+    assert_eq!(www.answers, 4);
+    assert!(app.owner.is_wildcard());
+    assert_eq!(app.ttl, TtlRange { min_s: 10, max_s: 10 });
+    assert_eq!(apex.owner, zone.apex);
+    assert_eq!(apex.ttl, TtlRange { min_s: 5, max_s: 30 });
+    assert_eq!(apex.answers, 2);
+}
+
+#[test]
+fn defaults_stand_for_what_is_not_written() {
+    let config = parse_text("").expect("an empty file is right").config;
+    assert_eq!(config.server, Server::default());
+    assert_eq!(config.server.listen[0], "0.0.0.0:53".parse().unwrap());
+    assert_eq!(config.server.listen[1], "[::]:53".parse().unwrap());
+    assert_eq!(config.geoip.depth, 3);
+}
+
+#[test]
+fn a_nested_policy_within_one_region_is_a_member_of_geo() {
+    let text = FULL
+        .replace("geo = [\"web-eu\", \"web-us\"]", "geo = [\"web-eu\", \"us\"]")
+        .replace("[policy.canary]", "[policy.us]\nfailover = [\"web-us\", \"mail\"]\n\n[policy.canary]");
+    let config = parse_text(&text).expect("one region").config;
+    let PolicyKind::Geo { members, .. } = &config.policies[0].kind else {
+        panic!("geo");
+    };
+    assert_eq!(members[1], (Member::Policy(PolicyId(1)), RegionId(1)));
+}
+
+#[test]
+fn diagnostics_are_serialised_flat() {
+    let diagnostics = parse_text("[server]\nlisten = 5").unwrap_err();
+    let json = serde_json::to_value(&diagnostics).unwrap();
+    let first = &json[0];
+    assert_eq!(first["severity"], "error");
+    assert_eq!(first["file"], "/etc/meridian/meridian.toml");
+    assert_eq!((&first["line"], &first["column"]), (&2.into(), &10.into()));
+    assert_eq!(json[0]["help"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("none.toml");
+    let diagnostics = load(&missing).unwrap_err().sorted();
+    assert_eq!(diagnostics[0].place, Place::file(&missing));
+
+    let latin1 = folder.path().join("latin1.toml");
+    std::fs::write(&latin1, b"# ok\n# caf\xe9\n").unwrap();
+    let diagnostics = load(&latin1).unwrap_err().sorted();
+    assert_eq!((diagnostics[0].place.line, diagnostics[0].place.column), (2, 6));
+}
+
+#[test]
+fn mistakes_past_the_limit_are_counted() {
+    let text: String = (0..1100).map(|n| format!("k{n} = 1\n")).collect();
+    let reported = parse_text(&text).unwrap_err().sorted();
+    assert_eq!(reported.len(), 1001);
+    assert!(reported[0].message.ends_with("more mistakes are not shown"));
+}
