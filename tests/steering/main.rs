@@ -1,0 +1,11 @@
+//! What steering must hold, on worlds built by hand: one file per question.
+
+mod all_down;
+mod choosing;
+mod drawing;
+mod families;
+mod oracle;
+mod properties;
+mod recording;
+mod ttl;
+mod world;

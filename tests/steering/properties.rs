@@ -1,0 +1,236 @@
+//! What holds in every world: random pools, nested policies, verdicts and families.
+
+use std::collections::BTreeSet;
+
+use meridian::model::{ANSWERS_MAX, Balance, Family, FamilyFallback, PoolId, Verdict, WhenAllDown};
+use meridian::random::Random;
+use meridian::state::pools::Member;
+use meridian::steering::{Decision, Outcome, Step};
+use proptest::prelude::*;
+
+use crate::oracle::Oracle;
+use crate::world::*;
+
+const POOLS: u32 = 5;
+const POLICIES: u32 = 5;
+
+fn family() -> impl Strategy<Value = Family> {
+    prop_oneof![Just(V4), Just(V6)]
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    prop_oneof![
+        3 => Just(Verdict::Down),
+        2 => Just(Verdict::Up),
+        1 => Just(Verdict::Unknown),
+    ]
+}
+
+prop_compose! {
+    fn endpoint()(
+        family in family(),
+        weight in 0..4u16,
+        verdict in verdict(),
+        flip_after_ms in prop_oneof![0..60_000u32, Just(u32::MAX)],
+    ) -> Endpoint {
+        Endpoint { family, weight, verdict, flip_after_ms }
+    }
+}
+
+prop_compose! {
+    fn any_pool()(
+        balance in prop_oneof![
+            Just(Balance::Weighted), Just(Balance::RoundRobin), Just(Balance::Random)
+        ],
+        unknown_is_up in any::<bool>(),
+        endpoints in prop::collection::vec(endpoint(), 0..5),
+    ) -> Pool {
+        Pool { balance, unknown_is_up, endpoints }
+    }
+}
+
+/// A pool, or a policy before the one at `place`.
+fn member(place: u32) -> impl Strategy<Value = Member> {
+    (0..POOLS + place).prop_map(|id| match id.checked_sub(POOLS) {
+        None => p(id),
+        Some(policy) => nested(policy),
+    })
+}
+
+fn kind(place: u32) -> impl Strategy<Value = Kind> {
+    let members = || prop::collection::vec(member(place), 1..4);
+    let slots = prop::collection::vec(members(), 1..4);
+    let geo = slots.prop_flat_map(|by_slot| {
+        let order: Vec<u8> = (0..by_slot.len() as u8).collect();
+        (Just(by_slot), Just(order).prop_shuffle())
+    });
+    prop_oneof![
+        geo.prop_map(|(by_slot, order)| Kind::Geo(by_slot, order)),
+        members().prop_map(Kind::Failover),
+        prop::collection::vec((member(place), 0..3u16), 1..4).prop_map(Kind::Weighted),
+        members().prop_map(Kind::RoundRobin),
+        members().prop_map(Kind::Random),
+    ]
+}
+
+fn policy(place: u32) -> impl Strategy<Value = Policy> {
+    let when_all_down = prop_oneof![
+        Just(WhenAllDown::All),
+        (0..POOLS).prop_map(|id| WhenAllDown::Fallback(PoolId(id))),
+        Just(WhenAllDown::NoData),
+        Just(WhenAllDown::ServFail),
+        Just(WhenAllDown::Refuse),
+    ];
+    let family_fallback = prop_oneof![Just(FamilyFallback::Region), Just(FamilyFallback::NoData)];
+    (kind(place), when_all_down, family_fallback).prop_map(|(kind, then, fallback)| {
+        Policy::from(kind)
+            .when_all_down(then)
+            .family_fallback(fallback)
+    })
+}
+
+fn any_world() -> impl Strategy<Value = World> {
+    let pools = prop::collection::vec(any_pool(), POOLS as usize);
+    let policies = (0..POLICIES).map(policy).collect::<Vec<_>>();
+    (pools, policies, 1..=POLICIES as usize).prop_map(|(pools, mut policies, count)| {
+        policies.truncate(count);
+        World { pools, policies }
+    })
+}
+
+fn asker(world: &World, seed: u64, family: Family, answers: u8) -> Asker {
+    let mut asker = Asker::new(world, seed).family(family).answers(answers);
+    let mut random = Random::from_seed(!seed);
+    asker.cursors.fill_with(|| random.below(u32::MAX));
+    asker
+}
+
+/// Whether `decision` draws from `pool` as `oracle` sees it: as many as asked for or usable, each
+/// usable, none twice.
+fn draws_from(decision: &Decision, oracle: &Oracle<'_>, pool: PoolId, answers: u8) -> bool {
+    let drawn: BTreeSet<_> = decision.endpoints().iter().copied().collect();
+    let usable = oracle.usable(pool);
+    let count = usable.len().min(answers.into()).min(ANSWERS_MAX);
+    decision.pool == Some(pool)
+        && decision.endpoints().len() == count
+        && drawn.len() == count
+        && drawn.is_subset(&usable)
+}
+
+/// Whether `decision` follows from the choice among `possible` pools.
+fn follows(
+    decision: &Decision,
+    oracle: &Oracle<'_>,
+    possible: &BTreeSet<PoolId>,
+    answered: Outcome,
+    answers: u8,
+) -> bool {
+    possible
+        .iter()
+        .any(|&pool| match oracle.usable(pool).len() {
+            0 => decision.outcome == Outcome::NoData && decision.pool.is_none(),
+            _ => decision.outcome == answered && draws_from(decision, oracle, pool, answers),
+        })
+}
+
+/// Whether `decision` is one that `world` allows.
+fn allowed(decision: &Decision, world: &World, family: Family, answers: u8) -> bool {
+    let oracle = |all_up| Oracle {
+        world,
+        family,
+        all_up,
+    };
+    let top = &world.policies[world.top().index()];
+    let mut reached = world.reach(world.top()).into_iter();
+    if reached.all(|pool| oracle(true).usable(pool).is_empty()) {
+        return decision.outcome == Outcome::NoFamily;
+    }
+    let possible = oracle(false).possible(world.top());
+    if !possible.is_empty() {
+        return follows(
+            decision,
+            &oracle(false),
+            &possible,
+            Outcome::Answer,
+            answers,
+        );
+    }
+    let all_down = Outcome::AnswerAllDown;
+    match top.when_all_down {
+        WhenAllDown::All => {
+            let possible = oracle(true).possible(world.top());
+            follows(decision, &oracle(true), &possible, all_down, answers)
+        }
+        WhenAllDown::Fallback(pool) => {
+            let all_up = oracle(false).usable(pool).is_empty();
+            let possible = BTreeSet::from([pool]);
+            follows(decision, &oracle(all_up), &possible, all_down, answers)
+        }
+        WhenAllDown::NoData => decision.outcome == Outcome::NoData,
+        WhenAllDown::ServFail => decision.outcome == Outcome::ServFail,
+        WhenAllDown::Refuse => decision.outcome == Outcome::Refuse,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn every_decision_is_one_that_plain_recursion_allows(
+        world in any_world(), seed: u64, family in family(), answers in 1..=16u8,
+    ) {
+        let mut asker = asker(&world, seed, family, answers);
+        for _ in 0..8 {
+            let decision = asker.decide();
+            prop_assert!(allowed(&decision, &world, family, answers), "{decision:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_never_empty_while_anything_of_the_family_is_up(
+        mut world in any_world(), seed: u64, family in family(),
+    ) {
+        let top = world.top();
+        world.policies[top.index()].family_fallback = FamilyFallback::Region;
+        let oracle = Oracle { world: &world, family, all_up: false };
+        let decision = asker(&world, seed, family, 2).decide();
+        let any_up = world.reach(top).into_iter().any(|pool| !oracle.usable(pool).is_empty());
+        prop_assert_eq!(decision.outcome == Outcome::Answer, any_up);
+        prop_assert!(!any_up || !decision.endpoints().is_empty());
+    }
+
+    #[test]
+    fn recording_changes_nothing(world in any_world(), seed: u64, family in family()) {
+        let mut silent = asker(&world, seed, family, 2);
+        let mut recorded = asker(&world, seed, family, 2);
+        for _ in 0..4 {
+            prop_assert_eq!(silent.decide(), recorded.decide_recording(&mut Vec::<Step>::new()));
+            prop_assert_eq!(&silent.cursors, &recorded.cursors);
+        }
+        prop_assert_eq!(silent.random.next_u64(), recorded.random.next_u64());
+    }
+
+    #[test]
+    fn the_scope_does_not_depend_on_health(
+        world in any_world(), seed: u64, family in family(), verdicts in prop::collection::vec(verdict(), 25),
+    ) {
+        let mut other = world.clone();
+        let endpoints = other.pools.iter_mut().flat_map(|pool| &mut pool.endpoints);
+        for (endpoint, verdict) in endpoints.zip(verdicts) {
+            endpoint.verdict = verdict;
+        }
+        let places = |world: &World| {
+            let mut steps = Vec::new();
+            let decision = asker(world, seed, family, 2).decide_recording(&mut steps);
+            steps.retain(|step| matches!(step, Step::Located { .. } | Step::Scope { .. }));
+            (decision.scope, steps)
+        };
+        prop_assert_eq!(places(&world), places(&other));
+    }
+
+    #[test]
+    fn the_ttl_stays_within_the_range(world in any_world(), seed: u64, family in family()) {
+        let decision = asker(&world, seed, family, 2).decide();
+        prop_assert!((TTL.min_s..=TTL.max_s).contains(&decision.ttl_s));
+    }
+}

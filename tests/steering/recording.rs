@@ -1,0 +1,119 @@
+//! What a recorder is told.
+
+use meridian::model::{Balance, EndpointId, PolicyId, PoolId, Verdict, WhenAllDown};
+use meridian::steering::{Candidate, Choice, Step, TtlReason, Unusable};
+
+use crate::world::*;
+
+fn steps(world: &World) -> Vec<Step> {
+    let mut steps = Vec::new();
+    Asker::new(world, 1).decide_recording(&mut steps);
+    steps
+}
+
+fn candidate(endpoint: u32, verdict: Verdict) -> Candidate {
+    Candidate {
+        endpoint: EndpointId(endpoint),
+        weight: 1,
+        verdict,
+        usable: verdict == Verdict::Up,
+    }
+}
+
+#[test]
+fn every_reason_of_a_choice_is_told_in_order() {
+    let policy = Kind::Failover(vec![p(0), p(1), p(2)]);
+    let world = world(
+        [pool([down()]), pool([up().v6()]), pool([up(), down()])],
+        [policy.into()],
+    );
+    let policy = PolicyId(0);
+    let passed_over = |id, why| Step::PassedOver {
+        policy,
+        member: p(id),
+        why,
+    };
+    let expected = [
+        Step::Scope { bits: 0 },
+        passed_over(0, Unusable::NoneUp(vec![candidate(0, Verdict::Down)])),
+        passed_over(1, Unusable::FamilyMissing),
+        Step::Taken {
+            policy,
+            member: p(2),
+            by: Choice::First,
+        },
+        Step::Candidates {
+            pool: PoolId(2),
+            balance: Balance::Weighted,
+            candidates: vec![candidate(2, Verdict::Up), candidate(3, Verdict::Down)],
+        },
+        Step::Drawn {
+            pool: PoolId(2),
+            endpoints: vec![EndpointId(2)],
+        },
+        Step::Ttl {
+            ttl_s: 2,
+            range: TTL,
+            reason: TtlReason::Flip {
+                endpoint: EndpointId(2),
+                flip_after_ms: 2_000,
+            },
+        },
+    ];
+    assert_eq!(steps(&world), expected);
+}
+
+#[test]
+fn who_took_part_in_a_draw_is_told_with_the_odds() {
+    let policy = PolicyId(0);
+    let weighted = Kind::Weighted(vec![(p(0), 7), (p(1), 0), (p(2), 2)]);
+    let pools = [pool([up()]), pool([up()]), pool([down()])];
+    let steps = steps(&world(pools, [weighted.into()]));
+    let eligible = |id, weight| Step::Eligible {
+        policy,
+        member: p(id),
+        weight,
+    };
+    assert_eq!(steps[1..3], [eligible(0, 7), eligible(1, 0)]);
+    let by = Choice::Drawn {
+        weight: 7,
+        total: 7,
+    };
+    let member = p(0);
+    assert_eq!(steps[4], Step::Taken { policy, member, by });
+}
+
+#[test]
+fn why_a_nested_policy_cannot_serve_is_told_pool_by_pool() {
+    let inner = Kind::Random(vec![p(0)]);
+    let outer = Kind::Failover(vec![nested(0), p(1)]);
+    let world = world([pool([down()]), pool([up()])], [inner.into(), outer.into()]);
+    let none_up = Unusable::NoneUp(vec![candidate(0, Verdict::Down)]);
+    let passed_over = Step::PassedOver {
+        policy: PolicyId(1),
+        member: nested(0),
+        why: Unusable::NothingWithinReach(vec![(PoolId(0), none_up)]),
+    };
+    assert!(steps(&world).contains(&passed_over));
+}
+
+#[test]
+fn every_map_within_reach_is_told_taken_or_not() {
+    let geo = || Policy::from(Kind::Geo(vec![vec![p(0)]], vec![0]));
+    let outer = Kind::Failover(vec![nested(0), nested(1)]);
+    let steps = steps(&world([pool([up()])], [geo(), geo(), outer.into()]));
+    let located = steps.iter().filter(|s| matches!(s, Step::Located { .. }));
+    let walked = steps.iter().filter(|s| matches!(s, Step::Regions { .. }));
+    assert_eq!((located.count(), walked.count()), (2, 1));
+}
+
+#[test]
+fn an_outage_is_told_with_what_follows_from_it() {
+    let then = WhenAllDown::Fallback(PoolId(1));
+    let policy = Policy::from(Kind::Failover(vec![p(0)])).when_all_down(then);
+    let steps = steps(&world([pool([down()]), pool([down()])], [policy]));
+    let policy = PolicyId(0);
+    assert!(steps.contains(&Step::AllDown { policy, then }));
+    let (pool, up) = (PoolId(1), false);
+    assert!(steps.contains(&Step::Fallback { pool, up }));
+}
