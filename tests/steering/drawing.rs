@@ -4,7 +4,7 @@ use meridian::model::{ANSWERS_MAX, Balance};
 
 use crate::world::*;
 
-/// Draws behind every proportion: at this many, a bias of one part in a hundred shows.
+/// Draws behind every proportion: at this many, a bias of two parts in a hundred shows among a few equals.
 pub const DRAWS: usize = 200_000;
 
 /// Pearson's chi-square against `shares` (of any sum), at p = 0.001. Seeds are fixed, so a test
