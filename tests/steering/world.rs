@@ -304,6 +304,7 @@ pub struct Asker {
     pub random: Random,
     pub cursors: Vec<u32>,
     pub ask: Ask,
+    pub client: Client,
 }
 
 impl Asker {
@@ -320,6 +321,7 @@ impl Asker {
                 answers: 1,
                 ttl: TTL,
             },
+            client: CLIENT,
         }
     }
 
@@ -342,7 +344,7 @@ impl Asker {
             random: &mut self.random,
             cursors: &mut self.cursors,
         };
-        decide(&self.root, &self.ask, &CLIENT, &mut draw, recorder)
+        decide(&self.root, &self.ask, &self.client, &mut draw, recorder)
     }
 
     /// The pool that answers.
