@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Monotonic time, for intervals and time-outs.
+/// Monotonic time, for intervals and time-outs. It is tokio's clock, which is the system's, except
+/// in tests that pause it.
 pub fn now() -> Instant {
-    Instant::now()
+    tokio::time::Instant::now().into_std()
 }
 
 /// Wall-clock time in milliseconds since the Unix epoch, for what is saved and shown.

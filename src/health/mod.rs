@@ -1,1 +1,39 @@
 //! Which endpoints are up: schedule, probes, thresholds, verdicts.
+//!
+//! # An observation's story
+//!
+//! ```text
+//! schedule -> probe -> observation -> threshold -> panic guard -> verdict -> batch of changes
+//! ```
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`target`] | what is asked of whom, and which endpoints share that? |
+//! | [`schedule`] | when is the next probe due? |
+//! | [`probe`] | what did one attempt show? |
+//! | [`failure`] | why did it fail, and is that evidence or doubt? |
+//! | [`threshold`] | what follows from several in a row? |
+//! | [`panic`] | is it them, or is it us? |
+//! | [`judge`] | what is believed of every target right now? |
+//! | [`engine`] | who runs all that? |
+//! | [`saved`] | what was believed before the restart? |
+//! | [`frozen`] | what shall be believed without probing? |
+//!
+//! `schedule`, `threshold`, `panic` and `judge` are pure: time comes as an argument.
+
+pub mod engine;
+pub mod failure;
+pub mod frozen;
+pub mod judge;
+pub mod panic;
+pub mod probe;
+pub mod saved;
+pub mod schedule;
+pub mod target;
+pub mod threshold;
+
+pub use engine::{Change, Engine, Settings, Status};
+pub use failure::Failure;
+pub use frozen::Frozen;
+pub use judge::TargetHealth;
+pub use target::TargetSpec;

@@ -1,0 +1,226 @@
+//! The HTTP and HTTPS probe: one request on a fresh connection, its status and perhaps its body.
+//!
+//! A target may be hostile. The monitor's timeout bounds an attempt's time, [`HttpProbe::body_limit`]
+//! what is read of the body, and hyper the head of the answer (100 fields; about 400 KiB).
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
+use reqwest::{Client, Response, Url};
+
+use super::body::BodySearch;
+use super::tls::TlsConfigs;
+use super::{Ask, Asking, Outcome};
+use crate::config::HttpProbe;
+use crate::health::failure::{Failure, Step};
+use crate::health::target::{TargetSpec, default_host};
+
+const USER_AGENT: &str = concat!("meridian/", env!("CARGO_PKG_VERSION"));
+
+/// Asks one address over HTTP or HTTPS.
+#[derive(Debug)]
+pub struct HttpAsker {
+    address: SocketAddr,
+    timeout: Duration,
+    probe: HttpProbe,
+    tls: TlsConfigs,
+    /// Made at the first attempt, and retried while it cannot be made.
+    client: Option<(Client, Url)>,
+}
+
+impl HttpAsker {
+    pub fn new(spec: &TargetSpec, probe: HttpProbe, tls: TlsConfigs) -> Self {
+        HttpAsker {
+            address: spec.address,
+            timeout: spec.monitor.timeout,
+            probe,
+            tls,
+            client: None,
+        }
+    }
+
+    async fn attempt(&mut self) -> Outcome {
+        let made = match self.client.take() {
+            Some(made) => made,
+            None => self.make_client()?,
+        };
+        let (client, url) = self.client.insert(made);
+        let deadline = tokio::time::sleep(self.timeout);
+        tokio::pin!(deadline);
+        let timed_out = |step| Failure::TimedOut {
+            after: self.timeout,
+            step,
+        };
+        let response = tokio::select! {
+            response = client.get(url.clone()).send() => response,
+            () = &mut deadline => return Err(timed_out(Step::Answer)),
+        };
+        let response = response.map_err(|e| Failure::from_http(&e))?;
+        tokio::select! {
+            outcome = check(response, &self.probe) => outcome,
+            () = &mut deadline => Err(timed_out(Step::Body)),
+        }
+    }
+
+    fn make_client(&self) -> Result<(Client, Url), Failure> {
+        let local = |why: String| Failure::Local(why);
+        let url = url(&self.probe, self.address).map_err(local)?;
+        let mut client = Client::builder()
+            .tls_backend_preconfigured(self.tls.get(self.probe.tls.as_ref())?)
+            .user_agent(USER_AGENT)
+            .default_headers(headers(&self.probe, self.address).map_err(local)?)
+            // A kept connection would hide that nobody accepts new ones.
+            .pool_max_idle_per_host(0)
+            .http1_only()
+            .no_proxy()
+            .retry(reqwest::retry::never())
+            .redirect(reqwest::redirect::Policy::none());
+        if let Some(name) = url.domain() {
+            client = client.resolve(name, self.address);
+        }
+        let client = client.build().map_err(|e| local(e.to_string()))?;
+        Ok((client, url))
+    }
+}
+
+impl Ask for HttpAsker {
+    fn ask(&mut self) -> Asking<'_> {
+        Box::pin(self.attempt())
+    }
+}
+
+/// The URL of a probe. Its host is what TLS asks for, while the connection goes to `address`; an
+/// address in its place is always `address` itself, so that no probe can be led elsewhere.
+fn url(probe: &HttpProbe, address: SocketAddr) -> Result<Url, String> {
+    let parse = |scheme: &str, host: &str| {
+        let text = format!("{scheme}://{host}:{}{}", address.port(), probe.path);
+        Url::parse(&text).map_err(|e| format!("{text}: {e}"))
+    };
+    let by_address = |scheme| match address.ip() {
+        IpAddr::V4(ip) => parse(scheme, &ip.to_string()),
+        IpAddr::V6(ip) => parse(scheme, &format!("[{ip}]")),
+    };
+    let Some(tls) = &probe.tls else {
+        return by_address("http");
+    };
+    let named = match (&tls.sni, &probe.host) {
+        (Some(sni), _) => Some(parse("https", sni)?),
+        (None, Some(host)) => Some(parse("https", without_port(host))?),
+        (None, None) => None,
+    };
+    match named {
+        Some(url) if url.domain().is_some() => Ok(url),
+        _ => by_address("https"),
+    }
+}
+
+/// `a.example:8443` -> `a.example`. IPv6 addresses stay in their brackets.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+fn headers(probe: &HttpProbe, address: SocketAddr) -> Result<HeaderMap, String> {
+    let default_port = if probe.tls.is_some() { 443 } else { 80 };
+    let host = match &probe.host {
+        Some(host) => host.clone(),
+        None => default_host(address, default_port),
+    };
+    let host = HeaderValue::from_str(&host).map_err(|e| format!("host {host:?}: {e}"))?;
+    let close = HeaderValue::from_static("close");
+    Ok(HeaderMap::from_iter([(HOST, host), (CONNECTION, close)]))
+}
+
+/// Whether the answer is one of those expected. The rest of it is not read.
+async fn check(mut response: Response, probe: &HttpProbe) -> Outcome {
+    let status = response.status().as_u16();
+    let accepted = |&(first, last): &(u16, u16)| (first..=last).contains(&status);
+    if !probe.expect_status.iter().any(accepted) {
+        return Err(Failure::Status(status));
+    }
+    let Some(wanted) = &probe.expect_body else {
+        return Ok(());
+    };
+    let mut search = BodySearch::new(wanted);
+    let mut left = probe.body_limit as usize;
+    while left > 0 {
+        let piece = response.chunk().await;
+        let Some(piece) = piece.map_err(|e| Failure::from_http(&e))? else {
+            break;
+        };
+        let piece = &piece[..piece.len().min(left)];
+        if search.found_in(piece) {
+            return Ok(());
+        }
+        left -= piece.len();
+    }
+    Err(Failure::BodyLacks {
+        expected: wanted.clone(),
+        read: probe.body_limit - left as u32,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::TlsProbe;
+
+    fn probe(host: Option<&str>, sni: Option<&str>) -> HttpProbe {
+        HttpProbe {
+            tls: Some(TlsProbe {
+                sni: sni.map(str::to_owned),
+                ca: None,
+                insecure: false,
+            }),
+            path: "/health?deep=1".into(),
+            host: host.map(str::to_owned),
+            expect_status: vec![(200, 299)],
+            expect_body: None,
+            body_limit: 65_536,
+        }
+    }
+
+    fn url_of(probe: &HttpProbe, address: &str) -> String {
+        let url = url(probe, address.parse().expect("an address"));
+        url.expect("a URL").to_string()
+    }
+
+    #[test]
+    fn tls_asks_for_sni_then_host_then_the_address() {
+        let address = "192.0.2.1:8443";
+        let of = |host, sni| url_of(&probe(host, sni), address);
+        let named = "https://a.example:8443/health?deep=1";
+        assert_eq!(of(Some("b.example"), Some("a.example")), named);
+        assert_eq!(of(Some("a.example:444"), None), named);
+        assert_eq!(of(None, None), "https://192.0.2.1:8443/health?deep=1");
+    }
+
+    #[test]
+    fn a_host_that_is_an_address_never_leads_the_probe_elsewhere() {
+        let expected = "https://192.0.2.1:8443/health?deep=1";
+        for elsewhere in ["198.51.100.7", "[2001:db8::1]", "198.51.100.7:80", "0x7f.1"] {
+            let probe = probe(Some(elsewhere), None);
+            assert_eq!(url_of(&probe, "192.0.2.1:8443"), expected, "{elsewhere}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_no_name_is_refused_with_the_reason() {
+        let address = "192.0.2.1:443".parse().expect("an address");
+        let error = url(&probe(None, Some("a b")), address).expect_err("no URL");
+        assert!(error.contains("a b"), "{error}");
+    }
+
+    #[test]
+    fn without_tls_the_host_is_only_a_header() {
+        let mut probe = probe(Some("a.example"), None);
+        probe.tls = None;
+        assert_eq!(
+            url_of(&probe, "[2001:db8::1]:80"),
+            "http://[2001:db8::1]/health?deep=1"
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! Verdicts that outlive a restart: `verdicts.json` in the state directory.
+//!
+//! The file is written aside, synced and renamed, so that it is whole at any moment. It is written
+//! at most once a second when a verdict changes, and now and then when none does, so that its age
+//! says how long ago the verdicts were true. A file that is stale or cannot be read is ignored
+//! with a line in the log: the first probes will tell.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::engine::Engine;
+use super::judge::{Remembered, TargetHealth};
+use crate::clock;
+use crate::model::{TargetKey, Verdict};
+
+/// The version of the format; another one is ignored.
+const VERSION: u32 = 1;
+/// A larger file was not written here.
+const OCTETS_MAX: u64 = 64 << 20;
+/// The shortest time between two writes.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Contents {
+    version: u32,
+    /// Milliseconds since the Unix epoch.
+    saved_unix_ms: u64,
+    verdicts: Vec<Entry>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Entry {
+    target: String,
+    verdict: Verdict,
+    since_unix_ms: u64,
+}
+
+/// Where the verdicts of a state directory are saved.
+pub fn path_in(state_dir: &Path) -> PathBuf {
+    state_dir.join("verdicts.json")
+}
+
+/// The saved verdicts, when they are at most `max_age` old; else none, and the log says why.
+/// `now_unix_ms` is the wall-clock time.
+pub fn load(path: &Path, max_age: Duration, now_unix_ms: u64) -> HashMap<TargetKey, Remembered> {
+    match read(path, max_age, now_unix_ms) {
+        Ok(verdicts) => verdicts,
+        Err(why) => {
+            tracing::warn!("saved verdicts are not used: {}: {why}", path.display());
+            HashMap::new()
+        }
+    }
+}
+
+fn read(
+    path: &Path,
+    max_age: Duration,
+    now_unix_ms: u64,
+) -> Result<HashMap<TargetKey, Remembered>, String> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let mut text = Vec::new();
+    let read = file.take(OCTETS_MAX + 1).read_to_end(&mut text);
+    read.map_err(|e| e.to_string())?;
+    if text.len() as u64 > OCTETS_MAX {
+        return Err(format!("larger than {OCTETS_MAX} octets"));
+    }
+    let contents: Contents = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
+    if contents.version != VERSION {
+        let version = contents.version;
+        return Err(format!("version {version}, expected {VERSION}"));
+    }
+    // A time in the future is as wrong as one in the past.
+    let age = Duration::from_millis(now_unix_ms.abs_diff(contents.saved_unix_ms));
+    if age > max_age {
+        return Err(format!("{age:?} old, expected at most {max_age:?}"));
+    }
+    let remembered = |entry: Entry| {
+        let remembered = Remembered {
+            verdict: entry.verdict,
+            since_unix_ms: entry.since_unix_ms,
+        };
+        (TargetKey(entry.target.into()), remembered)
+    };
+    Ok(contents.verdicts.into_iter().map(remembered).collect())
+}
+
+/// Replaces the saved verdicts. After an error, the file is what it was.
+pub fn save(path: &Path, health: &[(TargetKey, TargetHealth)], now_unix_ms: u64) -> io::Result<()> {
+    let contents = Contents {
+        version: VERSION,
+        saved_unix_ms: now_unix_ms,
+        verdicts: entries(health),
+    };
+    let aside = path.with_extension("json.new");
+    let mut file = File::create(&aside)?;
+    file.write_all(&serde_json::to_vec(&contents)?)?;
+    file.sync_all()?;
+    fs::rename(&aside, path)?;
+    // The rename itself lasts once the directory is synced.
+    match path.parent() {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn entries(health: &[(TargetKey, TargetHealth)]) -> Vec<Entry> {
+    let known = health
+        .iter()
+        .filter(|(_, health)| health.verdict != Verdict::Unknown);
+    known
+        .map(|(key, health)| Entry {
+            target: key.to_string(),
+            verdict: health.verdict,
+            since_unix_ms: health.since_unix_ms,
+        })
+        .collect()
+}
+
+/// Keeps the file at `path` like the engine's verdicts, for as long as it is polled. `max_age` is
+/// the age at which [`load`] will refuse the file.
+pub async fn keep(engine: Arc<Engine>, path: PathBuf, max_age: Duration) {
+    let refresh_after = (max_age / 10).max(WRITE_EVERY).as_millis() as u64;
+    let (mut written, mut written_unix_ms) = (Vec::new(), 0);
+    loop {
+        tokio::time::sleep(WRITE_EVERY).await;
+        let (health, now) = (engine.snapshot(), clock::unix_ms());
+        let current = entries(&health);
+        if current == written && now.abs_diff(written_unix_ms) < refresh_after {
+            continue;
+        }
+        let target = path.clone();
+        let saving = tokio::task::spawn_blocking(move || save(&target, &health, now));
+        match saving.await {
+            Ok(Ok(())) => (written, written_unix_ms) = (current, now),
+            Ok(Err(error)) => tracing::warn!("cannot save verdicts: {}: {error}", path.display()),
+            // The runtime is shutting down.
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX_AGE: Duration = Duration::from_secs(600);
+
+    fn health(verdict: Verdict) -> TargetHealth {
+        TargetHealth {
+            verdict,
+            needed: 2,
+            since_unix_ms: 7,
+            last: None,
+            consecutive: 1,
+            held: false,
+        }
+    }
+
+    fn two() -> Vec<(TargetKey, TargetHealth)> {
+        vec![
+            (TargetKey("a".into()), health(Verdict::Up)),
+            (TargetKey("b".into()), health(Verdict::Down)),
+            (TargetKey("c".into()), health(Verdict::Unknown)),
+        ]
+    }
+
+    fn saved(now_unix_ms: u64) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = path_in(directory.path());
+        save(&path, &two(), now_unix_ms).expect("saved");
+        (directory, path)
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded_again_without_the_unknown() {
+        let (_directory, path) = saved(1_000_000);
+        let loaded = load(&path, MAX_AGE, 1_000_000 + 599_000);
+        let expected = |verdict| Remembered {
+            verdict,
+            since_unix_ms: 7,
+        };
+        assert_eq!(loaded.len(), 2);
+        assert_eq!(loaded[&TargetKey("a".into())], expected(Verdict::Up));
+        assert_eq!(loaded[&TargetKey("b".into())], expected(Verdict::Down));
+    }
+
+    #[test]
+    fn a_stale_file_is_ignored() {
+        let (_directory, path) = saved(1_000_000);
+        assert!(load(&path, MAX_AGE, 1_000_000 + 601_000).is_empty());
+    }
+
+    #[test]
+    fn a_file_from_the_future_is_ignored() {
+        let (_directory, path) = saved(10_000_000);
+        assert!(load(&path, MAX_AGE, 1_000_000).is_empty());
+    }
+
+    #[test]
+    fn a_corrupt_or_foreign_file_is_ignored_with_the_reason() {
+        let (_directory, path) = saved(0);
+        for (text, reason) in [
+            ("{\"version\":1,", "EOF"),
+            ("", "EOF"),
+            (
+                "{\"version\":2,\"saved_unix_ms\":0,\"verdicts\":[]}",
+                "version 2, expected 1",
+            ),
+        ] {
+            fs::write(&path, text).expect("written");
+            let error = read(&path, MAX_AGE, 0).expect_err("refused");
+            assert!(error.contains(reason), "{error}");
+            assert!(load(&path, MAX_AGE, 0).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_missing_file_is_no_news() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let loaded = read(&path_in(directory.path()), MAX_AGE, 0);
+        assert_eq!(loaded, Ok(HashMap::new()));
+    }
+
+    #[test]
+    fn a_save_that_fails_leaves_the_file_as_it_was() {
+        let (directory, path) = saved(0);
+        fs::create_dir(directory.path().join("verdicts.json.new")).expect("in the way");
+        save(&path, &[], 0).expect_err("refused");
+        assert_eq!(load(&path, MAX_AGE, 0).len(), 2);
+    }
+}

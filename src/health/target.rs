@@ -1,0 +1,302 @@
+//! What is asked of whom, and the key under which endpoints share it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{Config, Endpoint, HttpProbe, Monitor, Pool, ProbeKind};
+use crate::model::{RegionId, TargetKey};
+
+/// Everything needed to probe one target.
+#[derive(Clone, Debug)]
+pub struct TargetSpec {
+    /// The probe's meaning as text. Endpoints with an equal key share one probe; an edit of the
+    /// meaning is another key, and starts over.
+    pub key: TargetKey,
+    /// Where probes go.
+    pub address: SocketAddr,
+    pub monitor: Arc<Monitor>,
+    /// The region of the first endpoint that asked for it.
+    pub region: RegionId,
+}
+
+impl TargetSpec {
+    /// The target of an endpoint of `pool`; `None` when the pool has no monitor.
+    pub fn of_endpoint(config: &Config, pool: &Pool, endpoint: &Endpoint) -> Option<Self> {
+        let monitor = config.monitors.get(pool.monitor?.index())?;
+        let address = endpoint
+            .check
+            .unwrap_or_else(|| SocketAddr::new(endpoint.address, monitor.port));
+        Some(TargetSpec {
+            key: key(monitor, address)?,
+            address,
+            monitor: Arc::new(monitor.clone()),
+            region: pool.region,
+        })
+    }
+
+    /// The time within which a target that stopped answering is seen to fall: `fall` intervals, late
+    /// by the jitter, and the last probe's timeout.
+    pub fn fall_window(&self) -> Duration {
+        let monitor = &self.monitor;
+        let intervals = f64::from(monitor.fall) + monitor.jitter;
+        monitor.interval.mul_f64(intervals) + monitor.timeout
+    }
+}
+
+/// The `Host` header of a probe that names none: the address that is probed, as in a URL.
+pub fn default_host(address: SocketAddr, default_port: u16) -> String {
+    match (address.ip(), address.port()) {
+        (IpAddr::V4(ip), port) if port == default_port => ip.to_string(),
+        (IpAddr::V6(ip), port) if port == default_port => format!("[{ip}]"),
+        _ => address.to_string(),
+    }
+}
+
+/// `None` for a monitor that does not probe.
+fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
+    let mut key = match &monitor.probe {
+        ProbeKind::Http(probe) => http_key(probe, address),
+        ProbeKind::Tcp => format!("tcp://{address}"),
+        ProbeKind::None => return None,
+    };
+    key.push_str(&format!(
+        " every={:?} timeout={:?} jitter={} rise={} fall={}",
+        monitor.interval, monitor.timeout, monitor.jitter, monitor.rise, monitor.fall
+    ));
+    Some(TargetKey(key.into()))
+}
+
+fn http_key(probe: &HttpProbe, address: SocketAddr) -> String {
+    let scheme = if probe.tls.is_some() { "https" } else { "http" };
+    let mut key = word(&format!("{scheme}://{address}{}", probe.path));
+    let mut add = |name: &str, value: &str| {
+        key.push_str(&format!(" {name}={}", word(value)));
+    };
+    if let Some(host) = &probe.host {
+        add("host", host);
+    }
+    if let Some(tls) = &probe.tls {
+        if let Some(sni) = &tls.sni {
+            add("sni", sni);
+        }
+        if let Some(ca) = &tls.ca {
+            add("ca", &ca.value.to_string_lossy());
+        }
+        if tls.insecure {
+            add("certificate", "any");
+        }
+    }
+    add("expect", &status_ranges(&probe.expect_status));
+    if let Some(body) = &probe.expect_body {
+        add("body", body);
+        add("within", &probe.body_limit.to_string());
+    }
+    key
+}
+
+fn status_ranges(ranges: &[(u16, u16)]) -> String {
+    let range = |&(first, last): &(u16, u16)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    };
+    ranges.iter().map(range).collect::<Vec<_>>().join(",")
+}
+
+/// The text as it is where it stands out as one word, else quoted: so that no value can pass for
+/// another field.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_graphic() && c != '"';
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("{text:?}"),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::config::{At, GeoIp, Panic, Place, Server, TlsProbe};
+    use crate::model::{Balance, MonitorId};
+
+    /// A configuration of these pools and their endpoints, watched by one monitor.
+    pub fn config_of(pools: &[(&str, &[&str])]) -> Config {
+        let endpoint = |address: &&str| Endpoint {
+            address: address.parse().expect("an address"),
+            weight: 1,
+            check: None,
+            place: Place::file("c.toml"),
+        };
+        let pool = |(name, endpoints): &(&str, &[&str])| Pool {
+            name: (*name).into(),
+            region: RegionId(0),
+            monitor: Some(MonitorId(0)),
+            balance: Balance::Weighted,
+            endpoints: endpoints.iter().map(endpoint).collect(),
+        };
+        Config {
+            path: "c.toml".into(),
+            server: server(),
+            geoip: GeoIp {
+                databases: Vec::new(),
+                feeds: Vec::new(),
+                depth: 3,
+            },
+            networks: Vec::new(),
+            regions: Vec::new(),
+            monitors: vec![monitor(ProbeKind::Tcp)],
+            pools: pools.iter().map(pool).collect(),
+            policies: Vec::new(),
+            zones: Vec::new(),
+        }
+    }
+
+    fn server() -> Server {
+        Server {
+            listen: Vec::new(),
+            state_dir: None,
+            udp_threads: None,
+            udp_payload_max: 1232,
+            tcp_connections_max: 1,
+            tcp_per_client_max: 1,
+            tcp_idle_timeout: Duration::ZERO,
+            startup_grace: Duration::ZERO,
+            saved_max_age: Duration::ZERO,
+            drain_time: Duration::ZERO,
+            panic: Panic {
+                share: 0.8,
+                hold: Duration::from_secs(30),
+                control: Vec::new(),
+            },
+        }
+    }
+
+    /// The TCP target number `n`, probed every second, in a region.
+    pub fn tcp_target(n: u8, region: u16) -> TargetSpec {
+        let mut monitor = monitor(ProbeKind::Tcp);
+        monitor.interval = Duration::from_secs(1);
+        let address = SocketAddr::from(([192, 0, 2, n], 80));
+        TargetSpec {
+            key: key(&monitor, address).expect("a key"),
+            address,
+            monitor: Arc::new(monitor),
+            region: RegionId(region),
+        }
+    }
+
+    fn http() -> HttpProbe {
+        HttpProbe {
+            tls: None,
+            path: "/healthz".into(),
+            host: None,
+            expect_status: vec![(200, 299)],
+            expect_body: None,
+            body_limit: 65_536,
+        }
+    }
+
+    fn monitor(probe: ProbeKind) -> Monitor {
+        Monitor {
+            name: "web".into(),
+            probe,
+            port: 8080,
+            interval: Duration::from_millis(500),
+            timeout: Duration::from_millis(400),
+            rise: 2,
+            fall: 2,
+            jitter: 0.1,
+            unknown_is_up: true,
+        }
+    }
+
+    fn key_of(probe: HttpProbe) -> String {
+        let address = "127.0.10.1:8080".parse().expect("an address");
+        let key = key(&monitor(ProbeKind::Http(probe)), address).expect("a key");
+        key.to_string()
+    }
+
+    #[test]
+    fn the_key_states_the_meaning_in_words() {
+        assert_eq!(
+            key_of(http()),
+            "http://127.0.10.1:8080/healthz expect=200-299 every=500ms timeout=400ms jitter=0.1 \
+             rise=2 fall=2"
+        );
+        let tcp = key(
+            &monitor(ProbeKind::Tcp),
+            "[::1]:53".parse().expect("an address"),
+        );
+        assert!(tcp.is_some_and(|key| key.0.starts_with("tcp://[::1]:53 every=500ms")));
+    }
+
+    #[test]
+    fn the_target_of_an_endpoint_is_its_check_or_its_address_at_the_monitors_port() {
+        let mut config = config_of(&[("web", &["192.0.2.1", "192.0.2.2"])]);
+        let second = &mut config.pools[0].endpoints[1];
+        second.check = Some("192.0.2.1:8080".parse().expect("an address"));
+        let pool = &config.pools[0];
+        let target = |n: usize| TargetSpec::of_endpoint(&config, pool, &pool.endpoints[n]);
+        let (first, second) = (target(0).expect("a target"), target(1).expect("a target"));
+        assert_eq!(first.address.to_string(), "192.0.2.1:8080");
+        assert_eq!(first.key, second.key);
+        let mut unwatched = pool.clone();
+        unwatched.monitor = None;
+        assert!(TargetSpec::of_endpoint(&config, &unwatched, &pool.endpoints[0]).is_none());
+    }
+
+    #[test]
+    fn every_edit_of_the_meaning_is_another_key() {
+        let tls = |edit: fn(&mut TlsProbe)| {
+            let mut tls = TlsProbe {
+                sni: None,
+                ca: None,
+                insecure: false,
+            };
+            edit(&mut tls);
+            move |probe: &mut HttpProbe| probe.tls = Some(tls)
+        };
+        let edits: Vec<Box<dyn FnOnce(&mut HttpProbe)>> = vec![
+            Box::new(|_| ()),
+            Box::new(|p| p.path = "/other".into()),
+            Box::new(|p| p.host = Some("a.example".into())),
+            Box::new(|p| p.expect_status = vec![(200, 200), (301, 302)]),
+            Box::new(|p| p.expect_body = Some("ok".into())),
+            Box::new(|p| p.expect_body = Some("ok expect=1".into())),
+            Box::new(tls(|_| ())),
+            Box::new(tls(|t| t.insecure = true)),
+            Box::new(tls(|t| t.sni = Some("a.example".into()))),
+            Box::new(tls(|t| {
+                t.ca = Some(At {
+                    value: "/ca.pem".into(),
+                    place: Place::file("c.toml"),
+                });
+            })),
+        ];
+        let count = edits.len();
+        let keys = edits.into_iter().map(|edit| {
+            let mut probe = http();
+            edit(&mut probe);
+            key_of(probe)
+        });
+        let distinct: std::collections::BTreeSet<String> = keys.collect();
+        assert_eq!(distinct.len(), count, "{distinct:#?}");
+    }
+
+    #[test]
+    fn a_value_cannot_pass_for_another_field() {
+        let mut sly = http();
+        sly.path = "/healthz host=a".into();
+        let mut plain = http();
+        plain.host = Some("a".into());
+        assert_ne!(key_of(sly), key_of(plain));
+    }
+
+    #[test]
+    fn the_default_host_is_written_as_in_a_url() {
+        let host = |text: &str| default_host(text.parse().expect("an address"), 80);
+        assert_eq!(host("192.0.2.1:80"), "192.0.2.1");
+        assert_eq!(host("192.0.2.1:8080"), "192.0.2.1:8080");
+        assert_eq!(host("[2001:db8::1]:80"), "[2001:db8::1]");
+        assert_eq!(host("[2001:db8::1]:81"), "[2001:db8::1]:81");
+    }
+}
