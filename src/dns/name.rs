@@ -52,7 +52,7 @@ impl Name {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         Self::parse_under(
             text.strip_suffix('.')
-                .filter(|t| !t.ends_with('\\'))
+                .filter(|_| !ends_in_escaped_dot(text))
                 .unwrap_or(text),
             text == ".",
             &Name::root(),
@@ -313,6 +313,9 @@ mod tests {
         let name = Name::parse(r"a\.b\032c.d").unwrap();
         assert_eq!(name.as_wire(), b"\x05a.b c\x01d\x00");
         assert_eq!(name.to_string(), r"a\.b\032c.d.");
+        // The backslash is escaped, and so the dot is not.
+        let name = Name::parse_relative(r"a\\.", &name).unwrap();
+        assert_eq!(name.as_wire(), b"\x02a\\\x00");
         assert_eq!(Name::parse(r"a\256"), Err(NameError::BadEscape));
         assert_eq!(Name::parse(r"a\"), Err(NameError::BadEscape));
     }
