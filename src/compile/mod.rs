@@ -1,3 +1,4 @@
 //! Configuration, zone files and GeoIP -> root.
 
 pub mod maps;
+pub mod zonefile;

@@ -1,0 +1,130 @@
+//! Records by owner and type, without copying them.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use domain::base::iana::Rtype;
+
+use super::super::ZoneRecord;
+use crate::dns::Name;
+
+/// The place of a record in an index: sorts by owner (in the order of the file), type and line.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    owner: u32,
+    rtype: u16,
+    record: u32,
+}
+
+pub(super) struct Index<'r> {
+    records: &'r [ZoneRecord],
+    keys: Vec<Key>,
+    /// Where the keys of an owner are.
+    owners: HashMap<&'r Name, Range<usize>>,
+}
+
+/// All records of one owner and type, at least one.
+#[derive(Clone, Copy)]
+pub(super) struct RrSet<'i, 'r> {
+    records: &'r [ZoneRecord],
+    keys: &'i [Key],
+}
+
+impl<'r> Index<'r> {
+    pub fn new(records: &'r [ZoneRecord]) -> Self {
+        let mut numbers: HashMap<&Name, u32> = HashMap::new();
+        let mut keys: Vec<Key> = Vec::with_capacity(records.len());
+        // Zones are at most 1 GiB of text, so fewer than 2^32 records.
+        for (record, data) in (0..).zip(records) {
+            let next = numbers.len() as u32;
+            keys.push(Key {
+                owner: *numbers.entry(&data.owner).or_insert(next),
+                rtype: data.rtype,
+                record,
+            });
+        }
+        keys.sort_unstable();
+        let mut owners = HashMap::with_capacity(numbers.len());
+        let mut start = 0;
+        for of_owner in keys.chunk_by(|a, b| a.owner == b.owner) {
+            let end = start + of_owner.len();
+            owners.insert(&records[of_owner[0].record as usize].owner, start..end);
+            start = end;
+        }
+        Index {
+            records,
+            keys,
+            owners,
+        }
+    }
+
+    pub fn has_owner(&self, owner: &Name) -> bool {
+        self.owners.contains_key(owner)
+    }
+
+    /// All RRsets, those of an owner together.
+    pub fn rrsets(&self) -> impl Iterator<Item = RrSet<'_, 'r>> {
+        self.rrsets_in(0..self.keys.len())
+    }
+
+    /// The RRsets of one owner.
+    pub fn rrsets_of(&self, owner: &Name) -> impl Iterator<Item = RrSet<'_, 'r>> {
+        self.rrsets_in(self.owners.get(owner).cloned().unwrap_or_default())
+    }
+
+    fn rrsets_in(&self, keys: Range<usize>) -> impl Iterator<Item = RrSet<'_, 'r>> {
+        self.keys[keys]
+            .chunk_by(|a, b| (a.owner, a.rtype) == (b.owner, b.rtype))
+            .map(|keys| RrSet {
+                records: self.records,
+                keys,
+            })
+    }
+
+    pub fn rrset(&self, owner: &Name, rtype: Rtype) -> Option<RrSet<'_, 'r>> {
+        self.rrsets_of(owner).find(|set| set.rtype() == rtype)
+    }
+
+    pub fn has(&self, owner: &Name, rtype: Rtype) -> bool {
+        self.rrset(owner, rtype).is_some()
+    }
+
+    /// Whether an owner has A or AAAA records.
+    pub fn has_address(&self, owner: &Name) -> bool {
+        self.rrsets_of(owner)
+            .any(|set| matches!(set.rtype(), Rtype::A | Rtype::AAAA))
+    }
+}
+
+impl<'i, 'r> RrSet<'i, 'r> {
+    /// The first one in the file.
+    pub fn first(&self) -> &'r ZoneRecord {
+        &self.records[self.keys[0].record as usize]
+    }
+
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub fn owner(&self) -> &'r Name {
+        &self.first().owner
+    }
+
+    pub fn rtype(&self) -> Rtype {
+        Rtype::from_int(self.keys[0].rtype)
+    }
+
+    /// In the order of the file.
+    pub fn records(self) -> impl Iterator<Item = &'r ZoneRecord> + use<'i, 'r> {
+        self.numbered().map(|(_, record)| record)
+    }
+
+    /// With the number of each among the records of the zone.
+    pub fn numbered(self) -> impl Iterator<Item = (usize, &'r ZoneRecord)> + use<'i, 'r> {
+        let records = self.records;
+        self.keys
+            .iter()
+            .map(|key| key.record as usize)
+            .map(move |number| (number, &records[number]))
+    }
+}
