@@ -95,7 +95,7 @@ fn insert(writer: &mut Writer, entry: &Entry) -> Result<(), String> {
     {
         return Err("::/96 is the place of IPv4 in the file".to_owned());
     }
-    let value = (entry.location != Location::default()).then(|| value(&entry.location));
+    let value = (!entry.location.is_empty()).then(|| value(&entry.location));
     writer
         .insert_with(entry.prefix, |_| value.clone())
         .map_err(|error| error.to_string())

@@ -58,7 +58,8 @@ pub(super) fn read(path: &Path, locations: &mut Locations) -> Result<Ranges, Str
 fn verify(reader: &Reader<&[u8]>, tree: &SearchTree<'_>) -> Result<(), String> {
     tree.walk(|_| Ok(()))?;
     let metadata = reader.metadata();
-    // The format says that a description is optional, but the verifier insists on both.
+    // The verifier insists on both, though writers leave them empty. Of such a file only the records
+    // that are read are checked, each within the decoder's limits.
     if metadata.description.is_empty() || metadata.database_type.is_empty() {
         return Ok(());
     }

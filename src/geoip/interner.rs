@@ -19,7 +19,7 @@ pub(super) struct Locations {
 impl Locations {
     /// The number of `location`; None for one that says nothing.
     pub fn intern(&mut self, location: Location) -> Option<u32> {
-        (location != Location::default()).then(|| self.intern_any(location))
+        (!location.is_empty()).then(|| self.intern_any(location))
     }
 
     /// The number of `location`, be it one that says nothing.

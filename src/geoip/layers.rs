@@ -50,16 +50,18 @@ struct Layers {
 }
 
 impl Layers {
-    /// Lays `above` over all that is there; `combine` says what both make together.
+    /// Lays `above` over all that is there; `combine` says what both make together. Over nothing,
+    /// `above` is what it is.
     fn lay(&mut self, above: &Ranges, combine: fn(&Location, &Location) -> Location) {
-        let nothing = Location::default();
         let locations = &mut self.locations;
         // Few pairs, many ranges: each pair is combined once.
         let mut combined = HashMap::new();
         self.ranges = self.ranges.overlay(above, |lower, upper| {
+            let Some(lower) = lower else {
+                return (!locations.get(upper).is_empty()).then_some(upper);
+            };
             *combined.entry((lower, upper)).or_insert_with(|| {
-                let below = lower.map_or(&nothing, |id| locations.get(id));
-                let both = combine(below, locations.get(upper));
+                let both = combine(locations.get(lower), locations.get(upper));
                 locations.intern(both)
             })
         });

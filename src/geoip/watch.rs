@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -97,7 +97,8 @@ struct Stamp {
     device: u64,
     inode: u64,
     size_bytes: u64,
-    modified: Option<SystemTime>,
+    modified_s: i64,
+    modified_ns: i64,
 }
 
 /// None for a file that is not there.
@@ -108,7 +109,8 @@ fn stamps(paths: &[PathBuf]) -> Vec<Option<Stamp>> {
             device: metadata.dev(),
             inode: metadata.ino(),
             size_bytes: metadata.len(),
-            modified: metadata.modified().ok(),
+            modified_s: metadata.mtime(),
+            modified_ns: metadata.mtime_nsec(),
         })
     };
     paths.iter().map(stamp).collect()

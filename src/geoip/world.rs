@@ -21,6 +21,13 @@ pub struct Location {
     pub coordinates: Option<Coordinates>,
 }
 
+impl Location {
+    /// Whether no source says anything.
+    pub fn is_empty(&self) -> bool {
+        *self == Location::default()
+    }
+}
+
 /// Addresses `start..=end`, all with the location `location` (an index into [`World::locations`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range<A> {
