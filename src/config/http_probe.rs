@@ -46,7 +46,9 @@ pub(super) fn http_probe(
     let expect_status = table.optional(reader, "expect_status", |r, v| {
         one_or_many(r, v, status_range)
     });
-    let body_limit = table.optional(reader, "body_limit", |r, v| integer(r, v, 1..=BODY_LIMIT_MAX));
+    let body_limit = table.optional(reader, "body_limit", |r, v| {
+        integer(r, v, 1..=BODY_LIMIT_MAX)
+    });
     let body_limit = body_limit.unwrap_or(BODY_LIMIT_DEFAULT);
     let expect_body = table.optional(reader, "expect_body", |r, v| body(r, v, body_limit));
     Some(HttpProbe {
@@ -65,9 +67,7 @@ fn tls(reader: &mut Reader, table: &mut Table) -> TlsProbe {
     TlsProbe {
         sni: table.optional(reader, "sni", host),
         ca: table.optional(reader, "ca", path),
-        insecure: table
-            .optional(reader, "insecure", boolean)
-            .unwrap_or(false),
+        insecure: table.optional(reader, "insecure", boolean).unwrap_or(false),
     }
 }
 

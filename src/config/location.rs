@@ -84,7 +84,11 @@ fn selector(reader: &mut Reader, references: &mut References, value: &Value) -> 
         "country" => country(what).map(Selector::Country),
         "subdivision" => subdivision(what).map(|(c, s)| Selector::Subdivision(c, s)),
         "asn" => asn(what).map(Selector::Asn),
-        "network" => return references.network(reader, what, value.span()).map(Selector::Network),
+        "network" => {
+            return references
+                .network(reader, what, value.span())
+                .map(Selector::Network);
+        }
         _ => Err(did_you_mean(kind, KINDS)),
     };
     parsed
@@ -132,9 +136,10 @@ fn subdivision(code: &str) -> Parsed<([u8; 2], String)> {
 fn two_letters(code: &str) -> Parsed<[u8; 2]> {
     match code.as_bytes() {
         &[a, b] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => Ok([a, b]),
-        [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
-            Err(Some(format!("in upper case: {}", code.to_ascii_uppercase())))
-        }
+        [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => Err(Some(format!(
+            "in upper case: {}",
+            code.to_ascii_uppercase()
+        ))),
         _ => Err(Some("country codes have two letters (ISO 3166-1)".into())),
     }
 }

@@ -31,7 +31,11 @@ fn monitor(reader: &mut Reader, name: &str, mut table: Table) -> Option<Monitor>
         (_, Some(port)) => port,
         (Some(ProbeKind::Tcp), None) if table.key_span("port").is_none() => {
             let help = "write `port = 443`".to_owned();
-            reader.error(table.span.clone(), "a `tcp` monitor needs a `port`", Some(help));
+            reader.error(
+                table.span.clone(),
+                "a `tcp` monitor needs a `port`",
+                Some(help),
+            );
             0
         }
         (Some(ProbeKind::Http(http)), None) if http.tls.is_some() => 443,

@@ -86,7 +86,9 @@ fn members_first(reader: &mut Reader, drafts: &[Option<Draft>]) -> Option<Vec<us
         }
         while let Some((id, seen)) = way.last_mut() {
             let id = *id;
-            let member = drafts[id].as_ref().and_then(|draft| draft.members.get(*seen));
+            let member = drafts[id]
+                .as_ref()
+                .and_then(|draft| draft.members.get(*seen));
             *seen += 1;
             let Some(member) = member else {
                 visits[id] = Visit::Done;
@@ -182,7 +184,11 @@ impl Graph<'_, '_, '_> {
     }
 
     fn depth(&mut self, draft: &Draft) -> Option<usize> {
-        let depth = 1 + self.nested(draft).map(|facts| facts.depth).max().unwrap_or(0);
+        let depth = 1 + self
+            .nested(draft)
+            .map(|facts| facts.depth)
+            .max()
+            .unwrap_or(0);
         if depth > POLICY_DEPTH_MAX {
             let message = format!("policy {} nests too deep", ticked(&draft.name));
             let help = format!("at most {POLICY_DEPTH_MAX} policies may lie on one way to a pool");
@@ -245,7 +251,11 @@ impl Graph<'_, '_, '_> {
         }
         let regions = distinct_regions(&members);
         if regions.len() > GEO_REGIONS_MAX {
-            let message = format!("policy {} ranks {} regions", ticked(&draft.name), regions.len());
+            let message = format!(
+                "policy {} ranks {} regions",
+                ticked(&draft.name),
+                regions.len()
+            );
             let help = format!("at most {GEO_REGIONS_MAX} are allowed; nest policies for more");
             self.reader.error_at(&draft.place, message, Some(help));
         }

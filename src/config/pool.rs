@@ -95,11 +95,7 @@ fn take(left: &mut usize, count: usize) -> bool {
 }
 
 /// `"192.0.2.1"` or `{ address, weight, check }`.
-fn endpoint<'t>(
-    reader: &mut Reader,
-    value: &'t Value<'t>,
-    is_monitored: bool,
-) -> Option<Endpoint> {
+fn endpoint<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) -> Option<Endpoint> {
     let place = reader.place(value.span().start);
     if let DeValue::String(_) = value.get_ref() {
         return Some(Endpoint {

@@ -204,12 +204,19 @@ impl<'t> References<'t> {
     }
 
     /// A member of a policy: a pool, or another policy.
-    pub fn member(&mut self, reader: &mut Reader, name: &str, span: Range<usize>) -> Option<Member> {
+    pub fn member(
+        &mut self,
+        reader: &mut Reader,
+        name: &str,
+        span: Range<usize>,
+    ) -> Option<Member> {
         if let Some(id) = self.pools.find(name) {
             return u32::try_from(id).ok().map(|id| Member::Pool(PoolId(id)));
         }
         if let Some(id) = self.policies.find(name) {
-            return u32::try_from(id).ok().map(|id| Member::Policy(PolicyId(id)));
+            return u32::try_from(id)
+                .ok()
+                .map(|id| Member::Policy(PolicyId(id)));
         }
         let message = format!("no pool or policy named {}", ticked(name));
         let names = self.pools.names().chain(self.policies.names());

@@ -17,7 +17,11 @@ pub(super) fn text<'t>(
 ) -> Option<&'t str> {
     match value.get_ref() {
         DeValue::String(text) if text.is_empty() => {
-            reader.error(value.span(), format!("expected {expected}, found \"\""), None);
+            reader.error(
+                value.span(),
+                format!("expected {expected}, found \"\""),
+                None,
+            );
             None
         }
         DeValue::String(text) => Some(text),
@@ -33,11 +37,7 @@ pub(super) fn boolean(reader: &mut Reader, value: &Value) -> Option<bool> {
 }
 
 /// A whole number within `range`, whose bounds T must be able to hold.
-pub(super) fn integer<T>(
-    reader: &mut Reader,
-    value: &Value,
-    range: RangeInclusive<T>,
-) -> Option<T>
+pub(super) fn integer<T>(reader: &mut Reader, value: &Value, range: RangeInclusive<T>) -> Option<T>
 where
     T: TryFrom<i64> + PartialOrd + std::fmt::Display,
 {

@@ -89,9 +89,21 @@ fn times(reader: &mut Reader, table: &mut Table, server: &mut Server) {
             *field = time;
         }
     };
-    time("tcp_idle_timeout", &mut server.tcp_idle_timeout, SECOND..=HOUR);
-    time("startup_grace", &mut server.startup_grace, Duration::ZERO..=MINUTE);
-    time("saved_max_age", &mut server.saved_max_age, Duration::ZERO..=24 * HOUR);
+    time(
+        "tcp_idle_timeout",
+        &mut server.tcp_idle_timeout,
+        SECOND..=HOUR,
+    );
+    time(
+        "startup_grace",
+        &mut server.startup_grace,
+        Duration::ZERO..=MINUTE,
+    );
+    time(
+        "saved_max_age",
+        &mut server.saved_max_age,
+        Duration::ZERO..=24 * HOUR,
+    );
     time("drain_time", &mut server.drain_time, Duration::ZERO..=HOUR);
 }
 
@@ -119,14 +131,12 @@ fn listen<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<Vec<SocketAdd
 fn panic_guard<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<Panic> {
     let mut panic = Panic::default();
     let mut table = Table::of(reader, "[server.panic]", value, "a table [server.panic]")?;
-    if let Some(share) =
-        table.optional(reader, "share", |r, v| number(r, v, "a share", 0.0..=1.0))
+    if let Some(share) = table.optional(reader, "share", |r, v| number(r, v, "a share", 0.0..=1.0))
     {
         panic.share = share;
     }
-    if let Some(hold) = table.optional(reader, "hold", |r, v| {
-        duration(r, v, Duration::ZERO..=HOUR)
-    }) {
+    if let Some(hold) = table.optional(reader, "hold", |r, v| duration(r, v, Duration::ZERO..=HOUR))
+    {
         panic.hold = hold;
     }
     if let Some(control) = table.optional(reader, "control", |r, v| {
@@ -145,6 +155,10 @@ fn warn_without_state_dir(reader: &mut Reader, table: &Table) {
     {
         let place = reader.place(span.start);
         let help = "nothing is saved without it".to_owned();
-        reader.warning_at(&place, "`saved_max_age` has no effect without `state_dir`", Some(help));
+        reader.warning_at(
+            &place,
+            "`saved_max_age` has no effect without `state_dir`",
+            Some(help),
+        );
     }
 }

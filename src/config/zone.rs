@@ -131,7 +131,9 @@ fn settings<'t>(
     let title = format!("balanced name {}", quoted(name));
     let mut table = Table::of(reader, title, value, expected)?;
     table.span = span;
-    let policy = table.required(reader, "policy", "\"world\"", |r, v| references.policy(r, v));
+    let policy = table.required(reader, "policy", "\"world\"", |r, v| {
+        references.policy(r, v)
+    });
     let ttl = table.optional(reader, "ttl", ttl_range);
     let answers = table.optional(reader, "answers", |r, v| {
         integer(r, v, 1..=ANSWERS_MAX as u8)

@@ -21,19 +21,15 @@ fn each_is_reported_once(cases: &[(&str, &str, &str)]) {
 #[test]
 fn syntax() {
     each_is_reported_once(&[
-        (
-            "interval = \"1s\"",
-            "interval = ¦1s",
-            "",
-        ),
+        ("interval = \"1s\"", "interval = ¦1s", ""),
         ("rise = 3", "rise ¦3", ""),
-        ("geo = [\"web-eu\", \"web-us\"]", "geo = [\"web-eu\" ¦\"web-us\"]", ""),
-        ("region = \"eu\"", "region = ¦eu", ""),
         (
-            "[pool.web-us]",
-            "[pool.¦web-eu]",
+            "geo = [\"web-eu\", \"web-us\"]",
+            "geo = [\"web-eu\" ¦\"web-us\"]",
             "",
         ),
+        ("region = \"eu\"", "region = ¦eu", ""),
+        ("[pool.web-us]", "[pool.¦web-eu]", ""),
         ("rise = 3", "rise = 3\n¦rise = 4", ""),
     ]);
 }
@@ -51,7 +47,11 @@ fn several_syntax_mistakes_are_reported_at_once() {
 #[test]
 fn unknown_keys_and_tables() {
     each_is_reported_once(&[
-        ("rise = 3", "¦rize = 3", "unknown key `rize` (did you mean `rise`?)"),
+        (
+            "rise = 3",
+            "¦rize = 3",
+            "unknown key `rize` (did you mean `rise`?)",
+        ),
         (
             "region = \"eu\"",
             "¦regio = \"eu\"",
@@ -141,10 +141,6 @@ fn missing_keys() {
             "\n[pool.¦sorry]\nendpoints = [\"192.0.2.3\"]",
             "",
         ),
-        (
-            "file = \"gslb.zone\"\n",
-            "",
-            "",
-        ),
+        ("file = \"gslb.zone\"\n", "", ""),
     ]);
 }

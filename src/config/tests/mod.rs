@@ -27,7 +27,10 @@ fn reported(text: &str) -> Vec<String> {
 fn without_file(diagnostic: &Diagnostic) -> String {
     let shown = diagnostic.to_string();
     let shown = shown.strip_prefix("/etc/meridian/meridian.toml:");
-    shown.expect("every diagnostic names the file").trim_start().to_owned()
+    shown
+        .expect("every diagnostic names the file")
+        .trim_start()
+        .to_owned()
 }
 
 /// The text without its marker `¦`, and the marker's `line:column`.

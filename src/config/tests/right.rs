@@ -43,7 +43,10 @@ fn paths_begin_at_the_folder_of_the_file_and_keep_their_place() {
     let databases: Vec<_> = config.geoip.databases.iter().map(|at| &at.value).collect();
     assert_eq!(
         databases,
-        [Path::new("/etc/meridian/city.mmdb"), Path::new("/srv/asn.mmdb")]
+        [
+            Path::new("/etc/meridian/city.mmdb"),
+            Path::new("/srv/asn.mmdb")
+        ]
     );
     let feed = &config.geoip.feeds[0];
     assert_eq!(feed.value, Path::new("/etc/meridian/feed.csv"));
@@ -56,7 +59,10 @@ fn networks_and_regions_are_read_in_the_order_of_the_file() {
     assert_eq!(config.geoip.depth, 4);
     let names: Vec<_> = config.networks.iter().map(|n| n.name.as_str()).collect();
     assert_eq!(names, ["office", "lab"]);
-    assert_eq!(config.networks[0].location, Some(LocationSpec::Country(*b"DE")));
+    assert_eq!(
+        config.networks[0].location,
+        Some(LocationSpec::Country(*b"DE"))
+    );
     assert_eq!(
         config.networks[1].prefixes[0].value,
         "198.51.100.0/24".parse().unwrap()
@@ -91,7 +97,10 @@ fn monitors_are_read_and_what_is_left_out_has_its_default() {
     };
     let tls = http.tls.as_ref().expect("https");
     assert_eq!(tls.sni.as_deref(), Some("sni.example.com"));
-    assert_eq!(tls.ca.as_ref().unwrap().value, Path::new("/etc/meridian/ca.pem"));
+    assert_eq!(
+        tls.ca.as_ref().unwrap().value,
+        Path::new("/etc/meridian/ca.pem")
+    );
     assert!(tls.insecure);
     assert_eq!(http.path, "/healthz?full=1");
     assert_eq!(http.expect_status, [(200, 200), (300, 399)]);
@@ -110,7 +119,11 @@ fn monitors_are_read_and_what_is_left_out_has_its_default() {
 
     let port = &config.monitors[2];
     assert_eq!(port.probe, ProbeKind::Tcp);
-    assert_eq!(port.timeout, Duration::from_secs(1), "half of a short interval");
+    assert_eq!(
+        port.timeout,
+        Duration::from_secs(1),
+        "half of a short interval"
+    );
 }
 
 #[test]
@@ -153,7 +166,10 @@ fn policies_are_read() {
         PolicyKind::Failover(vec![Member::Policy(PolicyId(1)), pool(2)])
     );
     assert_eq!(config.policies[2].when_all_down, WhenAllDown::All);
-    assert_eq!(config.policies[3].kind, PolicyKind::RoundRobin(vec![pool(0), pool(1)]));
+    assert_eq!(
+        config.policies[3].kind,
+        PolicyKind::RoundRobin(vec![pool(0), pool(1)])
+    );
     assert_eq!(
         config.policies[4].kind,
         PolicyKind::Random(vec![pool(0), Member::Policy(PolicyId(3))])
@@ -172,12 +188,30 @@ fn zones_and_balanced_names_are_read() {
     };
     assert_eq!(www.owner.to_string(), "www.gslb.example.com.");
     assert_eq!(www.policy, PolicyId(2));
-    assert_eq!(www.ttl, TtlRange { min_s: 5, max_s: 60 });
+    assert_eq!(
+        www.ttl,
+        TtlRange {
+            min_s: 5,
+            max_s: 60
+        }
+    );
     assert_eq!(www.answers, 4);
     assert!(app.owner.is_wildcard());
-    assert_eq!(app.ttl, TtlRange { min_s: 10, max_s: 10 });
+    assert_eq!(
+        app.ttl,
+        TtlRange {
+            min_s: 10,
+            max_s: 10
+        }
+    );
     assert_eq!(apex.owner, zone.apex);
-    assert_eq!(apex.ttl, TtlRange { min_s: 5, max_s: 30 });
+    assert_eq!(
+        apex.ttl,
+        TtlRange {
+            min_s: 5,
+            max_s: 30
+        }
+    );
     assert_eq!(apex.answers, 2);
 }
 
@@ -193,8 +227,14 @@ fn defaults_stand_for_what_is_not_written() {
 #[test]
 fn a_nested_policy_within_one_region_is_a_member_of_geo() {
     let text = FULL
-        .replace("geo = [\"web-eu\", \"web-us\"]", "geo = [\"web-eu\", \"us\"]")
-        .replace("[policy.canary]", "[policy.us]\nfailover = [\"web-us\", \"mail\"]\n\n[policy.canary]");
+        .replace(
+            "geo = [\"web-eu\", \"web-us\"]",
+            "geo = [\"web-eu\", \"us\"]",
+        )
+        .replace(
+            "[policy.canary]",
+            "[policy.us]\nfailover = [\"web-us\", \"mail\"]\n\n[policy.canary]",
+        );
     let config = parse_text(&text).expect("one region").config;
     let PolicyKind::Geo { members, .. } = &config.policies[0].kind else {
         panic!("geo");
@@ -223,7 +263,10 @@ fn a_file_that_cannot_be_read_is_named() {
     let latin1 = folder.path().join("latin1.toml");
     std::fs::write(&latin1, b"# ok\n# caf\xe9\n").unwrap();
     let diagnostics = load(&latin1).unwrap_err().sorted();
-    assert_eq!((diagnostics[0].place.line, diagnostics[0].place.column), (2, 6));
+    assert_eq!(
+        (diagnostics[0].place.line, diagnostics[0].place.column),
+        (2, 6)
+    );
 }
 
 #[test]
