@@ -44,9 +44,12 @@
 //! Unsafe code lives in [`nameserver::udp`] only (the batch socket calls).
 #![deny(unsafe_code)]
 
+pub mod admin;
+pub mod cli;
 pub mod clock;
 pub mod compile;
 pub mod config;
+pub mod daemon;
 pub mod dns;
 pub mod geoip;
 pub mod health;
@@ -57,3 +60,5 @@ pub mod prefix_table;
 pub mod random;
 pub mod state;
 pub mod steering;
+pub mod telemetry;
+pub mod testing;

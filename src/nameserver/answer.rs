@@ -14,13 +14,13 @@ use crate::dns::{HEADER_LEN, MESSAGE_LEN_MAX, QueryName, Rcode, UDP_PAYLOAD_MIN,
 use crate::random::Random;
 use crate::state::Root;
 use crate::state::feedback::{Counters, SampleQueue};
-use crate::steering::Recorder;
+use crate::steering::{Recorder, cursor_count};
 
 /// What one thread keeps between queries.
 pub struct Worker {
     pub counters: Arc<Counters>,
     pub random: Random,
-    /// Round-robin cursors, by policy, then by pool; see [`Worker::fit`].
+    /// Round-robin cursors; see [`Worker::fit`].
     pub cursors: Vec<u32>,
     /// Where steered answers are reported, when somebody watches.
     pub samples: Option<Arc<SampleQueue>>,
@@ -40,8 +40,7 @@ impl Worker {
 
     /// Makes room for the cursors of `root`: once per new root, so that answering needs not allocate.
     pub fn fit(&mut self, root: &Root) {
-        self.cursors
-            .resize(root.pools.policies.len() + root.pools.pools.len(), 0);
+        self.cursors.resize(cursor_count(&root.pools), 0);
     }
 }
 

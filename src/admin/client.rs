@@ -1,0 +1,86 @@
+//! Asks a running server.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Why a running server gave no answer.
+#[derive(Debug)]
+pub enum Error {
+    /// Nobody listens there.
+    NotRunning,
+    /// It answered that the request cannot be done.
+    Refused(String),
+    /// Anything else, in words.
+    Failed(String),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Error::NotRunning => f.write_str("no server is running there"),
+            Error::Refused(message) | Error::Failed(message) => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// `GET path`
+pub async fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> Result<T, Error> {
+    let request = client(socket)?.get(format!("http://meridian{path}"));
+    receive(request).await
+}
+
+/// `POST path` with a JSON body.
+pub async fn post<T: DeserializeOwned>(
+    socket: &Path,
+    path: &str,
+    body: &impl Serialize,
+) -> Result<T, Error> {
+    let body = serde_json::to_vec(body).map_err(|e| Error::Failed(e.to_string()))?;
+    let request = client(socket)?
+        .post(format!("http://meridian{path}"))
+        .header("content-type", "application/json")
+        .body(body);
+    receive(request).await
+}
+
+fn client(socket: &Path) -> Result<reqwest::Client, Error> {
+    if !socket.exists() {
+        return Err(Error::NotRunning);
+    }
+    reqwest::Client::builder()
+        .unix_socket(socket.to_path_buf())
+        .build()
+        .map_err(|e| Error::Failed(e.to_string()))
+}
+
+async fn receive<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, Error> {
+    let response = request.send().await.map_err(|e| match e.is_connect() {
+        true => Error::NotRunning,
+        false => Error::Failed(e.to_string()),
+    })?;
+    let status = response.status();
+    let body = response
+        .bytes()
+        .await
+        .map_err(|e| Error::Failed(e.to_string()))?;
+    if status.is_success() {
+        return serde_json::from_slice(&body)
+            .map_err(|e| Error::Failed(format!("a strange answer: {e}")));
+    }
+    let value: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    let words = value["error"]
+        .as_str()
+        .map_or_else(|| format!("status {status}"), str::to_owned);
+    let mistakes = value["mistakes"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|m| m.as_str());
+    Err(Error::Refused(
+        mistakes.fold(words, |all, mistake| format!("{all}\n{mistake}")),
+    ))
+}

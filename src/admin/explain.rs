@@ -1,0 +1,251 @@
+//! Why a name is answered as it is: the answer engine itself, asked with a recorder.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use hickory_proto::op::Message;
+use hickory_proto::rr::RecordType;
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use super::words::Words;
+use crate::dns::edns::option;
+use crate::dns::{MESSAGE_LEN_MAX, Name, QueryName, query};
+use crate::geoip::World;
+use crate::nameserver::answer::{Query, Transport, Worker, answer, answer_recorded};
+use crate::random::Random;
+use crate::state::Root;
+use crate::steering::Step;
+
+/// The most clients that one explanation draws for.
+pub const CLIENTS_MAX: u32 = 1_000_000;
+
+/// What is to be explained.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Question {
+    pub name: String,
+    /// A type's mnemonic or `TYPEnnn`.
+    pub rtype: String,
+    /// The client subnet; without one, the query is as from a resolver that sends none.
+    pub client: Option<IpNet>,
+    /// The address that the query comes from. Default: the client's.
+    pub resolver: Option<IpAddr>,
+    /// How many queries are drawn for the distribution; 0 for none.
+    #[serde(default)]
+    pub clients: u32,
+    /// Makes the draws repeatable.
+    pub seed: Option<u64>,
+}
+
+/// An answer with its reasons. This is what `explain --json` prints.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Explanation {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub rtype: String,
+    /// Which zone answers.
+    pub zone: Option<String>,
+    /// Where the verdicts come from.
+    pub verdicts: String,
+    pub steps: Vec<Line>,
+    pub answer: Answer,
+    /// Only when clients were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub distribution: Vec<Share>,
+}
+
+/// One step: what it is about, and what was found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Line {
+    pub step: String,
+    pub text: String,
+}
+
+/// The message that the engine composed, decoded again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Answer {
+    pub rcode: String,
+    pub authoritative: bool,
+    pub records: Vec<String>,
+    pub authority: Vec<String>,
+    /// SCOPE PREFIX-LENGTH, where the query carried a client subnet.
+    pub scope: Option<u8>,
+    /// Extended DNS Error.
+    pub error: Option<String>,
+}
+
+/// How often an address came first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Share {
+    pub answer: String,
+    pub count: u32,
+    /// 0.0..=1.0
+    pub share: f64,
+}
+
+/// Asks the engine and tells the reasons.
+///
+/// # Errors
+/// In words, when the question is none: a bad name or type, too many clients.
+pub fn explain(
+    root: &Root,
+    world: &World,
+    verdicts: &str,
+    question: &Question,
+) -> Result<Explanation, String> {
+    let name =
+        Name::parse(&question.name).map_err(|e| format!("`{}` is no name: {e}", question.name))?;
+    let (code, rtype) = parse_type(&question.rtype)?;
+    if question.clients > CLIENTS_MAX {
+        return Err(format!(
+            "{} clients are too many: at most {CLIENTS_MAX}",
+            question.clients
+        ));
+    }
+    let message = query::compose(
+        0,
+        &name,
+        code,
+        question.client.map(|net| (net.addr(), net.prefix_len())),
+    );
+    let resolver = question.resolver.or(question.client.map(|net| net.addr()));
+    let asked = Query {
+        message: &message,
+        peer: resolver.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        transport: Transport::Tcp,
+    };
+    let mut worker = Worker::new(
+        question
+            .seed
+            .map_or_else(Random::from_os, Random::from_seed),
+        None,
+    );
+    worker.fit(root);
+    let mut reply = vec![0; MESSAGE_LEN_MAX];
+    let mut recorded: Vec<Step> = Vec::new();
+    let length = answer_recorded(&mut worker, root, &asked, &mut reply, &mut recorded).unwrap_or(0);
+    let words = Words { root };
+    let mut steps = vec![client_line(question, asked.peer, world, &words)];
+    let (zone, line) = zone_line(root, &name);
+    steps.push(line);
+    steps.extend(recorded.iter().map(|step| words.line(step)));
+    Ok(Explanation {
+        name: name.to_string(),
+        rtype,
+        zone,
+        verdicts: verdicts.to_owned(),
+        steps,
+        answer: decode(&reply[..length])?,
+        distribution: distribution(&mut worker, root, &asked, &mut reply, question.clients),
+    })
+}
+
+fn parse_type(text: &str) -> Result<(u16, String), String> {
+    let upper = text.to_ascii_uppercase();
+    let unknown = upper
+        .strip_prefix("TYPE")
+        .and_then(|number| number.parse().ok());
+    let known = upper.parse::<RecordType>().ok().map(u16::from);
+    let code = known
+        .or(unknown)
+        .ok_or_else(|| format!("`{text}` is no record type; A or AAAA are usual"))?;
+    Ok((code, upper))
+}
+
+fn client_line(question: &Question, peer: IpAddr, world: &World, words: &Words<'_>) -> Line {
+    let (who, address) = match question.client.filter(|net| net.prefix_len() > 0) {
+        Some(net) => (format!("client subnet {}", net.trunc()), net.network()),
+        None => (
+            format!("no client subnet; the resolver's address {peer}"),
+            peer,
+        ),
+    };
+    let known = match crate::geoip::lookup(world, address) {
+        Some((network, location)) => format!("in {network}: {}", words.location(location)),
+        None => "in no database and no own network".to_owned(),
+    };
+    Line {
+        step: "client".to_owned(),
+        text: format!("{who}, {known}"),
+    }
+}
+
+fn zone_line(root: &Root, name: &Name) -> (Option<String>, Line) {
+    let mut lookup = QueryName::default();
+    lookup.read(name.as_wire());
+    let zone = root.zones.find(&lookup).map(|(entry, _)| &entry.zone);
+    let text = match zone {
+        Some(zone) if zone.client_subnet => format!("{}", zone.apex),
+        Some(zone) => format!("{} (does not steer by client subnet)", zone.apex),
+        None => "none of ours: refused".to_owned(),
+    };
+    (
+        zone.map(|zone| zone.apex.to_string()),
+        Line {
+            step: "zone".to_owned(),
+            text,
+        },
+    )
+}
+
+/// Reads the answer with an implementation that is not ours.
+fn decode(reply: &[u8]) -> Result<Answer, String> {
+    let message =
+        Message::from_vec(reply).map_err(|e| format!("the answer cannot be decoded: {e}"))?;
+    let show =
+        |records: &[hickory_proto::rr::Record]| records.iter().map(ToString::to_string).collect();
+    let edns = message.edns.as_ref();
+    let scope = edns.and_then(|edns| match edns.option(EdnsCode::Subnet) {
+        Some(EdnsOption::Subnet(subnet)) => Some(subnet.scope_prefix()),
+        _ => None,
+    });
+    let error =
+        edns.and_then(
+            |edns| match edns.option(EdnsCode::Unknown(option::EXTENDED_ERROR)) {
+                Some(EdnsOption::Unknown(_, data)) => {
+                    Some(String::from_utf8_lossy(data.get(2..)?).into_owned())
+                }
+                _ => None,
+            },
+        );
+    Ok(Answer {
+        rcode: message.metadata.response_code.to_str().to_owned(),
+        authoritative: message.metadata.authoritative,
+        records: show(&message.answers),
+        authority: show(&message.authorities),
+        scope,
+        error,
+    })
+}
+
+fn distribution(
+    worker: &mut Worker,
+    root: &Root,
+    query: &Query<'_>,
+    reply: &mut [u8],
+    clients: u32,
+) -> Vec<Share> {
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    for _ in 0..clients {
+        let length = answer(worker, root, query, reply).unwrap_or(0);
+        let first =
+            Message::from_vec(&reply[..length])
+                .ok()
+                .map(|message| match message.answers.first() {
+                    Some(record) => record.data.to_string(),
+                    None => message.metadata.response_code.to_str().to_owned(),
+                });
+        *counts.entry(first.unwrap_or_default()).or_default() += 1;
+    }
+    let mut shares: Vec<_> = counts
+        .into_iter()
+        .map(|(answer, count)| Share {
+            answer,
+            count,
+            share: f64::from(count) / f64::from(clients),
+        })
+        .collect();
+    shares.sort_by_key(|share| std::cmp::Reverse(share.count));
+    shares
+}

@@ -1,0 +1,111 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use super::explain::{self, Question};
+use super::{EndpointStatus, Status};
+use crate::geoip::World;
+use crate::state::{Root, RootReader};
+
+/// What the control loop is asked to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Read the configuration again; the answer says what came of it, or lists every mistake.
+    Reload(oneshot::Sender<Result<(), Vec<String>>>),
+}
+
+/// What requests are answered from.
+pub struct Live {
+    pub root: RootReader,
+    pub world: ArcSwap<World>,
+    pub config_path: PathBuf,
+    pub listening: Vec<std::net::SocketAddr>,
+    /// In words, for explain: probes, or a file.
+    pub verdicts: String,
+    pub commands: mpsc::Sender<Command>,
+}
+
+/// The admin API.
+pub fn router(live: Arc<Live>) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/explain", post(explain))
+        .route("/v1/reload", post(reload))
+        .with_state(live)
+}
+
+async fn status(State(live): State<Arc<Live>>) -> Json<Status> {
+    let root = live.root.load_full();
+    Json(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        config: live.config_path.display().to_string(),
+        listening: live.listening.iter().map(ToString::to_string).collect(),
+        generation: root.generation,
+        zones: root.zones.iter().count(),
+        endpoints: endpoints(&root),
+    })
+}
+
+fn endpoints(root: &Root) -> Vec<EndpointStatus> {
+    let pools = &root.pools;
+    let status = |pool: &crate::state::pools::Pool, id: crate::model::EndpointId| {
+        let endpoint = &pools.endpoints[id.index()];
+        EndpointStatus {
+            pool: pool.name.to_string(),
+            region: pools.regions[pool.region.index()].name.to_string(),
+            address: endpoint.address.to_string(),
+            weight: endpoint.weight,
+            verdict: root.health.endpoint(id).verdict.to_string(),
+        }
+    };
+    pools
+        .pools
+        .iter()
+        .flat_map(|pool| pool.endpoint_ids().map(move |id| status(pool, id)))
+        .collect()
+}
+
+async fn explain(State(live): State<Arc<Live>>, Json(question): Json<Question>) -> Response {
+    let (root, world, verdicts) = (
+        live.root.load_full(),
+        live.world.load_full(),
+        live.verdicts.clone(),
+    );
+    // Many clients take a while: not on the threads that probes share.
+    let explained =
+        tokio::task::spawn_blocking(move || explain::explain(&root, &world, &verdicts, &question))
+            .await;
+    match explained {
+        Ok(Ok(explanation)) => Json(explanation).into_response(),
+        Ok(Err(message)) => error(StatusCode::BAD_REQUEST, &message),
+        Err(panic) => error(StatusCode::INTERNAL_SERVER_ERROR, &panic.to_string()),
+    }
+}
+
+async fn reload(State(live): State<Arc<Live>>) -> Response {
+    let (reply, outcome) = oneshot::channel();
+    if live.commands.send(Command::Reload(reply)).await.is_err() {
+        return error(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping");
+    }
+    match outcome.await {
+        Ok(Ok(())) => Json(json!({ "reloaded": true })).into_response(),
+        Ok(Err(mistakes)) => {
+            let body = json!({ "error": "the new configuration was refused; the old one serves", "mistakes": mistakes });
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
+        }
+        Err(_) => error(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"),
+    }
+}
+
+fn error(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "error": message }))).into_response()
+}

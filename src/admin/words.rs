@@ -1,0 +1,279 @@
+//! Steps of a decision in words.
+
+use super::explain::Line;
+use crate::geoip::Location;
+use crate::locate::{Located, LocatedBy};
+use crate::model::{EndpointId, PolicyId, PoolId, RegionId, WhenAllDown};
+use crate::state::pools::{Member, PolicyKind};
+use crate::state::{Map, Root};
+use crate::steering::{Candidate, Choice, Step, TtlReason, Unusable};
+
+/// Speaks of a root's ids by their names.
+pub struct Words<'a> {
+    pub root: &'a Root,
+}
+
+impl Words<'_> {
+    /// One step as a line of `explain`.
+    pub fn line(&self, step: &Step) -> Line {
+        let (label, text) = match step {
+            Step::Located { map, located } => ("map", self.located(self.root.map(*map), located)),
+            Step::Scope { bits } => (
+                "scope",
+                format!("/{bits}, the longest of every map in reach"),
+            ),
+            Step::NoFamily { family } => (
+                "family",
+                format!("no endpoint in reach has an {family} address"),
+            ),
+            Step::Regions { policy, order, .. } => {
+                let order = self.regions(order.iter().copied());
+                (
+                    "policy",
+                    format!("{}: regions in the order {order}", self.policy(*policy)),
+                )
+            }
+            Step::PassedOver {
+                policy,
+                member,
+                why,
+            } => (
+                "pass",
+                format!(
+                    "{}: passed over by {}: {}",
+                    self.member(*member),
+                    self.policy(*policy),
+                    self.unusable(why)
+                ),
+            ),
+            Step::Eligible {
+                policy,
+                member,
+                weight,
+            } => (
+                "member",
+                format!(
+                    "{}: can serve for {}, weight {weight}",
+                    self.member(*member),
+                    self.policy(*policy)
+                ),
+            ),
+            Step::Taken { policy, member, by } => (
+                "take",
+                format!(
+                    "{}: taken by {}: {}",
+                    self.member(*member),
+                    self.policy(*policy),
+                    choice(*by)
+                ),
+            ),
+            Step::AllDown { policy, then } => (
+                "all down",
+                format!(
+                    "nothing that {} can reach is up: {}",
+                    self.policy(*policy),
+                    self.when_all_down(*then)
+                ),
+            ),
+            Step::Fallback { pool, up } => {
+                let what = if *up {
+                    "what is up there"
+                } else {
+                    "all of it, since nothing is up there either"
+                };
+                ("fallback", format!("pool {}: {what}", self.pool(*pool)))
+            }
+            Step::FamilyNotUp { pool, family } => (
+                "family",
+                format!("pool {} has no {family} address up", self.pool(*pool)),
+            ),
+            Step::Candidates {
+                pool,
+                balance,
+                candidates,
+            } => {
+                let candidates: Vec<_> = candidates.iter().map(|c| self.candidate(c)).collect();
+                let balance = serde_json::to_value(balance).unwrap_or_default();
+                let balance = balance.as_str().unwrap_or_default().to_owned();
+                (
+                    "endpoints",
+                    format!(
+                        "pool {} ({balance}): {}",
+                        self.pool(*pool),
+                        candidates.join("; ")
+                    ),
+                )
+            }
+            Step::Drawn { endpoints, .. } => {
+                let drawn: Vec<_> = endpoints.iter().map(|&id| self.endpoint(id)).collect();
+                ("draw", drawn.join(", "))
+            }
+            Step::Ttl {
+                ttl_s,
+                range,
+                reason,
+            } => {
+                let reason = self.ttl_reason(*reason);
+                (
+                    "ttl",
+                    format!(
+                        "{ttl_s} s, within {}..{} s: {reason}",
+                        range.min_s, range.max_s
+                    ),
+                )
+            }
+        };
+        Line {
+            step: label.to_owned(),
+            text,
+        }
+    }
+
+    /// Where a map puts a client: its class, the regions that it prefers, and for how many others
+    /// that is true.
+    pub fn located(&self, map: &Map, located: &Located) -> String {
+        let order = map
+            .order(located.class)
+            .iter()
+            .map(|&slot| map.regions[usize::from(slot)]);
+        let by = match located.by {
+            LocatedBy::Subnet => "by the client subnet",
+            LocatedBy::Resolver => "by the resolver's address",
+            LocatedBy::Default => "by default: no source knows the client",
+        };
+        format!(
+            "class {}: {} ({by}; holds for its /{})",
+            located.class,
+            self.regions(order),
+            located.scope
+        )
+    }
+
+    /// What is known of a network, coarsest first.
+    pub fn location(&self, location: &Location) -> String {
+        let code = |code: [u8; 2]| String::from_utf8_lossy(&code).into_owned();
+        let mut parts = Vec::new();
+        parts.extend(location.network.map(|_| "an own network".to_owned()));
+        parts.extend(location.continent.map(|c| format!("continent {}", code(c))));
+        parts.extend(location.country.map(|c| format!("country {}", code(c))));
+        parts.extend(
+            location
+                .subdivisions
+                .last()
+                .map(|s| format!("subdivision {s}")),
+        );
+        parts.extend(
+            location
+                .coordinates
+                .map(|c| format!("at {:.2}, {:.2}", c.latitude, c.longitude)),
+        );
+        parts.extend(location.asn.map(|asn| format!("AS{asn}")));
+        parts.join(", ")
+    }
+
+    fn regions(&self, order: impl Iterator<Item = RegionId>) -> String {
+        let names: Vec<_> = order
+            .map(|id| &*self.root.pools.regions[id.index()].name)
+            .collect();
+        names.join(", ")
+    }
+
+    fn pool(&self, id: PoolId) -> String {
+        let pool = &self.root.pools.pools[id.index()];
+        format!(
+            "{} (region {})",
+            pool.name,
+            self.root.pools.regions[pool.region.index()].name
+        )
+    }
+
+    fn policy(&self, id: PolicyId) -> String {
+        let policy = &self.root.pools.policies[id.index()];
+        let kind = match policy.kind {
+            PolicyKind::Geo { .. } => "geo",
+            PolicyKind::Failover(_) => "failover",
+            PolicyKind::Weighted(_) => "weighted",
+            PolicyKind::RoundRobin(_) => "round-robin",
+            PolicyKind::Random(_) => "random",
+        };
+        format!("policy {} ({kind})", policy.name)
+    }
+
+    fn member(&self, member: Member) -> String {
+        match member {
+            Member::Pool(id) => format!("pool {}", self.pool(id)),
+            Member::Policy(id) => self.policy(id),
+        }
+    }
+
+    fn endpoint(&self, id: EndpointId) -> String {
+        self.root.pools.endpoints[id.index()].address.to_string()
+    }
+
+    fn candidate(&self, candidate: &Candidate) -> String {
+        let usable = if candidate.usable { "" } else { ", not used" };
+        let Candidate {
+            endpoint,
+            weight,
+            verdict,
+            ..
+        } = *candidate;
+        format!(
+            "{} weight {weight} {verdict}{usable}",
+            self.endpoint(endpoint)
+        )
+    }
+
+    fn unusable(&self, why: &Unusable) -> String {
+        match why {
+            Unusable::FamilyMissing => "it has no address of the family".to_owned(),
+            Unusable::NoneUp(candidates) => {
+                let list: Vec<_> = candidates.iter().map(|c| self.candidate(c)).collect();
+                format!("none of its endpoints is up ({})", list.join("; "))
+            }
+            Unusable::NothingWithinReach(pools) => {
+                let list: Vec<_> = pools
+                    .iter()
+                    .map(|(id, why)| format!("{}: {}", self.pool(*id), self.unusable(why)))
+                    .collect();
+                format!("no pool in its reach can serve ({})", list.join("; "))
+            }
+        }
+    }
+
+    fn when_all_down(&self, then: WhenAllDown) -> String {
+        match then {
+            WhenAllDown::All => "answers as if all were up".to_owned(),
+            WhenAllDown::Fallback(pool) => format!("falls back to pool {}", self.pool(pool)),
+            WhenAllDown::NoData => "answers NODATA".to_owned(),
+            WhenAllDown::ServFail => "answers SERVFAIL".to_owned(),
+            WhenAllDown::Refuse => "answers REFUSED".to_owned(),
+        }
+    }
+
+    fn ttl_reason(&self, reason: TtlReason) -> String {
+        match reason {
+            TtlReason::Flip {
+                endpoint,
+                flip_after_ms,
+            } => {
+                format!(
+                    "the verdict of {} can flip after {flip_after_ms} ms",
+                    self.endpoint(endpoint)
+                )
+            }
+            TtlReason::Unwatched => "no monitor watches what is answered".to_owned(),
+            TtlReason::Outage => "nothing is answered for now".to_owned(),
+            TtlReason::NoFamily => "nothing is configured to be answered".to_owned(),
+        }
+    }
+}
+
+fn choice(by: Choice) -> String {
+    match by {
+        Choice::First => "the first in order that can serve".to_owned(),
+        Choice::Turn => "it was its turn".to_owned(),
+        Choice::Drawn { total: 0, .. } => "drawn: only members of weight 0 can serve".to_owned(),
+        Choice::Drawn { weight, total } => format!("drawn with odds {weight} in {total}"),
+    }
+}

@@ -1,0 +1,166 @@
+//! `meridian explain`
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ipnet::IpNet;
+
+use crate::admin::client::{self, Error};
+use crate::admin::explain::{CLIENTS_MAX, Explanation, Question, explain};
+use crate::admin::{self, Socket};
+use crate::compile;
+use crate::state::Health;
+use crate::state::health::EndpointHealth;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The name to explain
+    name: String,
+    /// The record type
+    #[arg(default_value = "A")]
+    rtype: String,
+    /// The client's address or network, as its resolver would send it (EDNS Client Subnet)
+    #[arg(long, value_name = "IP[/LEN]", value_parser = parse_network)]
+    client: Option<IpNet>,
+    /// The resolver's address [default: the client's]
+    #[arg(long, value_name = "IP")]
+    resolver: Option<IpAddr>,
+    /// The configuration; its running server is asked if there is one [default: the server that runs]
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Draw this many times and show the distribution
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=i64::from(CLIENTS_MAX)))]
+    clients: u32,
+    /// Make the draws repeatable
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse()
+        .or_else(|_| address())
+        .map_err(|_| "expected an address, or a network such as 203.0.113.0/24".to_owned())
+}
+
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let question = Question {
+        name: arguments.name,
+        rtype: arguments.rtype,
+        client: arguments.client,
+        resolver: arguments.resolver,
+        clients: arguments.clients,
+        seed: arguments.seed,
+    };
+    let explanation = match &arguments.config {
+        Some(config) => from_config(config, &question).await,
+        None => from_running(&question).await,
+    };
+    match explanation {
+        Ok(explanation) if arguments.json => {
+            super::print(&format!(
+                "{}\n",
+                serde_json::to_string_pretty(&explanation).unwrap_or_default()
+            ));
+            ExitCode::SUCCESS
+        }
+        Ok(explanation) => {
+            super::print(&render(&explanation));
+            ExitCode::SUCCESS
+        }
+        Err(message) => super::fail(&message),
+    }
+}
+
+/// The only server that runs; with several, the operator has to say which.
+async fn from_running(question: &Question) -> Result<Explanation, String> {
+    match admin::running().as_slice() {
+        [] => {
+            Err("no running server was found; name a configuration with --config FILE".to_owned())
+        }
+        [socket] => ask(socket, question).await.map_err(|e| e.to_string()),
+        several => {
+            let list: Vec<_> = several
+                .iter()
+                .map(|socket| format!("  {}", socket.display()))
+                .collect();
+            Err(format!(
+                "several servers are running; name one's configuration with --config FILE:\n{}",
+                list.join("\n")
+            ))
+        }
+    }
+}
+
+/// The server of that configuration if it runs, or else the configuration with unknown verdicts.
+async fn from_config(path: &Path, question: &Question) -> Result<Explanation, String> {
+    let (whole, _) = compile::load(path, None).map_err(|diagnostics| {
+        super::print_diagnostics(&diagnostics);
+        format!("{} cannot be used", path.display())
+    })?;
+    let state_dir = whole.config.server.state_dir.as_deref();
+    if let Some(socket) = state_dir.map(Socket::path_in) {
+        match ask(&socket, question).await {
+            Err(Error::NotRunning) => {}
+            answered => return answered.map_err(|e| e.to_string()),
+        }
+    }
+    let health = Health::new(&whole.parts.pools, |endpoint| {
+        let is_watched = whole.parts.pools.endpoints[endpoint.index()]
+            .target
+            .is_some();
+        if is_watched {
+            EndpointHealth::UNKNOWN
+        } else {
+            EndpointHealth::UNWATCHED
+        }
+    });
+    let root = whole.parts.root(0, health.into());
+    explain(
+        &root,
+        &whole.world,
+        "unknown: no running server was found",
+        question,
+    )
+}
+
+async fn ask(socket: &Path, question: &Question) -> Result<Explanation, Error> {
+    client::post(socket, "/v1/explain", question).await
+}
+
+fn render(explanation: &Explanation) -> String {
+    let mut text = format!("{} {}\n", explanation.name, explanation.rtype);
+    let mut line = |label: &str, content: &str| text += &format!("  {label:<10} {content}\n");
+    line("verdicts", &explanation.verdicts);
+    for step in &explanation.steps {
+        line(&step.step, &step.text);
+    }
+    let answer = &explanation.answer;
+    let scope = answer
+        .scope
+        .map_or_else(String::new, |scope| format!(", scope /{scope}"));
+    let error = answer
+        .error
+        .as_ref()
+        .map_or_else(String::new, |error| format!(", extended error: {error}"));
+    line("answer", &format!("{}{scope}{error}", answer.rcode));
+    for record in answer.records.iter().chain(&answer.authority) {
+        line("", record);
+    }
+    for share in &explanation.distribution {
+        line(
+            "share",
+            &format!(
+                "{:>6.2} %  {:>8}  {}",
+                share.share * 100.0,
+                share.count,
+                share.answer
+            ),
+        );
+    }
+    text
+}

@@ -1,0 +1,111 @@
+//! `meridian geoip build` and `meridian geoip lookup`
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::admin::Words;
+use crate::compile::{self, Whole};
+use crate::geoip::BuildSummary;
+use crate::locate::{Client, Subnet, locate};
+use crate::model::Family;
+use crate::state::Health;
+use crate::state::health::EndpointHealth;
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make an MMDB database out of CSV tables of networks
+    Build {
+        /// Tables with the columns that geoip/README.md describes
+        #[arg(required = true, value_name = "CSV")]
+        tables: Vec<PathBuf>,
+        /// The database to write; it is replaced whole
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Say what is known of an address, and which class each map gives it
+    Lookup {
+        address: IpAddr,
+        /// The configuration that names the databases
+        #[arg(long, short, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match &arguments.command {
+        Command::Build { tables, output } => match crate::geoip::build(tables, output) {
+            Ok(summary) => {
+                let BuildSummary {
+                    networks,
+                    size_bytes,
+                } = summary;
+                super::print(&format!(
+                    "{}: {networks} networks, {size_bytes} octets\n",
+                    output.display()
+                ));
+                ExitCode::SUCCESS
+            }
+            Err(diagnostics) => {
+                super::print_diagnostics(&diagnostics);
+                super::fail("nothing was written")
+            }
+        },
+        Command::Lookup { address, config } => lookup(config, *address),
+    }
+}
+
+fn lookup(config: &Path, address: IpAddr) -> ExitCode {
+    match compile::load(config, None) {
+        Ok((whole, _)) => {
+            super::print(&describe(&whole, address));
+            ExitCode::SUCCESS
+        }
+        Err(diagnostics) => {
+            super::print_diagnostics(&diagnostics);
+            super::fail(&format!("{} cannot be used", config.display()))
+        }
+    }
+}
+
+fn describe(whole: &Whole, address: IpAddr) -> String {
+    let parts = &whole.parts;
+    let health = Health::new(&parts.pools, |_| EndpointHealth::UNKNOWN);
+    let root = parts.root(0, health.into());
+    let words = Words { root: &root };
+    let mut text = match crate::geoip::lookup(&whole.world, address) {
+        Some((network, location)) => {
+            format!("{address} is in {network}: {}\n", words.location(location))
+        }
+        None => format!("{address} is in no database and no own network\n"),
+    };
+    let source = Family::of(&address).bits();
+    let client = Client {
+        subnet: Some(Subnet { address, source }),
+        resolver: address,
+    };
+    for (id, map) in parts.maps.iter().enumerate() {
+        let located = locate(map, &client);
+        let policies: Vec<_> = parts
+            .pools
+            .policies
+            .iter()
+            .filter(|policy| policy.reads(id))
+            .map(|policy| &*policy.name)
+            .collect();
+        text += &format!(
+            "map {id} ({}): {}\n",
+            policies.join(", "),
+            words.located(map, &located)
+        );
+    }
+    text
+}

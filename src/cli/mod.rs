@@ -1,0 +1,80 @@
+//! What can be typed: one file per command.
+
+mod check;
+mod demo;
+mod explain;
+mod geoip;
+mod serve;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Diagnostics, diagnostic};
+
+/// An authoritative DNS server that steers.
+#[derive(Parser)]
+#[command(
+    name = "meridian",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show it off: a server, six backends and the commands to try, all on loopback
+    Demo(demo::Arguments),
+    /// Serve a configuration, in the foreground
+    Serve(serve::Arguments),
+    /// Report every mistake in a configuration and in the files it names
+    Check(check::Arguments),
+    /// Say how a name is answered for a client, and why
+    Explain(explain::Arguments),
+    /// Make and read GeoIP databases
+    Geoip(geoip::Arguments),
+}
+
+/// Runs the command that was typed.
+pub fn main() -> ExitCode {
+    // The one provider of cryptography in the process; a second installation is impossible here.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let command = Arguments::parse().command;
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(e) => return fail(&format!("cannot start: {e}")),
+    };
+    let code = runtime.block_on(async {
+        match command {
+            Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Check(arguments) => check::run(&arguments),
+            Command::Explain(arguments) => explain::run(arguments).await,
+            Command::Geoip(arguments) => geoip::run(&arguments),
+        }
+    });
+    // Whatever still waits (a probe, a look-up) is not worth waiting for.
+    runtime.shutdown_background();
+    code
+}
+
+fn fail(message: &str) -> ExitCode {
+    // Nothing can be done about a closed standard error.
+    let _ = writeln!(io::stderr(), "meridian: {message}");
+    ExitCode::FAILURE
+}
+
+/// Prints to standard output; a reader that went away (`| head`) is no error.
+fn print(text: &str) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn print_diagnostics(diagnostics: &Diagnostics) {
+    let _ = diagnostic::render(diagnostics, &mut io::stderr().lock());
+}

@@ -1,0 +1,262 @@
+//! The composition root: the only module that sees both planes whole.
+//!
+//! [`Daemon::start`] reads the configuration, takes the addresses, asks every endpoint once, and
+//! then answers. From there on one control loop owns the write half of the root: verdicts, reloads
+//! and replaced databases reach it as messages and leave it as publications.
+
+mod control;
+mod verdicts;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::admin::{self, Command, Live, Socket};
+use crate::compile::{self, Adjust};
+use crate::config::Diagnostics;
+use crate::model::Verdict;
+use crate::nameserver::{self, BindError, Nameserver};
+use crate::state::feedback::{Counters, SampleQueue};
+use crate::state::{Publisher, RootReader};
+use control::{Control, Order};
+use verdicts::Verdicts;
+
+/// How to start.
+#[derive(Default)]
+pub struct Settings {
+    pub config: PathBuf,
+    /// Changes what was read, at the start and at every reload.
+    pub adjust: Option<Box<Adjust>>,
+    pub health: HealthSource,
+    /// Makes draws repeatable.
+    pub seed: Option<u64>,
+    /// Where steered answers are reported.
+    pub samples: Option<Arc<SampleQueue>>,
+    /// Who is told about changes.
+    pub notices: Option<mpsc::UnboundedSender<Notice>>,
+}
+
+/// Where verdicts come from.
+#[derive(Clone, Debug, Default)]
+pub enum HealthSource {
+    /// Endpoints are probed.
+    #[default]
+    Probes,
+    /// From a file (all unknown, without one) and from [`Daemon::set_verdict`]; nothing is probed.
+    Frozen(Option<PathBuf>),
+}
+
+/// What changed, for those who watch.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// Pool and address of each endpoint that the change is about.
+    pub endpoints: Vec<(String, String)>,
+    pub verdict: Verdict,
+    /// In words.
+    pub reason: String,
+}
+
+/// Why there is no daemon.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration, or a file that it names.
+    Config(Diagnostics),
+    /// An address to listen on.
+    Bind(BindError),
+    /// A thread, the admin socket, the state folder: in words.
+    System(String),
+}
+
+/// A running server.
+pub struct Daemon {
+    nameserver: Nameserver,
+    orders: mpsc::Sender<Order>,
+    commands: mpsc::Sender<Command>,
+    control: JoinHandle<()>,
+    admin: Option<(Socket, JoinHandle<()>)>,
+    live: Arc<Live>,
+    drain_time: Duration,
+}
+
+impl Daemon {
+    /// Starts everything; when it returns, queries are answered.
+    ///
+    /// # Errors
+    /// Nothing runs then.
+    pub async fn start(settings: Settings) -> Result<(Daemon, Diagnostics), StartError> {
+        let Settings {
+            config: path,
+            adjust,
+            health,
+            seed,
+            samples,
+            notices,
+        } = settings;
+        let adjust: Option<Arc<Adjust>> = adjust.map(Arc::from);
+        let (whole, warnings) = load(path.clone(), adjust.clone())
+            .await
+            .map_err(StartError::Config)?;
+        let server = &whole.config.server;
+        let bound = Nameserver::bind(nameserver_settings(server, seed, samples))
+            .map_err(StartError::Bind)?;
+        let verdicts = Verdicts::start(&whole, &health)
+            .await
+            .map_err(StartError::Config)?;
+        let health = verdicts.health(&whole.parts.pools);
+        let publisher = Publisher::new(whole.parts.root(1, Arc::new(health)));
+        let root = publisher.reader();
+        let (commands, command_queue) = mpsc::channel(16);
+        let live = Arc::new(Live {
+            root: root.clone(),
+            world: ArcSwap::from(Arc::clone(&whole.world)),
+            config_path: path.clone(),
+            listening: bound.local_addrs().to_vec(),
+            verdicts: verdicts.source(),
+            commands: commands.clone(),
+        });
+        let admin = start_admin(server.state_dir.as_deref(), &live).map_err(StartError::System)?;
+        let nameserver = bound
+            .start(root)
+            .map_err(|e| StartError::System(e.to_string()))?;
+        let drain_time = server.drain_time;
+        let (orders, order_queue) = mpsc::channel(16);
+        let live_too = Arc::clone(&live);
+        let control = Control {
+            path,
+            adjust,
+            whole,
+            publisher,
+            verdicts,
+            notices,
+            live: live_too,
+        };
+        let control = tokio::spawn(control.run(order_queue, command_queue));
+        let daemon = Daemon {
+            nameserver,
+            orders,
+            commands,
+            control,
+            admin,
+            live,
+            drain_time,
+        };
+        Ok((daemon, warnings))
+    }
+
+    /// Where it listens, with the ports that were really taken.
+    pub fn listening(&self) -> &[SocketAddr] {
+        &self.live.listening
+    }
+
+    /// What it answers from.
+    pub fn root(&self) -> RootReader {
+        self.live.root.clone()
+    }
+
+    /// One set of counters per worker.
+    pub fn counters(&self) -> &[Arc<Counters>] {
+        self.nameserver.counters()
+    }
+
+    /// Reads the configuration again, all or nothing.
+    ///
+    /// # Errors
+    /// Every mistake, a line each; the old configuration goes on serving.
+    pub async fn reload(&self) -> Result<(), Vec<String>> {
+        let (reply, outcome) = oneshot::channel();
+        let stopping = || vec!["the server is stopping".to_owned()];
+        self.commands
+            .send(Command::Reload(reply))
+            .await
+            .map_err(|_| stopping())?;
+        outcome.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Sets the verdict of every endpoint that `which` names: an address, a pool, or `pool/address`.
+    /// Only where health is frozen.
+    ///
+    /// # Errors
+    /// In words, when `which` names nothing or endpoints are probed.
+    pub async fn set_verdict(&self, which: &str, verdict: Verdict) -> Result<(), String> {
+        let (reply, outcome) = oneshot::channel();
+        let order = Order::SetVerdict {
+            which: which.to_owned(),
+            verdict,
+            reply,
+        };
+        let stopping = || "the server is stopping".to_owned();
+        self.orders.send(order).await.map_err(|_| stopping())?;
+        outcome.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Stops: answers go on for the configured `drain_time`, then what is queued is answered, state
+    /// is saved, and everything ends.
+    pub async fn stop(self) {
+        drop(self.admin.map(|(socket, task)| {
+            task.abort();
+            socket
+        }));
+        tokio::time::sleep(self.drain_time).await;
+        let nameserver = self.nameserver;
+        let _ = tokio::task::spawn_blocking(move || nameserver.stop(STOP_GRACE)).await;
+        let _ = self.orders.send(Order::Stop).await;
+        let _ = self.control.await;
+    }
+}
+
+/// How long connections may take to finish when the server stops.
+const STOP_GRACE: Duration = Duration::from_millis(500);
+
+async fn load(
+    path: PathBuf,
+    adjust: Option<Arc<Adjust>>,
+) -> Result<(compile::Whole, Diagnostics), Diagnostics> {
+    // Files and large compilations: not on the threads that probes share.
+    match tokio::task::spawn_blocking(move || compile::load(&path, adjust.as_deref())).await {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+fn nameserver_settings(
+    server: &crate::config::Server,
+    seed: Option<u64>,
+    samples: Option<Arc<SampleQueue>>,
+) -> nameserver::Settings {
+    nameserver::Settings {
+        listen: server.listen.clone(),
+        udp_threads: server.udp_threads,
+        udp_payload_max: server.udp_payload_max,
+        tcp: nameserver::tcp::Limits {
+            connections_max: server.tcp_connections_max,
+            per_client_max: server.tcp_per_client_max,
+            idle_timeout: server.tcp_idle_timeout,
+        },
+        seed,
+        samples,
+    }
+}
+
+fn start_admin(
+    state_dir: Option<&std::path::Path>,
+    live: &Arc<Live>,
+) -> Result<Option<(Socket, JoinHandle<()>)>, String> {
+    let Some(state_dir) = state_dir else {
+        return Ok(None);
+    };
+    let say = |e: std::io::Error| format!("state_dir {}: {e}", state_dir.display());
+    std::fs::create_dir_all(state_dir).map_err(say)?;
+    let (socket, listener) = Socket::bind(state_dir).map_err(say)?;
+    let router = admin::router(Arc::clone(live));
+    let task = tokio::spawn(async move {
+        if let Err(e) = axum::serve(listener, router).await {
+            tracing::error!("the admin socket failed: {e}");
+        }
+    });
+    Ok(Some((socket, task)))
+}

@@ -1,0 +1,274 @@
+//! Where verdicts come from, and the health table that they make.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::{HealthSource, Notice};
+use crate::clock;
+use crate::compile::{Parts, Whole};
+use crate::config::Diagnostics;
+use crate::health::frozen::Frozen;
+use crate::health::{self, Change, Engine, TargetHealth, saved};
+use crate::model::{EndpointId, PoolId, TargetKey, Verdict};
+use crate::state::health::{EndpointHealth, Health};
+use crate::state::pools::{Pools, Target};
+
+/// What is believed, by a key that outlives reloads.
+pub enum Verdicts {
+    Probed(Probed),
+    /// By pool and address.
+    Frozen(HashMap<(String, String), Verdict>),
+}
+
+/// Verdicts of a probing engine.
+pub struct Probed {
+    engine: Arc<Engine>,
+    changes: mpsc::Receiver<Vec<Change>>,
+    known: HashMap<TargetKey, TargetHealth>,
+    /// Where verdicts are saved, and the task that does it.
+    saved: Option<(PathBuf, JoinHandle<()>)>,
+}
+
+impl Verdicts {
+    /// Starts to probe, and waits until every target was asked once or `startup_grace` is over; or
+    /// reads the file that says it all.
+    ///
+    /// # Errors
+    /// What is wrong with that file.
+    pub async fn start(whole: &Whole, source: &HealthSource) -> Result<Self, Diagnostics> {
+        match source {
+            HealthSource::Probes => Ok(Verdicts::Probed(Probed::start(whole).await)),
+            HealthSource::Frozen(None) => Ok(Verdicts::Frozen(HashMap::new())),
+            HealthSource::Frozen(Some(path)) => {
+                let frozen = Frozen::read(path, &whole.config)?;
+                Ok(Verdicts::Frozen(named(&frozen, whole)))
+            }
+        }
+    }
+
+    /// In words, for explain.
+    pub fn source(&self) -> String {
+        match self {
+            Verdicts::Probed(_) => "of the running server".to_owned(),
+            Verdicts::Frozen(_) => "of the running server, frozen".to_owned(),
+        }
+    }
+
+    /// The table for `pools`.
+    pub fn health(&self, pools: &Pools) -> Health {
+        Health::new(pools, |id| self.endpoint(pools, id))
+    }
+
+    fn endpoint(&self, pools: &Pools, id: EndpointId) -> EndpointHealth {
+        let endpoint = &pools.endpoints[id.index()];
+        let target = endpoint.target.map(|index| &pools.targets[index as usize]);
+        match (self, target) {
+            (Verdicts::Frozen(verdicts), _) => {
+                let pool = pools.pools[endpoint.pool.index()].name.to_string();
+                match verdicts.get(&(pool, endpoint.address.to_string())) {
+                    Some(&verdict) => EndpointHealth {
+                        verdict,
+                        flip_after_ms: steady_ms(target, verdict),
+                    },
+                    None if target.is_none() => EndpointHealth::UNWATCHED,
+                    None => EndpointHealth::UNKNOWN,
+                }
+            }
+            (Verdicts::Probed(_), None) => EndpointHealth::UNWATCHED,
+            (Verdicts::Probed(probed), Some(target)) => probed
+                .known
+                .get(&target.key)
+                .map_or(EndpointHealth::UNKNOWN, |known| of(known, target)),
+        }
+    }
+
+    /// Waits for changes, takes all that are there, and says what they mean for the endpoints of
+    /// `pools`. Never returns where nothing is probed.
+    pub async fn changed(
+        &mut self,
+        pools: &Pools,
+        notices: Option<&mpsc::UnboundedSender<Notice>>,
+    ) -> Vec<(EndpointId, EndpointHealth)> {
+        let Verdicts::Probed(probed) = self else {
+            return std::future::pending().await;
+        };
+        let Some(mut batch) = probed.changes.recv().await else {
+            return std::future::pending().await;
+        };
+        while let Ok(more) = probed.changes.try_recv() {
+            batch.extend(more);
+        }
+        probed.apply(batch, pools, notices)
+    }
+
+    /// Probes what `parts` has now, and nothing else.
+    pub fn follow(&mut self, parts: &Parts) {
+        if let Verdicts::Probed(probed) = self {
+            probed.engine.set_targets(parts.targets.to_vec());
+            probed
+                .known
+                .retain(|key, _| parts.targets.iter().any(|target| target.key == *key));
+        }
+    }
+
+    /// Sets verdicts by hand; see [`super::Daemon::set_verdict`].
+    pub fn set(
+        &mut self,
+        pools: &Pools,
+        which: &str,
+        verdict: Verdict,
+    ) -> Result<Vec<(EndpointId, EndpointHealth)>, String> {
+        let Verdicts::Frozen(verdicts) = self else {
+            return Err("verdicts come from probes here".to_owned());
+        };
+        let mut changes = Vec::new();
+        for (id, endpoint) in pools.endpoints.iter().enumerate() {
+            let pool = pools.pools[endpoint.pool.index()].name.to_string();
+            let address = endpoint.address.to_string();
+            if which == pool || which == address || which == format!("{pool}/{address}") {
+                let target = endpoint.target.map(|index| &pools.targets[index as usize]);
+                let flip_after_ms = steady_ms(target, verdict);
+                changes.push((
+                    EndpointId(id as u32),
+                    EndpointHealth {
+                        verdict,
+                        flip_after_ms,
+                    },
+                ));
+                verdicts.insert((pool, address), verdict);
+            }
+        }
+        if changes.is_empty() {
+            Err(format!("`{which}` is no pool and no endpoint"))
+        } else {
+            Ok(changes)
+        }
+    }
+
+    /// Stops probing, and saves what is known.
+    pub fn stop(self) {
+        let Verdicts::Probed(Probed {
+            engine,
+            saved: Some((path, keeper)),
+            ..
+        }) = self
+        else {
+            return;
+        };
+        keeper.abort();
+        if let Err(e) = saved::save(&path, &engine.snapshot(), clock::unix_ms()) {
+            tracing::warn!("cannot save verdicts: {}: {e}", path.display());
+        }
+    }
+}
+
+fn named(frozen: &Frozen, whole: &Whole) -> HashMap<(String, String), Verdict> {
+    let mut verdicts = HashMap::new();
+    for (id, pool) in whole.config.pools.iter().enumerate() {
+        for (index, endpoint) in pool.endpoints.iter().enumerate() {
+            let verdict = frozen.verdict(PoolId(id as u32), index);
+            verdicts.insert((pool.name.clone(), endpoint.address.to_string()), verdict);
+        }
+    }
+    verdicts
+}
+
+impl Probed {
+    async fn start(whole: &Whole) -> Self {
+        let server = &whole.config.server;
+        let path = server.state_dir.as_deref().map(saved::path_in);
+        let remembered = path
+            .as_ref()
+            .map(|path| saved::load(path, server.saved_max_age, clock::unix_ms()));
+        let settings = health::Settings::new(server.panic.clone());
+        let (engine, changes) = Engine::start(settings, remembered.unwrap_or_default());
+        let engine = Arc::new(engine);
+        engine.set_targets(whole.parts.targets.to_vec());
+        let unknown = engine.first_round(server.startup_grace).await;
+        if unknown > 0 {
+            tracing::warn!(unknown, "answering although not every target was asked yet");
+        }
+        let known = engine.snapshot().into_iter().collect();
+        let saved = path.map(|path| {
+            let keeper = saved::keep(Arc::clone(&engine), path.clone(), server.saved_max_age);
+            (path, tokio::spawn(keeper))
+        });
+        Probed {
+            engine,
+            changes,
+            known,
+            saved,
+        }
+    }
+
+    fn apply(
+        &mut self,
+        batch: Vec<Change>,
+        pools: &Pools,
+        notices: Option<&mpsc::UnboundedSender<Notice>>,
+    ) -> Vec<(EndpointId, EndpointHealth)> {
+        let by_key: HashMap<&TargetKey, &Target> = pools
+            .targets
+            .iter()
+            .map(|target| (&target.key, target))
+            .collect();
+        let mut changes = Vec::new();
+        for Change { key, health } in batch {
+            // A target of before the last reload has no endpoints any more.
+            let Some(target) = by_key.get(&key) else {
+                continue;
+            };
+            changes.extend(target.endpoints.iter().map(|&id| (id, of(&health, target))));
+            let before = self
+                .known
+                .insert(key, health.clone())
+                .map(|before| before.verdict);
+            if let Some(notices) = notices.filter(|_| before != Some(health.verdict)) {
+                let _ = notices.send(notice(pools, target, &health));
+            }
+        }
+        changes
+    }
+}
+
+/// The soonest that the verdict can flip: the observations still needed, an interval apart.
+fn of(known: &TargetHealth, target: &Target) -> EndpointHealth {
+    let flip_after_ms = observations_ms(target, known.needed);
+    EndpointHealth {
+        verdict: known.verdict,
+        flip_after_ms,
+    }
+}
+
+/// The same for a verdict that nothing speaks against.
+fn steady_ms(target: Option<&Target>, verdict: Verdict) -> u32 {
+    target.map_or(u32::MAX, |target| match verdict {
+        Verdict::Up => observations_ms(target, target.fall),
+        Verdict::Down => observations_ms(target, target.rise),
+        Verdict::Unknown => 0,
+    })
+}
+
+fn observations_ms(target: &Target, needed: u32) -> u32 {
+    let interval_ms = u32::try_from(target.interval.as_millis()).unwrap_or(u32::MAX);
+    interval_ms.saturating_mul(needed)
+}
+
+fn notice(pools: &Pools, target: &Target, health: &TargetHealth) -> Notice {
+    let names = |id: &EndpointId| {
+        let endpoint = &pools.endpoints[id.index()];
+        (
+            pools.pools[endpoint.pool.index()].name.to_string(),
+            endpoint.address.to_string(),
+        )
+    };
+    Notice {
+        endpoints: target.endpoints.iter().map(names).collect(),
+        verdict: health.verdict,
+        reason: health.last.clone().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,27 @@
+//! What is logged, and how it looks.
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// One object per line, for machines.
+    Json,
+}
+
+/// Starts logging to standard error, from level `info` unless `RUST_LOG` says otherwise. A second
+/// call changes nothing.
+pub fn start(format: Format) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    let _ = match format {
+        Format::Text => subscriber.with_target(false).try_init(),
+        Format::Json => subscriber.json().flatten_event(true).try_init(),
+    };
+}
