@@ -7,5 +7,6 @@ mod families;
 mod oracle;
 mod properties;
 mod recording;
+mod scopes;
 mod ttl;
 mod world;

@@ -1,0 +1,252 @@
+//! Folders are the architecture: which module may use which, held by reading the sources.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Module -> the modules that it may name. ARCHITECTURE.md gives the reasons.
+const ALLOWED: &[(&str, &[&str])] = &[
+    // Leaves.
+    ("clock", &[]),
+    ("random", &[]),
+    ("model", &[]),
+    ("dns", &[]),
+    ("prefix_table", &[]),
+    // The seams.
+    ("state", &["dns", "model", "prefix_table"]),
+    // Data plane.
+    ("locate", &["model", "prefix_table", "state"]),
+    ("steering", &["locate", "model", "random", "state"]),
+    (
+        "nameserver",
+        &["dns", "locate", "model", "random", "state", "steering"],
+    ),
+    // Control plane.
+    ("config", &["dns", "model"]),
+    ("geoip", &["config", "model"]),
+    ("health", &["clock", "config", "model", "random"]),
+    (
+        "compile",
+        &[
+            "config",
+            "dns",
+            "geoip",
+            "health",
+            "model",
+            "prefix_table",
+            "state",
+        ],
+    ),
+    ("telemetry", &[]),
+    // `explain` asks the answer engine itself, so that it can never tell another story.
+    (
+        "admin",
+        &[
+            "dns",
+            "geoip",
+            "locate",
+            "model",
+            "nameserver",
+            "random",
+            "state",
+            "steering",
+        ],
+    ),
+    // Both planes.
+    (
+        "daemon",
+        &[
+            "admin",
+            "clock",
+            "compile",
+            "config",
+            "geoip",
+            "health",
+            "model",
+            "nameserver",
+            "state",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "admin",
+            "clock",
+            "compile",
+            "config",
+            "daemon",
+            "geoip",
+            "locate",
+            "model",
+            "state",
+            "telemetry",
+        ],
+    ),
+    (
+        "testing",
+        &[
+            "compile",
+            "config",
+            "daemon",
+            "model",
+            "nameserver",
+            "state",
+        ],
+    ),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Top-level module of a file below `src`.
+fn module_of(path: &Path) -> String {
+    let relative = path
+        .strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+        .unwrap();
+    let first = relative
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_string_lossy()
+        .into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// What stands outside comments and `#[cfg(test)]` modules (tests may reach anywhere).
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_')
+}
+
+/// The modules that `code` names as `crate::module` or in `crate::{...}` lists.
+fn used(code: &str) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    for after in code.split("crate::").skip(1) {
+        match after.strip_prefix('{') {
+            Some(list) => found.extend(heads(list)),
+            None => found.extend(words(after).next()),
+        }
+    }
+    found
+}
+
+/// The first word of each item of a list, down to its closing brace.
+fn heads(list: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut found) = (0, 0, Vec::new());
+    for (at, c) in list.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                found.extend(words(list[start..at].trim()).next());
+                start = at + 1;
+            }
+            _ => {}
+        }
+        if c == '}' && start == at + 1 {
+            break;
+        }
+    }
+    found
+}
+
+fn all_sources() -> Vec<(PathBuf, String)> {
+    let mut paths = Vec::new();
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut paths,
+    );
+    assert!(paths.len() > 20, "the sources were not found");
+    paths
+        .into_iter()
+        .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
+#[test]
+fn modules_use_only_what_their_layer_allows() {
+    let allowed: BTreeMap<&str, &[&str]> = ALLOWED.iter().copied().collect();
+    let mut broken = Vec::new();
+    for (path, text) in all_sources() {
+        let module = module_of(&path);
+        if matches!(&*module, "lib" | "main") {
+            continue;
+        }
+        let may = allowed
+            .get(&*module)
+            .unwrap_or_else(|| panic!("{module} has no place in the layers"));
+        for other in used(&code(&text)) {
+            if other != module && allowed.contains_key(other) && !may.contains(&other) {
+                broken.push(format!("{} uses {other}", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn the_planes_never_name_each_other() {
+    const DATA: &[&str] = &["locate", "steering", "nameserver"];
+    const CONTROL: &[&str] = &["config", "compile", "geoip", "health"];
+    for (module, may) in ALLOWED {
+        let other_plane: &[&str] = match module {
+            m if DATA.contains(m) => CONTROL,
+            m if CONTROL.contains(m) => DATA,
+            _ => continue,
+        };
+        assert!(
+            may.iter().all(|other| !other_plane.contains(other)),
+            "{module}"
+        );
+    }
+}
+
+#[test]
+fn only_clock_reads_the_time() {
+    for (path, text) in all_sources() {
+        let code = code(&text);
+        let reads = code.contains("Instant::now()") || code.contains("SystemTime::now()");
+        assert!(
+            !reads || module_of(&path) == "clock",
+            "{} reads the time",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn unsafe_code_lives_in_the_batch_calls_only() {
+    for (path, text) in all_sources() {
+        let has_unsafe = words(&code(&text)).any(|word| word == "unsafe");
+        assert!(
+            !has_unsafe || path.ends_with("nameserver/udp/batch.rs"),
+            "{} has unsafe code",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn a_list_of_uses_is_read_whole() {
+    let code = "use crate::{dns::{Name, edns}, model, state::Root};\nuse crate::clock::now; crate::random::x()";
+    assert_eq!(
+        used(code),
+        BTreeSet::from(["clock", "dns", "model", "random", "state"])
+    );
+}
