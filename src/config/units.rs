@@ -110,7 +110,7 @@ impl fmt::Display for Written {
             return f.write_str("0s");
         }
         for (unit, millis) in UNITS {
-            if all % u128::from(millis) == 0 {
+            if all.is_multiple_of(u128::from(millis)) {
                 return write!(f, "{}{unit}", all / u128::from(millis));
             }
         }

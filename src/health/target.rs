@@ -255,7 +255,8 @@ pub(super) mod tests {
             edit(&mut tls);
             move |probe: &mut HttpProbe| probe.tls = Some(tls)
         };
-        let edits: Vec<Box<dyn FnOnce(&mut HttpProbe)>> = vec![
+        type Edit = Box<dyn FnOnce(&mut HttpProbe)>;
+        let edits: Vec<Edit> = vec![
             Box::new(|_| ()),
             Box::new(|p| p.path = "/other".into()),
             Box::new(|p| p.host = Some("a.example".into())),

@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn what_was_put_in_is_found_and_nothing_else() {
         // Many equal hashes and tags: only the comparison tells them apart.
-        let hashes: Vec<u64> = (0..1000u64).map(|i| (i % 7) << 33 | i % 50).collect();
+        let hashes: Vec<u64> = (0..1000u64).map(|i| ((i % 7) << 33) | (i % 50)).collect();
         let table = NameTable::new(hashes.iter().copied());
         for (i, &hash) in hashes.iter().enumerate() {
             assert_eq!(
