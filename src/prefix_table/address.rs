@@ -9,6 +9,8 @@ pub trait Address: Copy + Ord + Debug {
     const BITS: u8;
     const MIN: Self;
     const MAX: Self;
+    /// The block that nearly all networks are in: its start and length.
+    const DENSE: (Self, u8);
 
     /// Length of the longest prefix that both have.
     fn common_prefix(self, other: Self) -> u8;
@@ -20,18 +22,20 @@ pub trait Address: Copy + Ord + Debug {
     fn next(self) -> Option<Self>;
     /// The address before, unless this is the first of all.
     fn previous(self) -> Option<Self>;
-    /// The first `bits` bits as a number; `bits` is at most 24.
+    /// The first `bits` bits after the prefix of [`DENSE`](Self::DENSE) as a number; what lies before
+    /// that block counts as its start, and what lies after as its end. `bits` is at most 24.
     fn top(self, bits: u8) -> usize;
     /// How many addresses `self..=end` has; 2^128 counts as one less.
     fn count_to(self, end: Self) -> u128;
 }
 
 macro_rules! address {
-    ($type:ty) => {
+    ($type:ty, $dense:expr) => {
         impl Address for $type {
             const BITS: u8 = <$type>::BITS as u8;
             const MIN: Self = <$type>::MIN;
             const MAX: Self = <$type>::MAX;
+            const DENSE: (Self, u8) = $dense;
 
             #[inline]
             fn common_prefix(self, other: Self) -> u8 {
@@ -60,8 +64,10 @@ macro_rules! address {
 
             #[inline]
             fn top(self, bits: u8) -> usize {
-                let shift = u32::from(<Self as Address>::BITS - bits);
-                self.checked_shr(shift).unwrap_or(0) as usize
+                let (start, length) = Self::DENSE;
+                let inside = self.clamp(start, start.last(length)) - start;
+                let shift = u32::from(<Self as Address>::BITS - length - bits);
+                inside.checked_shr(shift).unwrap_or(0) as usize
             }
 
             #[inline]
@@ -74,8 +80,9 @@ macro_rules! address {
     };
 }
 
-address!(u32);
-address!(u128);
+address!(u32, (0, 0));
+// Global unicast, as far as it is assigned (RFC 4291, 2.4).
+address!(u128, (0x2000 << 112, 3));
 // A space small enough to be searched whole.
 #[cfg(test)]
-address!(u16);
+address!(u16, (0x4000, 2));

@@ -84,8 +84,11 @@ struct Share {
 }
 
 impl Tally {
+    /// `shares` are in the order of the block's addresses.
     fn new(mut shares: Vec<Share>, longest: u8) -> Self {
-        shares.sort_unstable_by_key(|share| (share.class, share.run));
+        // Stable: of one class, the share that begins first stays first. Two sorted halves are
+        // merged in one pass.
+        shares.sort_by_key(|share| share.class);
         shares.dedup_by(|next, share| {
             let same = next.class == share.class;
             if same {

@@ -1,12 +1,13 @@
-//! The first step of a lookup: the top bits of an address -> the few runs that it can be in.
+//! The first step of a lookup: the upper bits of an address -> the few runs that it can be in.
 
 use super::address::Address;
 
 /// Buckets at most, as bits: 2^20 of 4 octets are 4 MiB, and leave four runs of four million to
-/// search in (more where IPv6 is dense: 2^20 cut a /16 in 16).
+/// search in (more where IPv6 is dense: a bucket is a /23).
 const BITS_MAX: u32 = 20;
 
-/// Buckets of equal width over the address space, about as many as there are runs.
+/// Buckets over the address space, about as many as there are runs: of equal width in
+/// [`Address::DENSE`], and what lies outside belongs to the first and the last.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Index {
     /// There are 2^bits buckets.
@@ -21,11 +22,11 @@ impl Index {
         let bits = starts.len().max(1).ilog2().min(BITS_MAX) as u8;
         let mut first_runs = Vec::with_capacity((1 << bits) + 1);
         for (run, start) in starts.iter().enumerate() {
-            // A bucket begins in the run before, unless a run begins exactly where it does.
-            let aligned = start.first(bits) == *start;
-            let begun = start.top(bits) + usize::from(!aligned);
-            let before = run.saturating_sub(1) as u32;
-            first_runs.resize(begun, before);
+            let bucket = start.top(bits);
+            let first_of_bucket = start.previous().is_none_or(|p| p.top(bits) != bucket);
+            // Buckets that begin before this run does begin in the run before.
+            let begun = bucket + usize::from(!first_of_bucket);
+            first_runs.resize(begun, run.saturating_sub(1) as u32);
         }
         let last = starts.len().saturating_sub(1) as u32;
         first_runs.resize((1 << bits) + 1, last);

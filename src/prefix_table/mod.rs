@@ -5,7 +5,7 @@
 //! block that contains it and lies inside one run. Leaves of one table never overlap, as RFC 7871,
 //! 7.2.1 demands of scopes, and wherever two neighbours steer alike they are one leaf.
 //!
-//! The IPv6 forms of IPv4 clients (mapped, NAT64, 6to4, Teredo) read the IPv4 runs: see [`graft`].
+//! The IPv6 forms of IPv4 clients (mapped, NAT64, 6to4, Teredo) read the IPv4 runs.
 
 mod address;
 mod build;

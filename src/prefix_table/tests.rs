@@ -146,6 +146,18 @@ fn a_graft_whose_ipv4_bits_are_not_given_counts_as_most_of_the_ipv4_space() {
 }
 
 #[test]
+fn a_graft_counts_as_most_of_the_ipv4_space_among_many_networks_too() {
+    let others: Vec<String> = (0..100).map(|i| format!("2003:{i}::/32")).collect();
+    let others = others.iter().enumerate();
+    let mut networks = vec![("0.0.0.0/0", 3, DATABASE)];
+    networks.extend(others.map(|(i, net)| (net.as_str(), 1 + i as u16 % 2, DATABASE)));
+    networks.sort_by_key(|entry| entry.0.parse::<IpNet>().unwrap());
+    let table = table(&networks);
+    assert_eq!(look(&table, "2003::/16"), (0, 32));
+    assert_eq!(look(&table, "2002::/15"), (3, 16 + 24));
+}
+
+#[test]
 fn grafts_of_one_ipv4_class_are_one_leaf_each() {
     let table = table(&[("0.0.0.0/0", 3, OWN), ("::/0", 3, OWN)]);
     assert_eq!(look(&table, "10.0.0.0/24"), (3, 0));
@@ -437,6 +449,11 @@ proptest! {
             }
         }
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn a_source_as_long_as_the_leaf_finds_the_same_and_a_shorter_one_a_longer_scope(

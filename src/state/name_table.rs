@@ -74,7 +74,7 @@ mod tests {
                 Some(i as u32)
             );
         }
-        assert_eq!(table.find(99, |_| true), None);
+        assert_eq!(table.find(1 << 40, |_| true), None);
         assert_eq!(NameTable::default().find(0, |_| true), None);
     }
 }

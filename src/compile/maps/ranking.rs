@@ -35,7 +35,7 @@ pub struct Ranking {
 pub struct TooManyClasses;
 
 impl Ranking {
-    /// `default` holds each slot of `places` once; there are at most 255.
+    /// `default` holds each slot of `places` once; there are at most 255. `depth` is at least 1.
     pub fn new(serves: Serves, places: Vec<Option<Point>>, depth: usize, default: Vec<u8>) -> Self {
         let slots = 0..places.len() as u8;
         let around = slots.map(|slot| {
@@ -47,7 +47,7 @@ impl Ranking {
         });
         Ranking {
             serves,
-            depth,
+            depth: depth.max(1),
             around: around.collect(),
             orders: default.clone(),
             classes: HashMap::from([(default.into(), CLASS_DEFAULT)]),

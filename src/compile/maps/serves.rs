@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use super::place::continent_of;
 use crate::config::Selector;
-use crate::geoip::{Location, centroids};
+use crate::geoip::Location;
 use crate::model::NetworkId;
 
 /// What the regions of one map serve: selector -> slots, each kind on its own.
@@ -50,9 +51,7 @@ impl Serves {
         tier(get(&self.asns, location.asn));
         self.subdivisions(location, &mut tier);
         tier(get(&self.countries, location.country));
-        let continent = location.continent;
-        let continent = continent.or_else(|| centroids::continent_of(location.country?));
-        tier(get(&self.continents, continent));
+        tier(get(&self.continents, continent_of(location)));
     }
 
     /// Finer subdivisions are more specific than coarser ones.

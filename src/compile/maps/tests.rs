@@ -6,9 +6,12 @@ use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{GeoIp, Network, Panic, Place, Region, Server};
+use crate::config::{
+    GeoIp, LocationSpec, Network, Panic, Place, Policy, PolicyKind, Region, Selector, Server,
+};
+use crate::geoip::Location;
 use crate::locate::{Client, LocatedBy, Subnet, locate};
-use crate::model::{FamilyFallback, NetworkId, WhenAllDown};
+use crate::model::{Coordinates, FamilyFallback, NetworkId, RegionId, WhenAllDown};
 
 const FRANKFURT: (f64, f64) = (50.11, 8.68);
 const VIRGINIA: (f64, f64) = (39.04, -77.49);

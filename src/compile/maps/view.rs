@@ -1,0 +1,142 @@
+//! Policies -> the different views of the world that they have, each of which needs a map.
+
+use std::collections::HashMap;
+
+use super::place::of_region;
+use super::ranking::Ranking;
+use super::serves::Serves;
+use crate::config::{Config, Diagnostics, Policy, PolicyKind, Selector};
+use crate::model::{MapId, RegionId};
+use crate::prefix_table::CLASSES_MAX;
+
+/// Maps at most; policies with one idea of the world share one.
+pub const MAPS_MAX: usize = 256;
+/// Regions that one policy chooses among at most: slots are octets.
+pub const REGIONS_MAX: usize = 255;
+
+/// What makes one map different from another.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct View {
+    /// Each once, in the order in which the policy lists them.
+    pub regions: Vec<RegionId>,
+    /// By slot: what the region serves.
+    selectors: Vec<Vec<Selector>>,
+    /// Every slot, in the order for clients that are not known.
+    default: Vec<u8>,
+}
+
+impl View {
+    fn new(config: &Config, policy: &Policy) -> Result<Option<Self>, Diagnostics> {
+        let PolicyKind::Geo {
+            members,
+            serves,
+            default,
+        } = &policy.kind
+        else {
+            return Ok(None);
+        };
+        let regions = once(members.iter().map(|(_, region)| *region));
+        if regions.len() > REGIONS_MAX {
+            return Err(too_many_regions(policy, regions.len()));
+        }
+        let selectors = regions.iter().map(|region| {
+            let own = serves.iter().find(|(of, _)| of == region);
+            let selectors = own.map_or(&config.regions[region.index()].serves, |(_, list)| list);
+            selectors.clone()
+        });
+        let slot = |region: &RegionId| regions.iter().position(|r| r == region);
+        let default = once(default.iter().chain(&regions).filter_map(slot));
+        Ok(Some(View {
+            selectors: selectors.collect(),
+            default: default.into_iter().map(|slot| slot as u8).collect(),
+            regions,
+        }))
+    }
+
+    /// How it ranks.
+    pub fn ranking(&self, config: &Config) -> Ranking {
+        let places = self.regions.iter().map(|region| {
+            let location = config.regions[region.index()].location.as_ref()?;
+            of_region(location)
+        });
+        Ranking::new(
+            Serves::new(&self.selectors),
+            places.collect(),
+            config.geoip.depth.into(),
+            self.default.clone(),
+        )
+    }
+}
+
+/// The different views of a configuration's policies.
+pub struct Wanted<'a> {
+    pub views: Vec<View>,
+    /// By view: the policy that first asked for it.
+    pub first_policies: Vec<&'a Policy>,
+    pub by_policy: Vec<Option<MapId>>,
+}
+
+impl<'a> Wanted<'a> {
+    pub fn new(config: &'a Config) -> Result<Self, Diagnostics> {
+        let mut known: HashMap<View, MapId> = HashMap::new();
+        let mut wanted = Wanted {
+            views: Vec::new(),
+            first_policies: Vec::new(),
+            by_policy: Vec::new(),
+        };
+        for policy in &config.policies {
+            let Some(view) = View::new(config, policy)? else {
+                wanted.by_policy.push(None);
+                continue;
+            };
+            let next = MapId(wanted.views.len() as u16);
+            let map = *known.entry(view.clone()).or_insert(next);
+            wanted.by_policy.push(Some(map));
+            if map == next {
+                wanted.views.push(view);
+                wanted.first_policies.push(policy);
+            }
+            if wanted.views.len() > MAPS_MAX {
+                return Err(too_many_maps(policy));
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+/// Each item once, where it first appears.
+fn once<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = Vec::new();
+    for item in items {
+        if !seen.contains(&item) {
+            seen.push(item);
+        }
+    }
+    seen
+}
+
+fn refused(policy: &Policy, problem: &str, help: String) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    let message = format!("policy `{}` {problem}", policy.name);
+    diagnostics.error(&policy.place, message, Some(help));
+    diagnostics
+}
+
+fn too_many_regions(policy: &Policy, count: usize) -> Diagnostics {
+    let problem = format!("chooses among {count} regions");
+    refused(policy, &problem, format!("at most {REGIONS_MAX}"))
+}
+
+fn too_many_maps(policy: &Policy) -> Diagnostics {
+    let problem = "needs a map of its own, and there are too many";
+    let help = format!(
+        "at most {MAPS_MAX}; policies with the same regions, `serves` and `default` share one"
+    );
+    refused(policy, problem, help)
+}
+
+pub fn too_many_classes(policy: &Policy) -> Diagnostics {
+    let problem = "tells too many classes of clients apart";
+    let help = format!("at most {CLASSES_MAX}; a smaller `depth` in [geoip] makes fewer");
+    refused(policy, problem, help)
+}
