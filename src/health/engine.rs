@@ -15,7 +15,8 @@ use serde::Serialize;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::judge::{Judge, Moment, Remembered, TargetHealth};
+use super::belief::{Moment, Remembered, TargetHealth};
+use super::judge::Judge;
 use super::panic::Guard;
 use super::probe::{self, Ask, Observation, TlsConfigs};
 use super::schedule::Schedule;
@@ -303,5 +304,257 @@ async fn sleep_until_some(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::health::failure::Failure;
+    use crate::health::probe::Asking;
+    use crate::health::target::tests::tcp_target;
+    use crate::model::Verdict;
+
+    /// A world without sockets: how often each target was asked, and what it answers.
+    #[derive(Clone, Default)]
+    struct World(Arc<Mutex<HashMap<TargetKey, Actor>>>);
+
+    #[derive(Clone, Default)]
+    struct Actor {
+        asked: u32,
+        refuses: bool,
+        takes: Duration,
+    }
+
+    struct Scripted {
+        world: World,
+        key: TargetKey,
+    }
+
+    impl Ask for Scripted {
+        fn ask(&mut self) -> Asking<'_> {
+            Box::pin(async {
+                let actor = self.world.with(&self.key, |actor| {
+                    actor.asked += 1;
+                    actor.clone()
+                });
+                tokio::time::sleep(actor.takes).await;
+                match actor.refuses {
+                    true => Err(Failure::Refused),
+                    false => Ok(()),
+                }
+            })
+        }
+    }
+
+    impl World {
+        fn with<T>(&self, key: &TargetKey, use_it: impl FnOnce(&mut Actor) -> T) -> T {
+            use_it(lock(&self.0).entry(key.clone()).or_default())
+        }
+
+        fn asked(&self, key: &TargetKey) -> u32 {
+            self.with(key, |actor| actor.asked)
+        }
+
+        fn engine(
+            &self,
+            probes_max: usize,
+            remembered: HashMap<TargetKey, Remembered>,
+        ) -> (Engine, mpsc::Receiver<Vec<Change>>) {
+            let mut settings = Settings::new(Panic {
+                share: 0.8,
+                hold: Duration::from_secs(30),
+                control: Vec::new(),
+            });
+            settings.probes_max = probes_max;
+            let world = self.clone();
+            let asker = Box::new(move |spec: &TargetSpec| -> Box<dyn Ask> {
+                Box::new(Scripted {
+                    world: world.clone(),
+                    key: spec.key.clone(),
+                })
+            });
+            Engine::start_with(settings, remembered, asker, TlsConfigs::default())
+        }
+    }
+
+    const GRACE: Duration = Duration::from_secs(2);
+
+    async fn seconds(n: u64) {
+        tokio::time::sleep(Duration::from_secs(n)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_target_is_known_after_the_first_round() {
+        let world = World::default();
+        let (engine, mut changes) = world.engine(8, HashMap::new());
+        let specs: Vec<_> = (0..20).map(|n| tcp_target(n, 0)).collect();
+        world.with(&specs[3].key, |actor| actor.refuses = true);
+        engine.set_targets(specs.clone());
+        assert_eq!(engine.first_round(GRACE).await, 0);
+        let snapshot = engine.snapshot();
+        let down = snapshot.iter().filter(|(_, h)| h.verdict == Verdict::Down);
+        assert_eq!(
+            down.map(|(key, _)| key).collect::<Vec<_>>(),
+            [&specs[3].key]
+        );
+        let mut changed = 0;
+        while changed < 20 {
+            changed += changes.recv().await.expect("a batch").len();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_round_ends_with_the_grace_when_a_target_hangs() {
+        let world = World::default();
+        let (engine, _changes) = world.engine(8, HashMap::new());
+        let specs = vec![tcp_target(1, 0), tcp_target(2, 0)];
+        world.with(&specs[0].key, |actor| {
+            actor.takes = Duration::from_secs(3_600)
+        });
+        engine.set_targets(specs);
+        assert_eq!(engine.first_round(GRACE).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_remembered_target_holds_nobody_up() {
+        let world = World::default();
+        let spec = tcp_target(1, 0);
+        world.with(&spec.key, |actor| actor.takes = Duration::from_secs(3_600));
+        let remembered = Remembered {
+            verdict: Verdict::Down,
+            since_unix_ms: 1,
+        };
+        let (engine, mut changes) =
+            world.engine(8, HashMap::from([(spec.key.clone(), remembered)]));
+        engine.set_targets(vec![spec]);
+        assert_eq!(engine.first_round(GRACE).await, 0);
+        let batch = changes.recv().await.expect("a batch");
+        assert_eq!(batch[0].health.verdict, Verdict::Down);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_targets_there_is_nothing_to_wait_for() {
+        let (engine, _changes) = World::default().engine(8, HashMap::new());
+        assert_eq!(engine.first_round(GRACE).await, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_removed_target_is_not_probed_any_more() {
+        let world = World::default();
+        let (engine, _changes) = world.engine(8, HashMap::new());
+        let (kept, removed) = (tcp_target(1, 0), tcp_target(2, 0));
+        engine.set_targets(vec![kept.clone(), removed.clone()]);
+        seconds(10).await;
+        engine.set_targets(vec![kept.clone()]);
+        let asked = (world.asked(&kept.key), world.asked(&removed.key));
+        seconds(10).await;
+        assert!(world.asked(&kept.key) > asked.0);
+        assert_eq!(world.asked(&removed.key), asked.1);
+        assert_eq!(engine.snapshot().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_engine_probes_no_more() {
+        let world = World::default();
+        let (engine, mut changes) = world.engine(8, HashMap::new());
+        let spec = tcp_target(1, 0);
+        engine.set_targets(vec![spec.clone()]);
+        seconds(5).await;
+        drop(engine);
+        let asked = world.asked(&spec.key);
+        seconds(10).await;
+        assert_eq!(world.asked(&spec.key), asked);
+        while changes.recv().await.is_some() {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn targets_with_an_equal_key_share_one_probe() {
+        let world = World::default();
+        let (engine, _changes) = world.engine(8, HashMap::new());
+        let spec = tcp_target(1, 0);
+        engine.set_targets(vec![spec.clone(); 50]);
+        assert_eq!(engine.first_round(GRACE).await, 0);
+        assert_eq!(world.asked(&spec.key), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unchanged_target_goes_on_with_its_state() {
+        let world = World::default();
+        let (engine, _changes) = world.engine(8, HashMap::new());
+        let spec = tcp_target(1, 0);
+        engine.set_targets(vec![spec.clone()]);
+        engine.first_round(GRACE).await;
+        let before = engine.snapshot();
+        engine.set_targets(vec![spec.clone(), tcp_target(2, 0)]);
+        let after = engine.snapshot();
+        assert!(after.contains(&before[0]));
+        engine.first_round(GRACE).await;
+        assert_eq!(world.asked(&spec.key), 1, "not probed anew");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_probes_than_allowed_are_under_way_and_missed_ones_are_counted() {
+        let world = World::default();
+        let (engine, _changes) = world.engine(2, HashMap::new());
+        let specs: Vec<_> = (0..10).map(|n| tcp_target(n, 0)).collect();
+        for spec in &specs {
+            world.with(&spec.key, |actor| actor.takes = Duration::from_secs(1));
+        }
+        engine.set_targets(specs.clone());
+        let crowded = AtomicBool::new(false);
+        for _ in 0..200 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let under_way = engine.status().probes_under_way;
+            assert!(under_way <= 2);
+            crowded.fetch_or(under_way == 2, Relaxed);
+        }
+        assert!(crowded.into_inner());
+        assert!(engine.status().probes_missed > 0);
+        assert!(specs.iter().all(|spec| world.asked(&spec.key) >= 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fall_and_a_rise_come_out_as_changes() {
+        let world = World::default();
+        let (engine, mut changes) = world.engine(8, HashMap::new());
+        let spec = tcp_target(1, 0);
+        engine.set_targets(vec![spec.clone()]);
+        let mut seen = Vec::new();
+        for refuses in [false, true, false] {
+            world.with(&spec.key, |actor| actor.refuses = refuses);
+            let expected = if refuses { Verdict::Down } else { Verdict::Up };
+            loop {
+                let batch = changes.recv().await.expect("a batch");
+                let verdict = batch[0].health.verdict;
+                seen.push((verdict, batch[0].health.needed));
+                if verdict == expected {
+                    break;
+                }
+            }
+        }
+        let (up, down) = (Verdict::Up, Verdict::Down);
+        assert_eq!(seen, [(up, 2), (up, 1), (down, 2), (down, 1), (up, 2)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receiver_that_sleeps_finds_the_latest_health_of_each_target() {
+        let world = World::default();
+        let (engine, mut changes) = world.engine(8, HashMap::new());
+        let spec = tcp_target(1, 0);
+        engine.set_targets(vec![spec.clone()]);
+        for n in 0..200 {
+            world.with(&spec.key, |actor| actor.refuses = n % 2 == 0);
+            seconds(4).await;
+        }
+        let mut latest = None;
+        while let Ok(batch) = changes.try_recv() {
+            latest = batch.into_iter().last();
+            tokio::task::yield_now().await;
+        }
+        let latest = latest.expect("a change").health.verdict;
+        assert_eq!(latest, engine.snapshot()[0].1.verdict);
     }
 }

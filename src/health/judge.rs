@@ -5,63 +5,22 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
-use super::failure::Failure;
+use super::belief::{Belief, Moment, Remembered, TargetHealth};
 use super::panic::{Census, Guard, Ruling};
 use super::probe::Observation;
 use super::target::TargetSpec;
-use super::threshold::Threshold;
 use crate::model::{RegionId, TargetKey, Verdict};
 
 /// The longest fall window; a target that takes longer does not slow the panic guard down.
 const WINDOW_MAX: Duration = Duration::from_secs(60);
 
-/// What is believed of one target, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TargetHealth {
-    pub verdict: Verdict,
-    /// Observations still needed to flip the verdict, at least 1.
-    pub needed: u32,
-    /// Since when the verdict stands, in milliseconds since the Unix epoch.
-    pub since_unix_ms: u64,
-    /// The last observation in words: "succeeded in 3 ms", "connection refused".
-    pub last: Option<String>,
-    /// Observations like the last one in a row.
-    pub consecutive: u32,
-    /// The panic guard holds the verdict up against the observations.
-    pub held: bool,
-}
-
-/// A verdict from before a restart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Remembered {
-    pub verdict: Verdict,
-    pub since_unix_ms: u64,
-}
-
-/// When something happens, on both clocks.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    pub monotonic: Instant,
-    pub unix_ms: u64,
-}
-
-impl Moment {
-    pub fn now() -> Self {
-        Moment {
-            monotonic: crate::clock::now(),
-            unix_ms: crate::clock::unix_ms(),
-        }
-    }
-}
-
-/// Believes; see the module.
+/// The beliefs about all targets. Whoever owns it tells it what is observed and when, and does what
+/// the panic guard wants done.
 #[derive(Debug)]
 pub struct Judge {
     guard: Guard,
     controls: Controls,
-    targets: HashMap<TargetKey, Target>,
+    targets: HashMap<TargetKey, Belief>,
     /// Of all targets; `up` is kept at every change of a verdict.
     census: Census,
     /// Targets without an attempt and without a remembered verdict.
@@ -77,22 +36,6 @@ enum Controls {
     Idle,
     Wanted,
     Asked,
-}
-
-#[derive(Debug)]
-struct Target {
-    region: RegionId,
-    fall_window: Duration,
-    threshold: Threshold,
-    /// The panic guard keeps it up although the threshold says down.
-    held: bool,
-    since_unix_ms: u64,
-    /// Since when it was up before it last fell, for a fall that is taken back.
-    was_up_since_unix_ms: u64,
-    last: Option<Result<Duration, Failure>>,
-    consecutive: u32,
-    /// Whether an attempt was made, or a verdict remembered.
-    known: bool,
 }
 
 impl Judge {
@@ -127,7 +70,7 @@ impl Judge {
         let mut before = std::mem::take(&mut self.targets);
         for spec in specs {
             let mut target = before.remove(&spec.key).unwrap_or_else(|| {
-                let target = Target::new(spec, remembered.get(&spec.key), now);
+                let target = Belief::new(spec, remembered.get(&spec.key), now);
                 if target.known {
                     self.changed.insert(spec.key.clone(), target.health());
                 }
@@ -163,10 +106,11 @@ impl Judge {
             return;
         };
         self.unknown -= usize::from(!target.known);
+        let was_held = target.held;
         match &observation.outcome {
             Err(failure) if failure.is_local() => {
                 if !target.failed_locally() {
-                    tracing::warn!(target = %key, "{failure}");
+                    tracing::warn!(key = %key, "{failure}");
                 }
                 target.remember(observation);
             }
@@ -181,6 +125,10 @@ impl Judge {
                     target.succeed();
                 });
             }
+        }
+        if was_held && self.targets.values().all(|target| !target.held) {
+            tracing::warn!("panic guard: no doubt is left");
+            self.guard.stand_down();
         }
     }
 
@@ -289,7 +237,7 @@ impl Judge {
     }
 
     /// Changes one target, and notes and logs what that changes of its health.
-    fn update(&mut self, key: &TargetKey, now: Moment, change: impl FnOnce(&mut Target)) {
+    fn update(&mut self, key: &TargetKey, now: Moment, change: impl FnOnce(&mut Belief)) {
         let Some(target) = self.targets.get_mut(key) else {
             return;
         };
@@ -299,7 +247,7 @@ impl Judge {
             self.census.up -= usize::from(verdict == Verdict::Up);
             self.census.up += usize::from(target.verdict() == Verdict::Up);
             target.date_verdict(now);
-            tracing::info!(target = %key, "{}", target.announcement(verdict));
+            tracing::info!(key = %key, "{}", target.announcement(verdict));
         }
         if (target.verdict(), target.needed(), target.held) != (verdict, needed, held) {
             self.changed.insert(key.clone(), target.health());
@@ -335,126 +283,12 @@ impl Judge {
     }
 }
 
-impl Target {
-    fn new(spec: &TargetSpec, remembered: Option<&Remembered>, now: Moment) -> Self {
-        let threshold = Threshold::new(spec.monitor.rise, spec.monitor.fall);
-        let (threshold, since_unix_ms) = match remembered {
-            Some(known) => (threshold.resume(known.verdict), known.since_unix_ms),
-            None => (threshold, now.unix_ms),
-        };
-        Target {
-            region: spec.region,
-            fall_window: spec.fall_window(),
-            threshold,
-            held: false,
-            since_unix_ms,
-            was_up_since_unix_ms: since_unix_ms,
-            last: None,
-            consecutive: 0,
-            known: threshold.verdict() != Verdict::Unknown,
-        }
-    }
-
-    fn verdict(&self) -> Verdict {
-        match self.held {
-            true => Verdict::Up,
-            false => self.threshold.verdict(),
-        }
-    }
-
-    /// A hold can end at any moment.
-    fn needed(&self) -> u32 {
-        match self.held {
-            true => 1,
-            false => self.threshold.needed(),
-        }
-    }
-
-    fn is_about_to_fall(&self) -> bool {
-        self.threshold.verdict() == Verdict::Up && self.threshold.needed() == 1
-    }
-
-    fn failed_locally(&self) -> bool {
-        matches!(&self.last, Some(Err(failure)) if failure.is_local())
-    }
-
-    /// One success clears a held target: it was doubted, and the doubt was wrong.
-    fn succeed(&mut self) {
-        if self.held {
-            self.held = false;
-            self.threshold = self.threshold.resume(Verdict::Up);
-        }
-        self.threshold.observe(true);
-    }
-
-    fn remember(&mut self, observation: Observation) {
-        let last = observation.outcome.map(|()| observation.took);
-        let alike = matches!(&self.last, Some(before) if before.is_ok() == last.is_ok());
-        self.consecutive = match alike {
-            true => self.consecutive.saturating_add(1),
-            false => 1,
-        };
-        self.last = Some(last);
-        self.known = true;
-    }
-
-    /// The verdict has just changed; a fall taken back counts as none.
-    fn date_verdict(&mut self, now: Moment) {
-        if self.held {
-            self.since_unix_ms = self.was_up_since_unix_ms;
-            return;
-        }
-        if self.verdict() == Verdict::Down {
-            self.was_up_since_unix_ms = self.since_unix_ms;
-        }
-        self.since_unix_ms = now.unix_ms;
-    }
-
-    /// "down: 2 of 2 failed: connection refused"
-    fn announcement(&self, before: Verdict) -> String {
-        let verdict = self.verdict();
-        match &self.last {
-            _ if self.held => format!("{verdict}: held by the panic guard"),
-            Some(Ok(_)) if before == Verdict::Unknown => {
-                format!("{verdict}: first probe succeeded")
-            }
-            Some(Ok(_)) => {
-                let rise = self.threshold.rise();
-                format!("{verdict}: {rise} of {rise} succeeded")
-            }
-            Some(Err(why)) if before == Verdict::Unknown => {
-                format!("{verdict}: first probe failed: {why}")
-            }
-            Some(Err(why)) => {
-                let fall = self.threshold.fall();
-                let failed = self.consecutive.max(fall);
-                format!("{verdict}: {failed} of {fall} failed: {why}")
-            }
-            None => verdict.to_string(),
-        }
-    }
-
-    fn health(&self) -> TargetHealth {
-        TargetHealth {
-            verdict: self.verdict(),
-            needed: self.needed(),
-            since_unix_ms: self.since_unix_ms,
-            last: self.last.as_ref().map(|last| match last {
-                Ok(took) => format!("succeeded in {} ms", took.as_millis()),
-                Err(failure) => failure.to_string(),
-            }),
-            consecutive: self.consecutive,
-            held: self.held,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::health::failure::Step;
+    use crate::health::failure::{Failure, Step};
     use crate::health::target::tests::tcp_target;
 
     const HOLD: Duration = Duration::from_secs(30);
@@ -654,6 +488,17 @@ mod tests {
         let health = court.health(4);
         assert_eq!((health.verdict, health.held), (Verdict::Up, false));
         assert_eq!((health.needed, health.since_unix_ms), (2, 0));
+    }
+
+    #[test]
+    fn once_every_held_target_answers_the_guard_watches_again() {
+        let mut court = Court::in_doubt(true);
+        court.observe_all(|| Ok(()));
+        assert_eq!(court.judge.holds_until(), None);
+        court.observe_all(timeout);
+        court.observe_all(timeout);
+        assert_eq!(court.verdicts(), [Verdict::Up; 10]);
+        assert!(court.judge.holds_until().is_some());
     }
 
     #[test]

@@ -13,14 +13,16 @@
 //! | [`probe`] | what did one attempt show? |
 //! | [`failure`] | why did it fail, and is that evidence or doubt? |
 //! | [`threshold`] | what follows from several in a row? |
-//! | [`panic`] | is it them, or is it us? |
-//! | [`judge`] | what is believed of every target right now? |
+//! | [`panic`](mod@panic) | is it them, or is it us? |
+//! | [`belief`] | what is believed of one target, and why? |
+//! | [`judge`] | what is believed of all targets right now? |
 //! | [`engine`] | who runs all that? |
 //! | [`saved`] | what was believed before the restart? |
 //! | [`frozen`] | what shall be believed without probing? |
 //!
-//! `schedule`, `threshold`, `panic` and `judge` are pure: time comes as an argument.
+//! `schedule`, `threshold`, `panic`, `belief` and `judge` are pure: time comes as an argument.
 
+pub mod belief;
 pub mod engine;
 pub mod failure;
 pub mod frozen;
@@ -32,8 +34,8 @@ pub mod schedule;
 pub mod target;
 pub mod threshold;
 
+pub use belief::{Remembered, TargetHealth};
 pub use engine::{Change, Engine, Settings, Status};
 pub use failure::Failure;
 pub use frozen::Frozen;
-pub use judge::TargetHealth;
 pub use target::TargetSpec;

@@ -12,7 +12,8 @@
 //! doubt within the window are restored, and further falls by doubt are held back too. Held
 //! targets count as up until
 //!
-//! - they answer (they are up) or prove to be down by evidence (a refusal, a bad answer), or
+//! - they answer (they are up) or prove to be down by evidence (a refusal, a bad answer); once all
+//!   have, the alarm is over; or
 //! - a control target answers: the falls are real, and guarding rests for one window, or
 //! - `hold` is over. With control targets, they are asked again first, and as long as none answers
 //!   the hold begins anew.
@@ -169,6 +170,12 @@ impl Guard {
         self.state = State::Resting {
             until: now + window,
         };
+    }
+
+    /// Ends a hold that holds nothing any more.
+    pub fn stand_down(&mut self) {
+        self.recent.clear();
+        self.state = State::Watching;
     }
 
     /// Begins the hold anew: no control target answers, so the trouble is ours.

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::belief::{Remembered, TargetHealth};
 use super::engine::Engine;
-use super::judge::{Remembered, TargetHealth};
 use crate::clock;
 use crate::model::{TargetKey, Verdict};
 
