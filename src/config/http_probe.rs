@@ -43,9 +43,7 @@ pub(super) fn http_probe(
         None
     };
     let host = table.optional(reader, "host", host);
-    let expect_status = table.optional(reader, "expect_status", |r, v| {
-        one_or_many(r, v, status_range)
-    });
+    let expect_status = table.optional(reader, "expect_status", statuses);
     let body_limit = table.optional(reader, "body_limit", |r, v| {
         integer(r, v, 1..=BODY_LIMIT_MAX)
     });
@@ -55,9 +53,7 @@ pub(super) fn http_probe(
         tls,
         path: path?,
         host,
-        expect_status: expect_status
-            .filter(|ranges| !ranges.is_empty())
-            .unwrap_or_else(|| vec![(200, 299)]),
+        expect_status: expect_status.unwrap_or_else(|| vec![(200, 299)]),
         expect_body,
         body_limit,
     })
@@ -101,6 +97,19 @@ fn host(reader: &mut Reader, value: &Value) -> Option<String> {
     let message = format!("expected {EXPECTED}, found {}", quoted(text));
     reader.error(value.span(), message, None);
     None
+}
+
+fn statuses<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<Vec<(u16, u16)>> {
+    if value
+        .get_ref()
+        .as_array()
+        .is_some_and(|list| list.is_empty())
+    {
+        let help = "leave it out to accept 200 to 299".to_owned();
+        reader.error(value.span(), "`expect_status` is empty", Some(help));
+        return None;
+    }
+    one_or_many(reader, value, status_range)
 }
 
 /// `200` or `"300-399"`: an inclusive range within 100..=599.

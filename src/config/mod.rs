@@ -131,9 +131,9 @@ fn read_config(reader: &mut Reader, tree: &DeTable) -> Option<Config> {
     let policies = policy_graph::policies(reader, &references, &pools, drafts);
     let zones = zone::zones(reader, &mut references, &mut top);
     top.finish(reader);
-    network::check_use(reader, &references, &networks);
     if !reader.has_errors() {
-        unused::warn(reader, &references, &geoip, &policies);
+        network::check_use(reader, &references, &networks);
+        unused::warn(reader, &references, &geoip, &policies, &zones);
     }
     Some(Config {
         path: reader.path().to_owned(),

@@ -2,20 +2,25 @@
 
 /// Candidates that are looked at, at most: a suggestion is not worth a long search.
 const CANDIDATES_MAX: usize = 10_000;
+/// Longest name that is compared, in octets: nothing longer is a name.
+const LEN_MAX: usize = 255;
 
-/// The candidate with the fewest edits from `word`, if a third of its letters (at least one) suffice.
+/// The candidate with the fewest edits from `word`, if a third of the longer one's letters (at least
+/// one) suffice.
 pub(super) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    if word.len() > LEN_MAX {
+        return None;
+    }
     let word: Vec<char> = word.to_lowercase().chars().collect();
-    let limit = (word.len() / 3).max(1);
     candidates
         .into_iter()
         .take(CANDIDATES_MAX)
-        .filter(|candidate| candidate.len().abs_diff(word.len()) <= 4 * limit)
+        .filter(|candidate| candidate.len() <= LEN_MAX)
         .map(|candidate| (distance(&word, candidate), candidate))
-        .filter(|&(edits, _)| edits <= limit)
+        .filter(|(edits, candidate)| *edits <= (word.len().max(candidate.len()) / 3).max(1))
         .min_by_key(|&(edits, _)| edits)
         .map(|(_, candidate)| candidate)
 }

@@ -64,7 +64,8 @@ fn prefixes<'t>(
     Some(prefixes)
 }
 
-/// Reports networks that say nothing: without a location and served by no region.
+/// Reports networks that say nothing: without a location and served by no region. Call when all
+/// tables were read without mistakes.
 pub(super) fn check_use(
     reader: &mut Reader,
     references: &References,

@@ -9,7 +9,7 @@ use super::reader::{Reader, ticked};
 use super::references::References;
 use super::{At, Member, Policy, PolicyKind, Pool, Selector};
 use crate::model::RegionId;
-use crate::state::pools::{POLICY_DEPTH_MAX, POLICY_MAPS_MAX};
+use crate::model::{POLICY_DEPTH_MAX, POLICY_MAPS_MAX};
 
 /// Regions that one `geo` policy can rank.
 const GEO_REGIONS_MAX: usize = 255;

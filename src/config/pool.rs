@@ -88,7 +88,7 @@ fn endpoints<'t>(
 }
 
 /// Takes `count` off what is left, if that suffices.
-fn take(left: &mut usize, count: usize) -> bool {
+pub(super) fn take(left: &mut usize, count: usize) -> bool {
     let rest = left.checked_sub(count);
     *left = rest.unwrap_or(0);
     rest.is_some()

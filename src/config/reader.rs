@@ -3,6 +3,7 @@
 //! Reading goes on after a mistake: a value that cannot be read is reported once and is then
 //! simply absent (`None`).
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,8 +30,12 @@ pub(super) struct Reader<'t> {
     folder: PathBuf,
     /// Offset of the first octet of every line.
     line_starts: Vec<usize>,
+    /// The offset asked for last and its column: a long line is not counted anew for each place.
+    last: Cell<(usize, usize)>,
     diagnostics: Diagnostics,
+    /// How many were found, shown or not.
     reported: usize,
+    has_errors: bool,
 }
 
 impl<'t> Reader<'t> {
@@ -42,8 +47,10 @@ impl<'t> Reader<'t> {
             file: Arc::from(path),
             folder: absolute.parent().map(Path::to_owned).unwrap_or_default(),
             line_starts: std::iter::once(0).chain(newlines).collect(),
+            last: Cell::new((0, 1)),
             diagnostics: Diagnostics::new(),
             reported: 0,
+            has_errors: false,
         }
     }
 
@@ -56,12 +63,18 @@ impl<'t> Reader<'t> {
     pub fn place(&self, offset: usize) -> Place {
         let line = self.line_starts.partition_point(|&start| start <= offset);
         let start = self.line_starts[line - 1];
-        let before = self.text.get(start..offset).unwrap_or_default();
+        let (known, known_column) = match self.last.get() {
+            (known, column) if (start..=offset).contains(&known) => (known, column),
+            _ => (start, 1),
+        };
+        let between = self.text.get(known..offset).unwrap_or_default();
+        let column = known_column + between.chars().count();
+        self.last.set((offset, column));
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Place {
             file: self.file.clone(),
             line: number(line),
-            column: number(before.chars().count() + 1),
+            column: number(column),
         }
     }
 
@@ -82,6 +95,7 @@ impl<'t> Reader<'t> {
     }
 
     pub fn error_at(&mut self, place: &Place, message: impl Into<String>, help: Option<String>) {
+        self.has_errors = true;
         self.reported += 1;
         if self.reported <= MISTAKES_MAX {
             self.diagnostics.error(place, message, help);
@@ -103,23 +117,20 @@ impl<'t> Reader<'t> {
     }
 
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.has_errors()
+        self.has_errors
     }
 
     /// Everything found, in order of place.
     pub fn finish(mut self) -> Diagnostics {
-        if let Some(more) = self
-            .reported
-            .checked_sub(MISTAKES_MAX)
-            .filter(|&more| more > 0)
-        {
-            let place = Place {
-                file: self.file,
-                line: 0,
-                column: 0,
-            };
+        let more = self.reported.saturating_sub(MISTAKES_MAX);
+        if more > 0 {
+            let place = Place::file(self.path());
             let message = format!("{more} more mistakes are not shown");
-            self.diagnostics.error(&place, message, None);
+            if self.has_errors {
+                self.diagnostics.error(&place, message, None);
+            } else {
+                self.diagnostics.warning(&place, message, None);
+            }
         }
         self.diagnostics.sort();
         self.diagnostics

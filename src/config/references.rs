@@ -125,7 +125,7 @@ impl<'t> Group<'t> {
         let names: Vec<_> = self.names().take(9).collect();
         match names.len() {
             0 => Some(format!("no table [{}.NAME] is written", self.kind)),
-            1..9 => Some(format!("there is {}", listed(&names))),
+            1..9 => Some(format!("known: {}", listed(&names))),
             _ => None,
         }
     }

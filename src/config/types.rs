@@ -52,17 +52,18 @@ pub struct Server {
     pub udp_threads: Option<u16>,
     /// Largest UDP answer, 512..=4096 octets. Default 1232 (DNS Flag Day 2020).
     pub udp_payload_max: u16,
-    /// TCP connections at most, in all. Default 15,000.
+    /// TCP connections at most, in all, 1..=1,000,000. Default 15,000.
     pub tcp_connections_max: u32,
-    /// TCP connections at most from one client network (/32, /64). Default 200.
+    /// TCP connections at most from one client network (/32, /64), 1..=1,000,000. Default 200.
     pub tcp_per_client_max: u32,
-    /// An idle TCP connection is closed after this. Default 10 s (RFC 7766, 6.2.3: a few seconds).
+    /// An idle TCP connection is closed after this, 1 s..=1 h. Default 10 s (RFC 7766, 6.2.3: a few
+    /// seconds).
     pub tcp_idle_timeout: Duration,
-    /// How long a probe round may hold back the first answers. Default 2 s.
+    /// How long a probe round may hold back the first answers, 0 s..=1 min. Default 2 s.
     pub startup_grace: Duration,
-    /// Saved verdicts older than this are not used. Default 10 min.
+    /// Saved verdicts older than this are not used, 0 s..=24 h. Default 10 min.
     pub saved_max_age: Duration,
-    /// After SIGTERM, how long answers go on while readiness is off. Default 0 s.
+    /// After SIGTERM, how long answers go on while readiness is off, 0 s..=1 h. Default 0 s.
     pub drain_time: Duration,
     /// The panic guard.
     pub panic: Panic,
@@ -75,7 +76,7 @@ pub struct Panic {
     /// Share of the targets that were up and fall within one window, 0.0..=1.0; 1.0 turns the
     /// guard off. Default 0.8.
     pub share: f64,
-    /// How long verdicts are held. Default 30 s.
+    /// How long verdicts are held, 0 s..=1 h. Default 30 s.
     pub hold: Duration,
     /// Well-known addresses that settle the doubt at once: reachable by TCP means that the fall is
     /// real, unreachable means that it is ours. Default none.
@@ -85,9 +86,11 @@ pub struct Panic {
 /// `[geoip]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct GeoIp {
-    /// MMDB files with the GeoIP2 schema, of any vendor; what a later one says adds to an earlier one.
+    /// `databases`, a path or a list: MMDB files with the GeoIP2 schema, of any vendor; what a later one
+    /// says adds to an earlier one.
     pub databases: Vec<At<PathBuf>>,
-    /// CSV files with RFC 8805 geofeed columns; they win over the databases.
+    /// `networks`, a path or a list: CSV files with RFC 8805 geofeed columns; they win over the
+    /// databases.
     pub feeds: Vec<At<PathBuf>>,
     /// How many regions distinguish one class from another, 1..=8. Default 3.
     pub depth: u8,
@@ -150,7 +153,8 @@ pub struct Monitor {
     pub port: u16,
     /// From start to start of two probes of one target. Default 5 s; 50 ms..=1 h.
     pub interval: Duration,
-    /// For a whole probe, name to body. Default 2 s; less than `interval`.
+    /// For a whole probe, name to body; 10 ms or more, less than `interval`. Default 2 s, or half
+    /// the interval where that is less.
     pub timeout: Duration,
     /// Successes in a row from down to up, 1..=100. Default 2.
     pub rise: u32,
@@ -158,7 +162,7 @@ pub struct Monitor {
     pub fall: u32,
     /// Share of the interval by which a probe's start is drawn early or late, 0.0..=0.5. Default 0.1.
     pub jitter: f64,
-    /// What a target counts as that was never observed. Default up.
+    /// `unknown_is = "up"` or `"down"`: what a target counts as that was never observed. Default up.
     pub unknown_is_up: bool,
 }
 
@@ -182,7 +186,7 @@ pub struct HttpProbe {
     pub path: String,
     /// `Host` header. Default: the endpoint's address.
     pub host: Option<String>,
-    /// Accepted status codes, as inclusive ranges. Default 200..=299.
+    /// Accepted status codes, as inclusive ranges within 100..=599. Default 200..=299.
     pub expect_status: Vec<(u16, u16)>,
     /// The body must contain this within `body_limit`. Default: the body is not read.
     pub expect_body: Option<String>,

@@ -2,7 +2,7 @@
 
 use super::reader::{Reader, ticked};
 use super::references::{Group, References};
-use super::{GeoIp, Policy, PolicyKind};
+use super::{GeoIp, Place, Policy, PolicyKind, Zone};
 
 /// Call when all tables were read without mistakes: a table that could not be read might be the
 /// one that uses another.
@@ -11,7 +11,13 @@ pub(super) fn warn(
     references: &References,
     geoip: &GeoIp,
     policies: &[Option<Policy>],
+    zones: &[Zone],
 ) {
+    if zones.is_empty() {
+        let place = Place::file(reader.path());
+        let help = "write [zone.\"example.com\"]".to_owned();
+        reader.warning_at(&place, "no zone: every query is refused", Some(help));
+    }
     let groups: [(&Group, &str, &str); 4] = [
         (&references.regions, "region", "no pool lies in it"),
         (&references.monitors, "monitor", "no pool is watched by it"),

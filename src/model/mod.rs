@@ -39,6 +39,10 @@ id!(/// A `[network.NAME]` table, by its place in the configuration.
 
 /// The most addresses that one answer can carry.
 pub const ANSWERS_MAX: usize = 16;
+/// How deep policies may nest.
+pub const POLICY_DEPTH_MAX: usize = 8;
+/// How many maps one policy tree may read.
+pub const POLICY_MAPS_MAX: usize = 8;
 
 /// IPv4 or IPv6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]

@@ -115,8 +115,3 @@ pub enum PolicyKind {
     RoundRobin(Box<[Member]>),
     Random(Box<[Member]>),
 }
-
-/// How deep policies may nest.
-pub const POLICY_DEPTH_MAX: usize = 8;
-/// How many maps one policy tree may read.
-pub const POLICY_MAPS_MAX: usize = 8;

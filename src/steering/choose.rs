@@ -2,8 +2,9 @@
 
 use super::view::View;
 use super::{Choice, Draw, Recorder, Step, cursor};
+use crate::model::POLICY_DEPTH_MAX;
 use crate::model::{MapId, PolicyId, PoolId};
-use crate::state::pools::{Member, POLICY_DEPTH_MAX, PolicyKind};
+use crate::state::pools::{Member, PolicyKind};
 
 /// Descends from `policy` to a pool that can serve; `None` when there is none.
 ///

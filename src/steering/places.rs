@@ -3,9 +3,9 @@
 use super::{Recorder, Step};
 use crate::locate::{Client, Located, LocatedBy, locate};
 use crate::model::MapId;
+use crate::model::POLICY_MAPS_MAX;
 use crate::state::Root;
 use crate::state::map::CLASS_DEFAULT;
-use crate::state::pools::POLICY_MAPS_MAX;
 
 /// The client's place on every map that a policy can read, each looked up once.
 pub(super) struct Places<'a> {

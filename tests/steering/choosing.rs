@@ -185,7 +185,7 @@ fn a_nested_policy_serves_while_any_of_its_pools_can() {
 fn policies_nest_as_deep_as_the_configuration_allows() {
     let innermost = Policy::from(Kind::Failover(vec![p(0)]));
     let around = |id| Policy::from(Kind::Failover(vec![nested(id)]));
-    let depth = meridian::state::pools::POLICY_DEPTH_MAX as u32;
+    let depth = meridian::model::POLICY_DEPTH_MAX as u32;
     let policies = std::iter::once(innermost).chain((0..depth - 1).map(around));
     assert_eq!(ask(&world(pools("u"), policies)).pool, Some(PoolId(0)));
 }

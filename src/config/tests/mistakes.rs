@@ -18,30 +18,98 @@ fn each_is_reported_once(cases: &[(&str, &str, &str)]) {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// Like [`each_is_reported_once`], for values of one key, given with its right value.
+fn each_value_is_refused(key: &str, right: &str, cases: &[(&str, &str)]) {
+    let from = format!("{key} = {right}");
+    for (value, expected) in cases {
+        let to = format!("{key} = {value}");
+        each_is_reported_once(&[(from.as_str(), to.as_str(), *expected)]);
+    }
+}
+
 #[test]
 fn syntax() {
     each_is_reported_once(&[
-        ("interval = \"1s\"", "interval = ¦1s", ""),
-        ("rise = 3", "rise ¦3", ""),
         (
-            "geo = [\"web-eu\", \"web-us\"]",
-            "geo = [\"web-eu\" ¦\"web-us\"]",
-            "",
+            "\"1s\"",
+            "¦1s",
+            "text must stand in quotes (did you mean \"1s\"?)",
         ),
-        ("region = \"eu\"", "region = ¦eu", ""),
-        ("[pool.web-us]", "[pool.¦web-eu]", ""),
-        ("rise = 3", "rise = 3\n¦rise = 4", ""),
+        (
+            "\"500ms\"",
+            "¦500ms",
+            "text must stand in quotes (did you mean \"500ms\"?)",
+        ),
+        (
+            "[\"192.0.2.2\"]",
+            "[¦192.0.2.2]",
+            "text must stand in quotes (did you mean \"192.0.2.2\"?)",
+        ),
+        (
+            "[\"192.0.2.2\"]",
+            "[¦2001:db8::1]",
+            "text must stand in quotes (did you mean \"2001:db8::1\"?)",
+        ),
+        (
+            "region = \"eu\"",
+            "region = ¦eu",
+            "text must stand in quotes (did you mean \"eu\"?)",
+        ),
+        ("rise = 3", "rise ¦3", "key with no value, expected `=`"),
+        (
+            "[\"web-eu\", \"web-us\"]",
+            "[\"web-eu\" ¦\"web-us\"]",
+            "missing comma between array elements, expected `,`",
+        ),
+        (
+            "[pool.web-us]",
+            "[pool.¦web-eu]",
+            "`web-eu` stands twice (keep one of the two)",
+        ),
+        (
+            "rise = 3",
+            "rise = 3\n¦rise = 4",
+            "`rise` stands twice (keep one of the two)",
+        ),
+        (
+            "{ world = 95,",
+            "{ world = 95, ¦world = 5,",
+            "`world` stands twice (keep one of the two)",
+        ),
     ]);
 }
 
 #[test]
 fn several_syntax_mistakes_are_reported_at_once() {
-    let text = "[server]\nlisten = 5s\n[geoip\ndepth = \"3\n[region.a]\nserves = \n";
+    let text = "[server]\nlisten = 5s\n[geoip]\ndepth = \"3\n[region.a\n[region.b]\nserves = \n";
     let lines: Vec<_> = reported(text)
         .iter()
         .map(|report| report.split(':').next().unwrap().to_owned())
         .collect();
-    assert_eq!(lines, ["2", "3", "4", "6"]);
+    assert_eq!(lines, ["2", "4", "5", "7"]);
+}
+
+#[test]
+fn a_key_that_stands_twice_does_not_hide_other_mistakes() {
+    let text = FULL
+        .replacen("rise = 3", "rise = 3\nrise = 4\nfall = 0", 1)
+        .replacen("\nfall = 2", "", 1);
+    let reported = reported(&text);
+    assert_eq!(reported.len(), 2, "{reported:#?}");
+}
+
+#[test]
+fn mistakes_in_many_tables_are_reported_at_once() {
+    let text = FULL
+        .replace("\"127.0.0.1:5300\"", "\"127.0.0.1\"")
+        .replace("rise = 3", "rise = 0")
+        .replace("region = \"us\"", "region = \"su\"")
+        .replace("answers = 4", "answers = 40");
+    let lines: Vec<_> = reported(&text)
+        .iter()
+        .map(|report| report.split(':').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(lines, ["2", "40", "66", "71", "104"]);
 }
 
 #[test]
@@ -79,6 +147,16 @@ fn unknown_keys_and_tables() {
             "¦tll = \"10s\"",
             "unknown key `tll` (did you mean `ttl`?)",
         ),
+        (
+            "hold =",
+            "¦holt =",
+            "unknown key `holt` (did you mean `hold`?)",
+        ),
+        (
+            "depth",
+            "¦dept",
+            "unknown key `dept` (did you mean `depth`?)",
+        ),
     ]);
 }
 
@@ -107,7 +185,7 @@ fn wrong_types() {
         ),
         (
             "[pool.mail]",
-            "[[pool.¦mail]]",
+            "¦[[pool.mail]]",
             "expected a table [pool.NAME], found a list",
         ),
         (
@@ -125,6 +203,17 @@ fn wrong_types() {
             "weighted = ¦[\"world\"]",
             "expected weights such as { web-eu = 3, web-us = 1 }, found a list",
         ),
+        (
+            "jitter = 0.2",
+            "jitter = ¦true",
+            "expected a share from 0.0 to 0.5, found `true`",
+        ),
+        (
+            "endpoints = [\"192.0.2.4\"]",
+            "endpoints = [¦4.5]",
+            "expected an endpoint such as \"192.0.2.1\" or { address = \"192.0.2.1\", weight = 2 }, \
+             found the number 4.5",
+        ),
     ]);
 }
 
@@ -137,10 +226,658 @@ fn missing_keys() {
             "`region` is missing in [pool.mail] (write `region = \"eu\"`)",
         ),
         (
-            "endpoints = [\"192.0.2.3\"]\n\n[pool.sorry]",
-            "\n[pool.¦sorry]\nendpoints = [\"192.0.2.3\"]",
-            "",
+            "[pool.sorry]\nregion = \"eu\"\nendpoints = [\"192.0.2.4\"]",
+            "[pool.¦sorry]\nregion = \"eu\"",
+            "`endpoints` is missing in [pool.sorry] (write `endpoints = [\"192.0.2.1\"]`)",
         ),
-        ("file = \"gslb.zone\"\n", "", ""),
+        (
+            "[zone.\"gslb.example.com\"]\nfile = \"gslb.zone\"",
+            "[zone.¦\"gslb.example.com\"]",
+            "`file` is missing in [zone.\"gslb.example.com\"] \
+             (write `file = \"zones/example.com.zone\"`)",
+        ),
+        (
+            "[network.lab]\nprefixes = \"198.51.100.0/24\"",
+            "[network.¦lab]",
+            "`prefixes` is missing in [network.lab] (write `prefixes = [\"203.0.113.0/24\"]`)",
+        ),
+        (
+            "\"@\" = { policy = \"world\" }",
+            "¦\"@\" = { answers = 1 }",
+            "`policy` is missing in balanced name \"@\" (write `policy = \"world\"`)",
+        ),
+        (
+            "{ address = \"2001:db8::1\", ",
+            "¦{ ",
+            "`address` is missing in an endpoint (write `address = \"192.0.2.1\"`)",
+        ),
     ]);
+}
+
+#[test]
+fn durations() {
+    let expected = "expected a duration such as \"500ms\", found";
+    let help = "(a whole number and ms, s, m or h)";
+    for wrong in ["", "5", "1.5s", "-1s", "1 s", "1d", "99999999999999999999s"] {
+        let report = format!("{expected} \"{wrong}\" {help}");
+        each_value_is_refused("interval", "\"1s\"", &[(&format!("¦\"{wrong}\""), &report)]);
+    }
+    each_value_is_refused(
+        "interval",
+        "\"1s\"",
+        &[
+            ("¦\"49ms\"", "49ms is out of range (expected 50ms to 1h)"),
+            ("¦\"61m\"", "61m is out of range (expected 50ms to 1h)"),
+        ],
+    );
+    each_is_reported_once(&[
+        (
+            "timeout = \"500ms\"",
+            "timeout = ¦\"1s\"",
+            "timeout 1s is not less than interval 1s (a probe must end before the next one starts)",
+        ),
+        (
+            "startup_grace = \"1s\"",
+            "startup_grace = ¦\"2m\"",
+            "2m is out of range (expected 0s to 1m)",
+        ),
+    ]);
+}
+
+#[test]
+fn ttls() {
+    each_value_is_refused(
+        "ttl",
+        "[\"5s\", \"1m\"]",
+        &[
+            (
+                "¦\"500ms\"",
+                "500ms is not in whole seconds, as a TTL must be (expected 0s to 24h)",
+            ),
+            (
+                "[\"5s\", ¦\"25h\"]",
+                "25h is out of range (expected 0s to 24h)",
+            ),
+            (
+                "¦[\"30s\", \"5s\"]",
+                "the shortest TTL is longer than the longest (did you mean [\"5s\", \"30s\"]?)",
+            ),
+            (
+                "¦[\"5s\"]",
+                "expected two TTLs, found 1 (the shortest and the longest: [\"5s\", \"30s\"])",
+            ),
+            (
+                "¦30",
+                "expected a TTL such as \"10s\", or the shortest and the longest in brackets, \
+                 found the integer 30",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn numbers_out_of_range() {
+    each_is_reported_once(&[
+        (
+            "weight = 3",
+            "weight = ¦65536",
+            "65536 is out of range (expected a whole number from 0 to 65535)",
+        ),
+        (
+            "mail = 0",
+            "mail = ¦-1",
+            "-1 is out of range (expected a whole number from 0 to 65535)",
+        ),
+        (
+            "answers = 4",
+            "answers = ¦17",
+            "17 is out of range (expected a whole number from 1 to 16)",
+        ),
+        (
+            "udp_payload_max = 1400",
+            "udp_payload_max = ¦0x2000",
+            "0x2000 is out of range (expected a whole number from 512 to 4096)",
+        ),
+        (
+            "rise = 3",
+            "rise = ¦99999999999999999999",
+            "99999999999999999999 is out of range (expected a whole number from 1 to 100)",
+        ),
+        (
+            "jitter = 0.2",
+            "jitter = ¦0.6",
+            "0.6 is out of range (expected a share from 0.0 to 0.5)",
+        ),
+        (
+            "share = 0.5",
+            "share = ¦nan",
+            "nan is out of range (expected a share from 0.0 to 1.0)",
+        ),
+        (
+            "depth = 4",
+            "depth = ¦9",
+            "9 is out of range (expected a whole number from 1 to 8)",
+        ),
+        (
+            "port = 8443",
+            "port = ¦0",
+            "0 is out of range (expected a whole number from 1 to 65535)",
+        ),
+        (
+            "body_limit = 1000",
+            "body_limit = ¦1048577",
+            "1048577 is out of range (expected a whole number from 1 to 1048576)",
+        ),
+    ]);
+}
+
+#[test]
+fn addresses() {
+    let address = "expected an address such as \"192.0.2.1\" or \"2001:db8::1\", found";
+    each_value_is_refused(
+        "endpoints",
+        "[\"192.0.2.4\"]",
+        &[
+            ("[¦\"192.0.2.256\"]", &format!("{address} \"192.0.2.256\"")),
+            (
+                "[¦\"192.0.2.4:80\"]",
+                &format!(
+                    "{address} \"192.0.2.4:80\" (DNS answers carry no port: \"192.0.2.4\"; \
+                     probes take theirs from the monitor)"
+                ),
+            ),
+            (
+                "[¦\"0.0.0.0\"]",
+                "0.0.0.0 is no address that a client can connect to",
+            ),
+            (
+                "[¦\"ff02::1\"]",
+                "ff02::1 is no address that a client can connect to",
+            ),
+            (
+                "[¦\"::ffff:192.0.2.4\"]",
+                "::ffff:192.0.2.4 is no address that a client can connect to \
+                 (did you mean \"192.0.2.4\"?)",
+            ),
+            (
+                "¦[]",
+                "`endpoints` is empty (a pool needs one endpoint at least)",
+            ),
+            (
+                "[\"192.0.2.4\", ¦\"192.0.2.4\"]",
+                "192.0.2.4 is in this pool already (it stands on line 77; `weight` says how much \
+                 it gets)",
+            ),
+            (
+                "[\"2001:db8::4\", ¦{ address = \"2001:DB8:0::4\" }]",
+                "2001:db8::4 is in this pool already (it stands on line 77; `weight` says how much \
+                 it gets)",
+            ),
+            (
+                "[{ address = \"192.0.2.4\", ¦check = \"192.0.2.4:80\" }]",
+                "`check` has no effect in a pool without `monitor`",
+            ),
+        ],
+    );
+    let socket =
+        "expected an address and a port such as \"192.0.2.1:53\" or \"[2001:db8::1]:53\", found";
+    each_is_reported_once(&[
+        (
+            "\"[::1]:5300\"",
+            "¦\"::1\"",
+            &format!("{socket} \"::1\" (write the port too, as in \"[::1]:53\")"),
+        ),
+        (
+            "\"[::1]:5300\"",
+            "¦\"localhost:53\"",
+            &format!("{socket} \"localhost:53\""),
+        ),
+        (
+            "\"[::1]:5300\"",
+            "¦\"127.0.0.1:5300\"",
+            "127.0.0.1:5300 is listed twice",
+        ),
+        (
+            "[\"127.0.0.1:5300\", \"[::1]:5300\"]",
+            "¦[]",
+            "`listen` is empty (leave `listen` out to listen on every address at port 53)",
+        ),
+        (
+            "\"192.0.2.1:8080\"",
+            "¦\"192.0.2.1:0\"",
+            "port 0 cannot be connected to (expected a port from 1 to 65535)",
+        ),
+    ]);
+}
+
+#[test]
+fn prefixes() {
+    let prefix = "expected a prefix such as \"203.0.113.0/24\" or \"2001:db8::/48\", found";
+    each_value_is_refused(
+        "prefixes",
+        "\"198.51.100.0/24\"",
+        &[
+            (
+                "¦\"203.0.113.5/24\"",
+                "203.0.113.5/24 has host bits set (did you mean 203.0.113.0/24?)",
+            ),
+            (
+                "¦\"192.0.2.1\"",
+                &format!("{prefix} \"192.0.2.1\" (did you mean \"192.0.2.1/32\"?)"),
+            ),
+            ("¦\"192.0.2.0/33\"", &format!("{prefix} \"192.0.2.0/33\"")),
+            (
+                "[¦\"203.0.113.0/24\"]",
+                "203.0.113.0/24 is in network `office` already (it stands on line 20)",
+            ),
+            ("¦[]", "`prefixes` is empty"),
+        ],
+    );
+}
+
+#[test]
+fn locations() {
+    let location =
+        "expected a location: [latitude, longitude], \"DE\", \"US-CA\" or \"continent:EU\", found";
+    each_value_is_refused(
+        "location",
+        "[50.11, 8.68]",
+        &[
+            (
+                "[¦90.1, 0]",
+                "90.1 is out of range (expected a latitude in degrees from -90.0 to 90.0)",
+            ),
+            (
+                "[0, ¦-181]",
+                "-181 is out of range (expected a longitude in degrees from -180.0 to 180.0)",
+            ),
+            (
+                "¦[1]",
+                "expected latitude and longitude, found 1 elements (for example [50.11, 8.68])",
+            ),
+            ("¦\"de\"", &format!("{location} \"de\" (in upper case: DE)")),
+            (
+                "¦\"Germany\"",
+                &format!("{location} \"Germany\" (country codes have two letters (ISO 3166-1))"),
+            ),
+            (
+                "¦\"us-ca\"",
+                &format!("{location} \"us-ca\" (in upper case: US-CA)"),
+            ),
+            (
+                "¦\"continent:XX\"",
+                &format!("{location} \"continent:XX\" (continents are AF AN AS EU NA OC SA)"),
+            ),
+            ("¦\"planet:X\"", &format!("{location} \"planet:X\"")),
+        ],
+    );
+}
+
+#[test]
+fn selectors() {
+    let selector = "expected \"continent:EU\", \"country:DE\", \"subdivision:US-CA\", \
+                    \"asn:64500\" or \"network:NAME\", found";
+    each_value_is_refused(
+        "serves",
+        "[\"country:US\", \"subdivision:CA-ON\", \"network:lab\"]",
+        &[
+            (
+                "[\"network:lab\", ¦\"contry:US\"]",
+                &format!("{selector} \"contry:US\" (did you mean `country`?)"),
+            ),
+            ("[\"network:lab\", ¦\"DE\"]", &format!("{selector} \"DE\"")),
+            (
+                "[\"network:lab\", ¦\"country:us\"]",
+                &format!("{selector} \"country:us\" (in upper case: US)"),
+            ),
+            (
+                "[\"network:lab\", ¦\"asn:AS64500\"]",
+                &format!("{selector} \"asn:AS64500\" (did you mean \"asn:64500\"?)"),
+            ),
+            (
+                "[\"network:lab\", ¦\"asn:4294967296\"]",
+                &format!("{selector} \"asn:4294967296\" (an AS number is from 0 to 4294967295)"),
+            ),
+            (
+                "[\"network:lab\", ¦\"subdivision:US\"]",
+                &format!("{selector} \"subdivision:US\""),
+            ),
+            (
+                "[\"network:lab\", ¦\"network:offic\"]",
+                "no network named `offic` (did you mean `office`?)",
+            ),
+            (
+                "[\"network:lab\", ¦\"network:lab\"]",
+                "\"network:lab\" is in this list already",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn monitors() {
+    each_is_reported_once(&[
+        (
+            "[monitor.plain]\nhttp = \"/\"",
+            "[monitor.¦plain]",
+            "a monitor needs one of `http`, `https` and `tcp` (for example `http = \"/healthz\"`)",
+        ),
+        (
+            "[monitor.plain]\nhttp = \"/\"",
+            "[monitor.plain]\nhttp = \"/\"\n¦tcp = true\nhost = \"a\"",
+            "a monitor asks one thing, not `http` and `tcp` (write one monitor for each)",
+        ),
+        (
+            "[monitor.plain]\nhttp = \"/\"",
+            "[monitor.plain]\nhttp = \"/\"\n¦sni = \"a\"",
+            "`sni` is for `https` monitors",
+        ),
+        (
+            "[monitor.plain]\nhttp = \"/\"",
+            "[monitor.plain]\nhttp = \"/\"\n¦ca = \"ca.pem\"",
+            "`ca` is for `https` monitors",
+        ),
+        (
+            "[monitor.plain]\nhttp = \"/\"",
+            "[monitor.plain]\nhttp = \"/\"\n¦insecure = true",
+            "`insecure` is for `https` monitors",
+        ),
+        (
+            "port = 25",
+            "port = 25\n¦expect_status = 200",
+            "`expect_status` is for `http` and `https` monitors",
+        ),
+        (
+            "tcp = true",
+            "tcp = ¦false",
+            "expected `tcp = true` (a pool that is not probed has no `monitor`)",
+        ),
+        (
+            "[monitor.port]\ntcp = true\nport = 25",
+            "[monitor.¦port]\ntcp = true",
+            "a `tcp` monitor needs a `port` (write `port = 443`)",
+        ),
+        (
+            "unknown_is = \"down\"",
+            "unknown_is = ¦\"dwn\"",
+            "\"dwn\" is none of `up` and `down` (did you mean `down`?)",
+        ),
+        (
+            "host = \"www.example.com\"",
+            "host = ¦\"www example\"",
+            "expected a host name such as \"www.example.com\", found \"www example\"",
+        ),
+        (
+            "expect_body = \"ok\"\nbody_limit = 1000",
+            "expect_body = ¦\"ok\"\nbody_limit = 1",
+            "`expect_body` is longer than the 1 octets that are read (see `body_limit`)",
+        ),
+    ]);
+    let path = "expected a path such as \"/healthz\", found";
+    each_value_is_refused(
+        "https",
+        "\"/healthz?full=1\"",
+        &[
+            (
+                "¦\"healthz\"",
+                &format!(
+                    "{path} \"healthz\" (a path begins with /; the address is the endpoint's)"
+                ),
+            ),
+            (
+                "¦\"/a b\"",
+                &format!(
+                    "{path} \"/a b\" (spaces, `#` and what is not ASCII are written as %20 and so on)"
+                ),
+            ),
+        ],
+    );
+    let status = "expected a status such as 200, or a range such as \"300-399\", found";
+    let help = "(from 100 to 599, the lower one first)";
+    each_value_is_refused(
+        "expect_status",
+        "[200, \"300-399\"]",
+        &[
+            (
+                "[¦99]",
+                "99 is out of range (expected a whole number from 100 to 599)",
+            ),
+            ("[¦\"399-300\"]", &format!("{status} \"399-300\" {help}")),
+            ("[¦\"2xx\"]", &format!("{status} \"2xx\" {help}")),
+            ("[¦true]", &format!("{status} `true`")),
+            (
+                "¦[]",
+                "`expect_status` is empty (leave it out to accept 200 to 299)",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn references() {
+    each_is_reported_once(&[
+        (
+            "[\"web-eu\", \"web-us\"]\nserves",
+            "[¦\"web-ue\", \"web-us\"]\nserves",
+            "no pool or policy named `web-ue` (did you mean `web-eu`?)",
+        ),
+        (
+            "fallback = \"sorry\"",
+            "fallback = ¦\"sory\"",
+            "no pool named `sory` (did you mean `sorry`?)",
+        ),
+        (
+            "region = \"eu\"",
+            "region = ¦\"asia\"",
+            "no region named `asia` (known: `eu` and `us`)",
+        ),
+        (
+            "monitor = \"plain\"",
+            "monitor = ¦\"plan\"",
+            "no monitor named `plan` (did you mean `plain`?)",
+        ),
+        (
+            "policy = \"ordered\"",
+            "policy = ¦\"order\"",
+            "no policy named `order` (did you mean `ordered`?)",
+        ),
+        (
+            "{ us = [\"country:DE\"] }",
+            "{ ¦uss = [\"country:DE\"] }",
+            "no region named `uss` (did you mean `us`?)",
+        ),
+    ]);
+}
+
+#[test]
+fn a_reference_to_a_table_with_a_mistake_is_no_second_mistake() {
+    each_is_reported_once(&[
+        (
+            "rise = 3",
+            "rise = ¦0",
+            "0 is out of range (expected a whole number from 1 to 100)",
+        ),
+        (
+            "[pool.web-us]\nregion = \"us\"",
+            "[pool.¦web-us]",
+            "`region` is missing in [pool.web-us] (write `region = \"eu\"`)",
+        ),
+        (
+            "[region.us]\nlocation = \"US-CA\"\n\
+             serves = [\"country:US\", \"subdivision:CA-ON\", \"network:lab\"]",
+            "[region]\nus = ¦5",
+            "expected a table [region.NAME], found the integer 5",
+        ),
+    ]);
+}
+
+#[test]
+fn policies() {
+    each_is_reported_once(&[
+        (
+            "failover = [\"canary\", \"mail\"]",
+            "failover = ¦[]",
+            "`failover` has no members (name a pool or a policy)",
+        ),
+        (
+            "weighted = { world = 95, mail = 0 }",
+            "weighted = ¦{}",
+            "`weighted` has no members (name a pool or a policy)",
+        ),
+        (
+            "[policy.turns]\nround-robin = [\"web-eu\", \"web-us\"]",
+            "[policy.¦turns]",
+            "a policy needs one of `geo`, `failover`, `weighted`, `round-robin` and `random` \
+             (for example `geo = [\"web-eu\", \"web-us\"]`)",
+        ),
+        (
+            "failover = [\"canary\", \"mail\"]",
+            "failover = [\"canary\", \"mail\"]\n¦random = [\"mail\"]",
+            "a policy chooses in one way, not by `failover` and `random` \
+             (write two policies; one can be a member of the other)",
+        ),
+        (
+            "failover = [\"canary\", \"mail\"]",
+            "failover = [\"canary\", \"mail\", ¦\"canary\"]",
+            "`canary` is a member already",
+        ),
+        (
+            "failover = [\"canary\", \"mail\"]",
+            "failover = [\"canary\", \"mail\"]\n¦serves = { eu = [\"country:DE\"] }",
+            "`serves` is for `geo` policies",
+        ),
+        (
+            "default = [\"us\"]",
+            "default = [\"us\", ¦\"us\"]",
+            "region `us` is in this list already",
+        ),
+        (
+            "geo = [\"web-eu\", \"web-us\"]\nserves = { us = [\"country:DE\"] }",
+            "geo = [\"web-us\"]\nserves = { ¦eu = [\"country:DE\"] }",
+            "no member of this policy lies in region `eu`",
+        ),
+        (
+            "default = [\"us\"]",
+            "default = [\"us\", ¦\"ap\"]\n[region.ap]\n[policy.other]\nrandom = [\"mail\"]",
+            "no member of this policy lies in region `ap`",
+        ),
+        (
+            "when_all_down = \"servfail\"",
+            "when_all_down = ¦\"fail\"",
+            "\"fail\" is none of `all`, `nodata`, `servfail` and `refuse`",
+        ),
+        (
+            "when_all_down = \"servfail\"",
+            "when_all_down = ¦true",
+            "expected \"all\", \"nodata\", \"servfail\", \"refuse\" or { fallback = \"POOL\" }, \
+             found `true`",
+        ),
+        (
+            "family_fallback = \"nodata\"",
+            "family_fallback = ¦\"none\"",
+            "\"none\" is none of `region` and `nodata`",
+        ),
+        (
+            "random = [\"web-eu\", \"turns\"]",
+            "geo = [\"web-eu\", ¦\"turns\"]",
+            "`turns` has pools in several regions, such as `eu` and `us` \
+             (a member of `geo` stands for one region)",
+        ),
+        (
+            "[policy.turns]",
+            "[policy.¦mail]\nrandom = [\"web-eu\"]\n[policy.turns]",
+            "policy `mail` has the name of a pool \
+             (rename one: a member is named without saying which it is)",
+        ),
+    ]);
+}
+
+#[test]
+fn policy_loops_name_the_way_round() {
+    each_is_reported_once(&[
+        (
+            "round-robin = [\"web-eu\", \"web-us\"]",
+            "round-robin = [\"web-eu\", ¦\"turns\"]",
+            "policies refer to one another in a circle: turns -> turns",
+        ),
+        (
+            "geo = [\"web-eu\", \"web-us\"]\nserves = { us = [\"country:DE\"] }\n\
+             default = [\"us\"]\nwhen_all_down = { fallback = \"sorry\" }\n\
+             family_fallback = \"nodata\"\n\n[policy.canary]\nweighted = { world",
+            "random = [\"canary\"]\n\n[policy.canary]\nweighted = { ¦world",
+            "policies refer to one another in a circle: world -> canary -> world",
+        ),
+    ]);
+}
+
+#[test]
+fn zones() {
+    each_is_reported_once(&[
+        (
+            "[zone.\"gslb.example.com\"]",
+            "[zone.¦\"a..b\"]\nfile = \"x\"\n[zone.\"gslb.example.com\"]",
+            "\"a..b\" is an empty label (two dots in a row, or one in front)",
+        ),
+        (
+            "[zone.\"gslb.example.com\"]\n",
+            "[zone.\"GSLB.example.com.\"]\nfile = \"x\"\n[zone.¦\"gslb.example.com\"]\n",
+            "zone gslb.example.com. is configured twice \
+             (it stands on line 99 too; upper and lower case are the same)",
+        ),
+        (
+            "[zone.\"gslb.example.com\"]\n",
+            "¦[zone.other.example.com]\nfile = \"x\"\n[zone.\"gslb.example.com\"]\n",
+            "a name with dots must stand in quotes (did you mean \"other.example.com\"?)",
+        ),
+        (
+            "\"@\" = { policy = \"world\" }",
+            "api.eu = ¦{ policy = \"world\" }",
+            "a name with dots must stand in quotes (did you mean \"api.eu\"?)",
+        ),
+        (
+            "\"@\" = { policy = \"world\" }",
+            "¦WWW = { policy = \"world\" }",
+            "WWW.gslb.example.com. is balanced twice (it stands on line 104 too)",
+        ),
+        (
+            "\"@\" = { policy = \"world\" }",
+            "¦\"www.example.org.\" = { policy = \"world\" }",
+            "www.example.org. is not in zone gslb.example.com. \
+             (names are relative to the zone: \"www\" is www.gslb.example.com.)",
+        ),
+        (
+            "\"*.app\"",
+            "¦\"app.*\"",
+            "`*` is not the first label of \"app.*\" (a wildcard looks like \"*.app\")",
+        ),
+        (
+            "\"*.app\"",
+            "¦\"café\"",
+            "\"café\" is not in ASCII (write international names in their xn-- form)",
+        ),
+        (
+            "[zone.\"gslb.example.com\"]\n",
+            "[zone.¦\"*.example.com\"]\nfile = \"x\"\n[zone.\"gslb.example.com\"]\n",
+            "a zone name has no `*`, found \"*.example.com\"",
+        ),
+    ]);
+}
+
+#[test]
+fn names_of_tables() {
+    each_is_reported_once(&[(
+        "[region.eu]",
+        "[region.¦\"e u\"]\n[region.eu]",
+        "`e u` is no name for a region (expected 1 to 63 ASCII letters, digits, `-` and `_`)",
+    )]);
+}
+
+#[test]
+fn own_networks_that_say_nothing() {
+    each_is_reported_once(&[(
+        "[network.lab]",
+        "[network.¦other]\nprefixes = \"192.0.2.0/24\"\n[network.lab]",
+        "network `other` has no location \
+         (give it one, or let a region serve \"network:other\")",
+    )]);
 }

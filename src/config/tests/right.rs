@@ -276,3 +276,18 @@ fn mistakes_past_the_limit_are_counted() {
     assert_eq!(reported.len(), 1001);
     assert!(reported[0].message.ends_with("more mistakes are not shown"));
 }
+
+#[test]
+fn columns_count_characters_in_any_order_of_asking() {
+    let text = "é = \"é\" # é\nab";
+    let reader = reader::Reader::new(text, Path::new("m.toml"));
+    let columns = |offsets: &[usize]| -> Vec<_> {
+        let place = |&offset: &usize| reader.place(offset);
+        let places = offsets.iter().map(place);
+        places.map(|place| (place.line, place.column)).collect()
+    };
+    assert_eq!(
+        columns(&[0, 5, 9, 5, 0, 16, 15]),
+        [(1, 1), (1, 5), (1, 8), (1, 5), (1, 1), (2, 2), (2, 1)]
+    );
+}
