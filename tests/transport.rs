@@ -45,7 +45,7 @@ fn try_start(settings: Settings) -> io::Result<Nameserver> {
         health: Arc::default(),
     });
     Nameserver::bind(settings)
-        .map_err(std::io::Error::other)?
+        .map_err(|e| std::io::Error::new(e.source.kind(), e))?
         .start(publisher.reader())
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::compile::advice::{NameScope, name_scopes};
 use crate::compile::{self, Whole};
 use crate::config::Severity;
 
@@ -81,6 +82,9 @@ fn summary(whole: &Whole, warnings: usize) -> String {
         world.v4.len() + world.v6.len(),
         world.locations.len()
     );
+    for scope in name_scopes(config, parts) {
+        text += &describe(&scope, &config.policies[scope.policy.index()].name);
+    }
     for (id, map) in parts.maps.iter().enumerate() {
         text += &format!(
             "  map {id}: {} regions, {} classes\n",
@@ -89,4 +93,24 @@ fn summary(whole: &Whole, warnings: usize) -> String {
         );
     }
     text
+}
+
+/// How finely caches keep a name apart.
+fn describe(scope: &NameScope, policy: &str) -> String {
+    let mean = |family: &str, mean: Option<f64>| mean.map(|mean| format!("/{mean:.1} {family}"));
+    let means: Vec<_> = [mean("IPv4", scope.mean_v4), mean("IPv6", scope.mean_v6)]
+        .into_iter()
+        .flatten()
+        .collect();
+    let map = scope.lengthened_by.filter(|_| !means.is_empty());
+    let means = if means.is_empty() {
+        "/0: the same for every client".to_owned()
+    } else {
+        means.join(", ")
+    };
+    let map = map.map_or_else(String::new, |map| format!(", from map {}", map.0));
+    format!(
+        "  name {}: policy {policy}, mean scope {means}{map}\n",
+        scope.owner
+    )
 }

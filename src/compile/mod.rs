@@ -1,5 +1,6 @@
 //! Configuration, zone files and GeoIP -> the parts of a root.
 
+pub mod advice;
 pub mod maps;
 pub mod pools;
 mod whole;
@@ -43,7 +44,9 @@ pub fn compile(config: &Config, world: &World, diagnostics: &mut Diagnostics) ->
     if diagnostics.has_errors() {
         return None;
     }
-    Some(link(config, zones, &maps))
+    let parts = link(config, zones, &maps);
+    advice::warn_of_steered_nodata(config, &parts.pools, diagnostics);
+    Some(parts)
 }
 
 /// Compiles the maps anew, over a changed world; zones are kept as they are.

@@ -98,6 +98,9 @@ impl Daemon {
             notices,
         } = settings;
         let adjust: Option<Arc<Adjust>> = adjust.map(Arc::from);
+        // A descriptor per TCP connection and per probe: the usual soft limit of 1,024 is no limit that
+        // anybody chose. What cannot be raised shows when connections are refused.
+        let _ = rlimit::increase_nofile_limit(u64::MAX);
         let (whole, warnings) = load(path.clone(), adjust.clone())
             .await
             .map_err(StartError::Config)?;

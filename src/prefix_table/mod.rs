@@ -12,6 +12,7 @@ mod build;
 mod crowded;
 mod graft;
 mod index;
+mod mean;
 mod reserved;
 mod runs;
 
@@ -19,6 +20,7 @@ use std::net::IpAddr;
 
 pub use build::{Builder, ClassRange};
 use graft::Graft;
+pub use mean::{mean_scope_v4, mean_scope_v6};
 use runs::Runs;
 
 /// The class of private and unroutable space that no own network covers (RFC 7871, 10 and 11.3):

@@ -137,6 +137,11 @@ impl<A: Address> Runs<A> {
         self.classes[run]
     }
 
+    /// The first addresses of all runs, ascending.
+    pub fn starts(&self) -> &[A] {
+        &self.starts
+    }
+
     pub fn len(&self) -> usize {
         self.starts.len()
     }
