@@ -252,9 +252,12 @@ impl Eq for Name {}
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for byte in &self.0 {
-            state.write_u8(byte.to_ascii_lowercase());
-        }
+        // One write of all octets: hashers are several times slower octet by octet.
+        let mut lower = [0; NAME_LEN_MAX];
+        let lower = &mut lower[..self.0.len()];
+        lower.copy_from_slice(&self.0);
+        lower.make_ascii_lowercase();
+        state.write(lower);
     }
 }
 
