@@ -19,8 +19,10 @@ struct Key {
 pub(super) struct Index<'r> {
     records: &'r [ZoneRecord],
     keys: Vec<Key>,
-    /// Where the keys of an owner are.
-    owners: HashMap<&'r Name, Range<usize>>,
+    /// The number of each owner.
+    owners: HashMap<&'r Name, u32>,
+    /// Where the keys of an owner are, by its number.
+    ranges: Vec<Range<usize>>,
 }
 
 /// All records of one owner and type, at least one.
@@ -32,29 +34,32 @@ pub(super) struct RrSet<'i, 'r> {
 
 impl<'r> Index<'r> {
     pub fn new(records: &'r [ZoneRecord]) -> Self {
-        let mut numbers: HashMap<&Name, u32> = HashMap::new();
+        let mut owners: HashMap<&Name, u32> = HashMap::new();
         let mut keys: Vec<Key> = Vec::with_capacity(records.len());
         // Zones are at most 1 GiB of text, so fewer than 2^32 records.
         for (record, data) in (0..).zip(records) {
-            let next = numbers.len() as u32;
+            let next = owners.len() as u32;
             keys.push(Key {
-                owner: *numbers.entry(&data.owner).or_insert(next),
+                owner: *owners.entry(&data.owner).or_insert(next),
                 rtype: data.rtype,
                 record,
             });
         }
         keys.sort_unstable();
-        let mut owners = HashMap::with_capacity(numbers.len());
         let mut start = 0;
-        for of_owner in keys.chunk_by(|a, b| a.owner == b.owner) {
-            let end = start + of_owner.len();
-            owners.insert(&records[of_owner[0].record as usize].owner, start..end);
-            start = end;
-        }
+        let by_owner = keys.chunk_by(|a, b| a.owner == b.owner);
+        let ranges = by_owner
+            .map(|keys| {
+                let range = start..start + keys.len();
+                start = range.end;
+                range
+            })
+            .collect();
         Index {
             records,
             keys,
             owners,
+            ranges,
         }
     }
 
@@ -69,7 +74,9 @@ impl<'r> Index<'r> {
 
     /// The RRsets of one owner.
     pub fn rrsets_of(&self, owner: &Name) -> impl Iterator<Item = RrSet<'_, 'r>> {
-        self.rrsets_in(self.owners.get(owner).cloned().unwrap_or_default())
+        let number = self.owners.get(owner);
+        let keys = number.map(|&number| self.ranges[number as usize].clone());
+        self.rrsets_in(keys.unwrap_or_default())
     }
 
     fn rrsets_in(&self, keys: Range<usize>) -> impl Iterator<Item = RrSet<'_, 'r>> {
