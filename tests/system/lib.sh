@@ -68,11 +68,6 @@ stop() {
 runs() { [ -n "${PIDS[$1]:-}" ] && kill -0 "${PIDS[$1]}" 2>/dev/null; }
 ended() { ! runs "$1"; }
 
-stop_everything() {
-    local name
-    for name in "${!PIDS[@]}"; do stop "$name" KILL; done
-}
-
 # --- checks -----------------------------------------------------------------------------------
 
 PASSED=0

@@ -140,8 +140,11 @@ start_meridian() {
     : >"$WORK/meridian.log"
     start meridian meridian "$MERIDIAN" serve \
         --config "$WORK/meridian.toml" --ready-file "$WORK/ready"
-    poll 20 test -s "$WORK/ready" || fail "meridian serve gets ready"
+    poll 20 is_ready_or_ended
+    poll 0 test -s "$WORK/ready" || fail "meridian serve gets ready"
 }
+
+is_ready_or_ended() { test -s "$WORK/ready" || ended meridian; }
 
 # edit EXPRESSION...: changes the configuration (a sed script for each).
 edit() {
