@@ -37,6 +37,8 @@ AP_NET=203.119.0.0/24
 build_topology() {
     mount -t tmpfs tmpfs "$(made /run/netns)"
     mkdir "$WORK/state" "$WORK/geo"
+    # Where servers enter themselves in the list of those that run.
+    export XDG_RUNTIME_DIR=$WORK
     # dig +trace asks the machine's resolver for nameservers' addresses.
     overlay /etc/resolv.conf "nameserver $RESOLVER"
     overlay /etc/nsswitch.conf "hosts: dns"
