@@ -13,6 +13,15 @@ reap meridian
 check "its exit status is 0" test $? = 0
 check "its ready file is gone" test ! -e "$WORK/ready"
 
+edit 's/^state_dir .*/&\ndrain_time = "5s"/'
+serve || return
+send meridian TERM
+eventually "with a drain_time, it is not ready any more" test ! -e "$WORK/ready"
+check "and answers on for that time" is "$EU" steered "$EU_NET"
+eventually "before it ends" ended meridian || return
+reap meridian
+edit '/^drain_time/d'
+
 serve || return
 crash web-eu1
 eventually "an endpoint dies" is "$EU2" steered "$EU_NET"
@@ -25,6 +34,8 @@ start_meridian || return
 check "after kill -9, an endpoint that was down is not answered at once" is "$EU2" steered "$EU_NET"
 check "the admin socket that was left behind is replaced" \
     says 'verdicts +of the running server' explain www.gslb.example.com A --client 193.0.0.10
+check "explain finds the only server that runs, in spite of the entry of the one before" \
+    says 'verdicts +of the running server' meridian explain www.gslb.example.com A
 eventually "but when it has succeeded as often as it must" is "$EU" steered "$EU_NET"
 
 stop meridian KILL
