@@ -124,31 +124,41 @@ impl SubnetOption {
 }
 
 impl Edns {
-    /// From an OPT record's CLASS, TTL and RDATA. `None` is a FORMERR: an option that runs past the
-    /// end, or a malformed or second client subnet.
-    pub fn parse(class: u16, ttl: u32, mut rdata: &[u8]) -> Option<Self> {
-        let mut subnet = None;
-        while let [code_high, code_low, len_high, len_low, rest @ ..] = rdata {
-            let len = usize::from(u16::from_be_bytes([*len_high, *len_low]));
-            let data = rest.get(..len)?;
-            // Unknown options are ignored (RFC 6891, 6.1.2).
-            if u16::from_be_bytes([*code_high, *code_low]) == option::CLIENT_SUBNET {
-                if subnet.is_some() {
-                    return None;
-                }
-                subnet = Some(SubnetOption::parse(data)?);
-            }
-            rdata = &rest[len..];
-        }
-        if !rdata.is_empty() {
-            return None;
-        }
-        Some(Edns {
+    /// From an OPT record's CLASS and TTL; its options are still to be read.
+    pub fn new(class: u16, ttl: u32) -> Self {
+        Edns {
             payload: class.max(super::UDP_PAYLOAD_MIN),
             version: (ttl >> 16) as u8,
             dnssec_ok: ttl & 0x8000 != 0,
-            subnet,
-        })
+            subnet: None,
+        }
+    }
+
+    /// Reads an OPT record's RDATA. False is a FORMERR: an option that runs past the end, or a
+    /// malformed or second client subnet. What options say in versions other than 0 is not known, so
+    /// there they are not read (RFC 6891, 6.1.3: such a query gets BADVERS).
+    pub fn read_options(&mut self, mut rdata: &[u8]) -> bool {
+        if self.version > 0 {
+            return true;
+        }
+        let mut subnet = None;
+        while let [code_high, code_low, len_high, len_low, rest @ ..] = rdata {
+            let len = usize::from(u16::from_be_bytes([*len_high, *len_low]));
+            let Some((data, after)) = rest.split_at_checked(len) else {
+                return false;
+            };
+            // Unknown options are ignored (RFC 6891, 6.1.2).
+            if u16::from_be_bytes([*code_high, *code_low]) == option::CLIENT_SUBNET {
+                let parsed = SubnetOption::parse(data);
+                if subnet.is_some() || parsed.is_none() {
+                    return false;
+                }
+                subnet = parsed;
+            }
+            rdata = after;
+        }
+        self.subnet = subnet;
+        rdata.is_empty()
     }
 }
 
@@ -198,16 +208,21 @@ mod tests {
 
     #[test]
     fn rfc6891_section_6_2_3_payload_below_512_counts_as_512() {
-        assert_eq!(Edns::parse(0, 0, &[]).unwrap().payload, 512);
-        assert_eq!(Edns::parse(4096, 0, &[]).unwrap().payload, 4096);
+        assert_eq!(Edns::new(0, 0).payload, 512);
+        assert_eq!(Edns::new(4096, 0).payload, 4096);
     }
 
     #[test]
     fn rfc6891_section_6_1_2_unknown_options_are_ignored_and_broken_ones_refused() {
-        assert!(Edns::parse(1232, 0, &[0xfd, 0xe9, 0, 2, 1, 2]).is_some());
-        assert!(Edns::parse(1232, 0, &[0xfd, 0xe9, 0, 3, 1, 2]).is_none());
-        assert!(Edns::parse(1232, 0, &[0xfd]).is_none());
+        let is_read = |version: u32, rdata: &[u8]| {
+            let mut edns = Edns::new(1232, version << 16);
+            edns.read_options(rdata)
+        };
+        assert!(is_read(0, &[0xfd, 0xe9, 0, 2, 1, 2]));
+        assert!(!is_read(0, &[0xfd, 0xe9, 0, 3, 1, 2]));
+        assert!(!is_read(0, &[0xfd]));
         let subnet = [0, 8, 0, 4, 0, 1, 0, 0];
-        assert!(Edns::parse(1232, 0, &[subnet, subnet].concat()).is_none());
+        assert!(!is_read(0, &[subnet, subnet].concat()));
+        assert!(is_read(1, &[subnet, subnet].concat()));
     }
 }

@@ -14,15 +14,23 @@ pub struct Parsed {
     pub edns: Option<Edns>,
 }
 
-/// Why a message is no query that can be answered properly.
+/// Why a message is no query that can be answered properly. An error goes back with what could be
+/// read: the question, and OPT where there is one (RFC 6891, 6.1.1), for without it the client would
+/// take the server for one that has no EDNS (RFC 6891, 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseError {
     /// Nothing may be sent back: shorter than a header, or itself a response (QR=1).
     Drop,
-    /// FORMERR; the question is echoed where it parsed.
-    FormErr { question_end: Option<usize> },
+    /// FORMERR.
+    FormErr {
+        question_end: Option<usize>,
+        edns: Option<Edns>,
+    },
     /// NOTIMP: an opcode other than QUERY.
-    Opcode { question_end: Option<usize> },
+    Opcode {
+        question_end: Option<usize>,
+        edns: Option<Edns>,
+    },
 }
 
 /// Reads a query; `name` receives QNAME.
@@ -34,31 +42,28 @@ pub fn parse(message: &[u8], name: &mut QueryName) -> Result<Parsed, ParseError>
     }
     let count = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
     let opcode = (header[2] >> 3) & 0x0f;
-    let question = if count(4) == 1 {
-        parse_question(message, name)
-    } else {
-        None
+    let question = match count(4) {
+        1 => parse_question(message, name),
+        _ => None,
     };
     let question_end = question.map(|(_, _, end)| end);
-    if opcode != 0 {
-        return Err(ParseError::Opcode { question_end });
-    }
-    // Exactly one question (RFC 9619), and neither answers nor authority in a query.
-    let Some((qtype, qclass, end)) = question else {
-        return Err(ParseError::FormErr { question_end: None });
+    let before = u32::from(count(6)) + u32::from(count(8));
+    let records = match question_end.or_else(|| skip_questions(message, count(4))) {
+        Some(at) => parse_records(message, at, before, count(10)),
+        None => Err(None),
     };
-    if count(6) != 0 || count(8) != 0 {
-        return Err(ParseError::FormErr { question_end });
+    match (question, records) {
+        (_, Ok(edns) | Err(edns)) if opcode != 0 => Err(ParseError::Opcode { question_end, edns }),
+        // Exactly one question (RFC 9619), and neither answers nor authority in a query.
+        (Some((qtype, qclass, end)), Ok(edns)) if before == 0 => Ok(Parsed {
+            opcode,
+            qtype,
+            qclass,
+            question_end: end,
+            edns,
+        }),
+        (_, Ok(edns) | Err(edns)) => Err(ParseError::FormErr { question_end, edns }),
     }
-    let edns =
-        parse_additional(message, end, count(10)).ok_or(ParseError::FormErr { question_end })?;
-    Ok(Parsed {
-        opcode,
-        qtype,
-        qclass,
-        question_end: end,
-        edns,
-    })
 }
 
 #[inline]
@@ -70,29 +75,67 @@ fn parse_question(message: &[u8], name: &mut QueryName) -> Option<(u16, u16, usi
     Some((qtype, qclass, name_end + 4))
 }
 
-/// The additional section of a query: at most one OPT, at the root (RFC 6891, 6.1.1); other records
-/// are stepped over. `None`: malformed, or octets after the end.
+/// The octet after the questions of a message that has not got one that can be read.
+fn skip_questions(message: &[u8], count: u16) -> Option<usize> {
+    (0..count).try_fold(HEADER_LEN, |at, _| Some(skip_name(message, at)? + 4))
+}
+
+/// The records after the question: `before` in front of the additional section, `additional` in it,
+/// among which at most one is an OPT, at the root (RFC 6891, 6.1.1). Others are stepped over.
+/// `Err`: malformed, or octets after the end; with the OPT record where it was seen.
 #[inline]
-fn parse_additional(message: &[u8], mut at: usize, count: u16) -> Option<Option<Edns>> {
+fn parse_records(
+    message: &[u8],
+    mut at: usize,
+    before: u32,
+    additional: u16,
+) -> Result<Option<Edns>, Option<Edns>> {
     let mut edns = None;
-    for _ in 0..count {
-        let owner_is_root = *message.get(at)? == 0;
-        at = skip_name(message, at)?;
-        let fixed: &[u8; 10] = message.get(at..)?.first_chunk()?;
-        let rr_type = u16::from_be_bytes([fixed[0], fixed[1]]);
-        let class = u16::from_be_bytes([fixed[2], fixed[3]]);
-        let ttl = u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]);
-        let rdata_at = at + 10;
-        at = rdata_at + usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
-        let rdata = message.get(rdata_at..at)?;
-        if rr_type == rtype::OPT {
-            if !owner_is_root || edns.is_some() {
-                return None;
+    for index in 0..before + u32::from(additional) {
+        let record = Record::at(message, at).ok_or(edns)?;
+        at = record.end;
+        if index >= before && record.rtype == rtype::OPT {
+            if edns.is_some() || !record.owner_is_root {
+                return Err(edns);
             }
-            edns = Some(Edns::parse(class, ttl, rdata)?);
+            let opt = edns.insert(Edns::new(record.class, record.ttl));
+            if !opt.read_options(record.rdata) {
+                return Err(edns);
+            }
         }
     }
-    (at == message.len()).then_some(edns)
+    if at == message.len() {
+        Ok(edns)
+    } else {
+        Err(edns)
+    }
+}
+
+struct Record<'a> {
+    owner_is_root: bool,
+    rtype: u16,
+    class: u16,
+    ttl: u32,
+    rdata: &'a [u8],
+    end: usize,
+}
+
+impl<'a> Record<'a> {
+    #[inline]
+    fn at(message: &'a [u8], at: usize) -> Option<Self> {
+        let fixed_at = skip_name(message, at)?;
+        let fixed: &[u8; 10] = message.get(fixed_at..)?.first_chunk()?;
+        let rdata_at = fixed_at + 10;
+        let end = rdata_at + usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
+        Some(Record {
+            owner_is_root: message[at] == 0,
+            rtype: u16::from_be_bytes([fixed[0], fixed[1]]),
+            class: u16::from_be_bytes([fixed[2], fixed[3]]),
+            ttl: u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]),
+            rdata: message.get(rdata_at..end)?,
+            end,
+        })
+    }
 }
 
 /// The octet after the name at `at`. A pointer ends a name; where it points is nobody's business here.
@@ -146,7 +189,10 @@ mod tests {
 
     #[test]
     fn rfc9619_section_4_any_number_of_questions_but_one_is_formerr() {
-        let none = Err(ParseError::FormErr { question_end: None });
+        let none = Err(ParseError::FormErr {
+            question_end: None,
+            edns: None,
+        });
         assert_eq!(parsed(&message(0, [0, 0, 0, 0], &[])), none);
         assert_eq!(
             parsed(&message(0, [2, 0, 0, 0], &[QUESTION, QUESTION])),
@@ -156,29 +202,33 @@ mod tests {
 
     #[test]
     fn rfc6891_section_6_1_1_two_opts_or_one_off_the_root_are_formerr() {
-        let error = Err(ParseError::FormErr {
-            question_end: Some(12 + QUESTION.len()),
-        });
-        assert_eq!(
-            parsed(&message(0, [1, 0, 0, 2], &[QUESTION, OPT, OPT])),
-            error
-        );
+        let is_error = |records: &[&[u8]], has_opt: bool| {
+            let body = [&[QUESTION], records].concat();
+            match parsed(&message(0, [1, 0, 0, records.len() as u8], &body)) {
+                Err(ParseError::FormErr { question_end, edns }) => {
+                    question_end == Some(12 + QUESTION.len()) && edns.is_some() == has_opt
+                }
+                _ => false,
+            }
+        };
+        assert!(is_error(&[OPT, OPT], true));
         let off_root = b"\x01a\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00";
-        assert_eq!(
-            parsed(&message(0, [1, 0, 0, 1], &[QUESTION, off_root])),
-            error
-        );
+        assert!(is_error(&[off_root], false));
     }
 
     #[test]
     fn counts_that_lie_and_octets_after_the_end_are_formerr() {
         let error = Err(ParseError::FormErr {
             question_end: Some(12 + QUESTION.len()),
+            edns: None,
         });
         assert_eq!(parsed(&message(0, [1, 0, 0, 1], &[QUESTION])), error);
         assert_eq!(parsed(&message(0, [1, 0, 0, 0], &[QUESTION, b"x"])), error);
         assert_eq!(parsed(&message(0, [1, 1, 0, 0], &[QUESTION])), error);
-        let none = Err(ParseError::FormErr { question_end: None });
+        let none = Err(ParseError::FormErr {
+            question_end: None,
+            edns: None,
+        });
         assert_eq!(parsed(&message(0, [1, 0, 0, 0], &[&QUESTION[..20]])), none);
         assert_eq!(
             parsed(&message(0, [1, 0, 0, 0], &[b"\xc0\x0c\x00\x01\x00\x01"])),
@@ -192,8 +242,28 @@ mod tests {
         assert_eq!(
             parsed(&notify),
             Err(ParseError::Opcode {
-                question_end: Some(12 + QUESTION.len())
+                question_end: Some(12 + QUESTION.len()),
+                edns: None,
             })
         );
+    }
+
+    #[test]
+    fn rfc6891_section_6_1_1_opt_is_found_in_what_is_no_proper_query() {
+        const A: &[u8] = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x0a\x00\x00\x01";
+        for wrong in [
+            message(0x20, [1, 0, 0, 1], &[QUESTION, OPT]),
+            message(0, [1, 1, 1, 1], &[QUESTION, A, A, OPT]),
+            message(0, [0, 0, 0, 1], &[OPT]),
+            message(0, [2, 0, 0, 1], &[QUESTION, QUESTION, OPT]),
+            message(0, [1, 0, 0, 1], &[QUESTION, OPT, b"x"]),
+        ] {
+            match parsed(&wrong) {
+                Err(ParseError::FormErr { edns, .. } | ParseError::Opcode { edns, .. }) => {
+                    assert_eq!(edns.map(|edns| edns.payload), Some(1232), "{wrong:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }

@@ -113,11 +113,11 @@ pub fn answer_recorded<R: Recorder>(
             worker.counters.dropped.add(1);
             return None;
         }
-        Err(ParseError::FormErr { question_end }) => {
-            answer_unparsed(query, question_end, reply, Rcode::FormErr)
+        Err(ParseError::FormErr { question_end, edns }) => {
+            answer_unparsed(query, question_end, edns, reply, Rcode::FormErr)
         }
-        Err(ParseError::Opcode { question_end }) => {
-            answer_unparsed(query, question_end, reply, Rcode::NotImp)
+        Err(ParseError::Opcode { question_end, edns }) => {
+            answer_unparsed(query, question_end, edns, reply, Rcode::NotImp)
         }
     };
     worker
@@ -193,17 +193,23 @@ fn refusal(parsed: &Parsed) -> Option<Rcode> {
     }
 }
 
-/// An error for a message that is no proper query: its header, and its question where it parsed.
+/// An error for a message that is no proper query: its header, and of its question and its OPT record
+/// what could be read. A client subnet is not answered: no zone was asked.
 fn answer_unparsed(
     query: &Query<'_>,
     question_end: Option<usize>,
+    edns: Option<Edns>,
     reply: &mut [u8],
     rcode: Rcode,
 ) -> (usize, Rcode) {
     let end = question_end.unwrap_or(HEADER_LEN);
-    let limit = query.transport.limit(None);
+    let opt = edns.map(|edns| OptReply {
+        subnet: None,
+        ..OptReply::new(&edns, query.transport.payload())
+    });
+    let limit = query.transport.limit(edns.as_ref());
     (
-        Composer::new(reply, query.message, end, limit, None).finish(rcode, 0, None),
+        Composer::new(reply, query.message, end, limit, opt).finish(rcode, 0, None),
         rcode,
     )
 }
