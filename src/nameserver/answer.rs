@@ -134,12 +134,7 @@ fn answer_parsed<R: Recorder>(
     reply: &mut [u8],
     recorder: &mut R,
 ) -> (usize, Rcode) {
-    let refused = refusal(parsed);
-    let found = if refused.is_none() {
-        root.zones.find(&worker.name)
-    } else {
-        None
-    };
+    let found = root.zones.find(&worker.name);
     let mut opt = parsed
         .edns
         .as_ref()
@@ -151,8 +146,8 @@ fn answer_parsed<R: Recorder>(
     let subnet = opt.and_then(|opt| opt.subnet);
     let limit = query.transport.limit(parsed.edns.as_ref());
     let mut composer = Composer::new(reply, query.message, parsed.question_end, limit, opt);
-    let result = match found {
-        Some((entry, apex)) => {
+    let result = match (refusal(parsed), found) {
+        (None, Some((entry, apex))) => {
             worker
                 .counters
                 .client_subnet
@@ -169,7 +164,7 @@ fn answer_parsed<R: Recorder>(
             }
             .respond(&mut composer)
         }
-        None => Reply::code(refused.unwrap_or(Rcode::Refused)),
+        (refused, _) => Reply::code(refused.unwrap_or(Rcode::Refused)),
     };
     (
         composer.finish(result.rcode, result.scope, result.error),
