@@ -240,7 +240,7 @@ impl<'a> Builder<'a> {
             self.blob.extend_from_slice(&ttl.to_be_bytes());
             let length_at = self.blob.len();
             self.blob.extend_from_slice(&[0, 0]);
-            self.rdata(record, at);
+            self.rdata(record, at, targets_at);
             let len = self.blob.len() - length_at - 2;
             if self.blob.len() - at > usize::from(u16::MAX) - 1024 {
                 return Err(format!(
@@ -263,7 +263,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Appends RDATA, with names compressed against the apex where RFC 3597, 4 allows it.
-    fn rdata(&mut self, record: &ZoneRecord, rrset_at: usize) {
+    fn rdata(&mut self, record: &ZoneRecord, rrset_at: usize, targets_at: usize) {
         let (fixed, names, compressible) = match record.rtype {
             rtype::NS | rtype::CNAME | rtype::PTR => (0, 1, true),
             rtype::MX => (2, 1, true),
@@ -280,7 +280,7 @@ impl<'a> Builder<'a> {
             let position = (self.blob.len() - rrset_at) as u16;
             self.name(wire, compressible, rrset_at);
             if matches!(record.rtype, rtype::NS | rtype::MX | rtype::SRV) {
-                self.target(record, wire, position);
+                self.target(record, wire, position, targets_at);
             }
         }
         self.blob.extend_from_slice(rest);
@@ -304,11 +304,14 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn target(&mut self, record: &ZoneRecord, wire: &[u8], position: u16) {
+    /// Notes that addresses of the name `wire` belong to the RRset whose targets begin at
+    /// `targets_at`: once, however many records name it.
+    fn target(&mut self, record: &ZoneRecord, wire: &[u8], position: u16, targets_at: usize) {
         let Ok(name) = Name::from_wire(wire) else {
             return;
         };
-        if let Some(node) = self.node_of(&name) {
+        let known = |node| self.targets[targets_at..].iter().any(|t| t.node == node);
+        if let Some(node) = self.node_of(&name).filter(|&node| !known(node)) {
             let delegates = record.rtype == rtype::NS && record.owner != *self.apex;
             let is_needed = delegates && name.is_in(&record.owner);
             self.targets.push(Target {
