@@ -1,0 +1,163 @@
+//! RFC 1034: Domain names, concepts and facilities.
+
+use crate::*;
+
+#[test]
+fn section_3_6_2_a_query_for_cname_gets_the_cname_alone() {
+    let reply = ask(&gslb("docs", "CNAME"));
+    assert_answers(
+        &reply,
+        &["docs.gslb.example.com. 300 IN CNAME alias.gslb.example.com."],
+    );
+}
+
+#[test]
+fn section_4_3_2_step_2_the_zone_is_the_nearest_ancestor() {
+    // Not a name that merely ends in the same octets.
+    for name in ["xgslb.example.com", "example.com", "com", "."] {
+        let reply = ask(&Query::new(name, "A"));
+        assert_eq!(reply.rcode(), "REFUSED", "{name}");
+        assert!(!reply.is_authoritative(), "{name}");
+        assert_eq!(reply.records().len(), 0, "{name}");
+    }
+}
+
+#[test]
+fn section_4_3_2_step_3a_records_of_the_type_are_the_answer() {
+    let reply = ask(&gslb("mail", "A"));
+    assert_answers(&reply, &["mail.gslb.example.com. 3600 IN A 192.0.2.25"]);
+    let reply = ask(&gslb("ns1", "AAAA"));
+    assert_answers(&reply, &["ns1.gslb.example.com. 3600 IN AAAA 2001:db8::53"]);
+}
+
+#[test]
+fn section_4_3_2_step_3a_every_type_of_the_apex_is_answered() {
+    let answer = |rtype| ask(&gslb("@", rtype)).answers();
+    assert_eq!(answer("SOA"), [NEGATIVE_SOA.replacen(" 60 ", " 3600 ", 1)]);
+    assert_same(
+        answer("NS"),
+        &[
+            "gslb.example.com. 3600 IN NS ns1.gslb.example.com.",
+            "gslb.example.com. 3600 IN NS ns2.example.net.",
+        ],
+    );
+    assert_eq!(
+        answer("MX"),
+        ["gslb.example.com. 3600 IN MX 10 mail.gslb.example.com."]
+    );
+    assert_eq!(
+        answer("CAA"),
+        ["gslb.example.com. 3600 IN CAA 0 issue \"ca.example.net\""]
+    );
+    assert_eq!(answer("TXT").len(), 1);
+}
+
+#[test]
+fn section_4_3_2_step_3a_a_chain_of_cnames_is_followed_inside_the_zone() {
+    // Down to a balanced name.
+    let reply = ask(&gslb("docs", "A").from("20.1.2.3"));
+    assert_eq!(
+        reply.answers(),
+        [
+            "docs.gslb.example.com. 300 IN CNAME alias.gslb.example.com.",
+            "alias.gslb.example.com. 300 IN CNAME www.gslb.example.com.",
+            "www.gslb.example.com. 30 IN A 192.0.2.1",
+        ]
+    );
+}
+
+#[test]
+fn section_4_3_2_step_3a_a_chain_that_leaves_the_zone_ends_there() {
+    let reply = ask(&gslb("away", "A"));
+    assert_answers(
+        &reply,
+        &["away.gslb.example.com. 300 IN CNAME www.example.net."],
+    );
+    assert_eq!(reply.authority(), [""; 0]);
+}
+
+#[test]
+fn section_4_3_2_step_3a_a_long_chain_is_cut_and_the_client_goes_on_from_its_end() {
+    let first = ask(&gslb("l1", "A")).answers();
+    let last = first.last().unwrap();
+    assert!(first.len() >= 8, "{first:#?}");
+    let rest = last.rsplit(' ').next().unwrap();
+    let second = ask(&Query::new(rest, "A")).answers();
+    assert_eq!(
+        second.last().unwrap(),
+        "l11.gslb.example.com. 3600 IN A 192.0.2.11"
+    );
+}
+
+#[test]
+fn section_4_3_2_step_3b_names_at_and_below_a_cut_are_referred() {
+    for name in ["sub", "www.sub", "a.b.c.sub", "ns.sub"] {
+        let reply = ask(&gslb(name, "A"));
+        assert_eq!(reply.rcode(), "NOERROR", "{name}");
+        assert!(!reply.is_authoritative(), "{name}");
+        assert_eq!(reply.answers(), [""; 0], "{name}");
+        assert_same(
+            reply.authority(),
+            &[
+                "sub.gslb.example.com. 3600 IN NS ns.sub.gslb.example.com.",
+                "sub.gslb.example.com. 3600 IN NS ns.sibling.gslb.example.com.",
+            ],
+        );
+    }
+}
+
+#[test]
+fn section_4_3_2_step_3b_a_chain_that_ends_below_a_cut_ends_in_a_referral() {
+    let reply = ask(&gslb("down", "A"));
+    assert_answers(
+        &reply,
+        &["down.gslb.example.com. 300 IN CNAME host.sub.gslb.example.com."],
+    );
+    // The owner of the referral stands in the CNAME's data, not in the question.
+    assert_same(
+        reply.authority(),
+        &[
+            "sub.gslb.example.com. 3600 IN NS ns.sub.gslb.example.com.",
+            "sub.gslb.example.com. 3600 IN NS ns.sibling.gslb.example.com.",
+        ],
+    );
+}
+
+#[test]
+fn section_4_3_2_step_3c_a_name_that_does_not_exist_is_a_name_error() {
+    assert_no_name(&ask(&gslb("missing", "A")));
+    assert_no_name(&ask(&gslb("below.mail", "A")));
+    // Longer than any name of the zone.
+    assert_no_name(&ask(&gslb("a.b.c.d.e.f.g.h.i.j", "A")));
+}
+
+#[test]
+fn section_4_3_2_step_6_addresses_of_named_hosts_are_added() {
+    let reply = ask(&gslb("@", "MX"));
+    assert_eq!(
+        reply.additional(),
+        ["mail.gslb.example.com. 3600 IN A 192.0.2.25"]
+    );
+    let reply = ask(&gslb("@", "NS"));
+    assert_same(
+        reply.additional(),
+        &[
+            "ns1.gslb.example.com. 3600 IN A 192.0.2.53",
+            "ns1.gslb.example.com. 3600 IN AAAA 2001:db8::53",
+        ],
+    );
+}
+
+#[test]
+fn balanced_names_answer_as_static_ones_do_at_any_place_in_the_zone() {
+    for name in ["www", "@", "some.app", "a.b.c.app"] {
+        let reply = ask(&gslb(name, "A").from("20.1.2.3"));
+        let owner = match name {
+            "@" => "gslb.example.com.".to_owned(),
+            name => format!("{name}.gslb.example.com."),
+        };
+        assert_answers(&reply, &[&format!("{owner} 30 IN A 192.0.2.1")]);
+        let reply = ask(&gslb(name, "AAAA").from("2600:1000::53"));
+        assert_answers(&reply, &[&format!("{owner} 30 IN AAAA 2001:db8:2::1")]);
+    }
+}

@@ -1,0 +1,174 @@
+//! RFC 1035: Domain names, implementation and specification. Octets matter here.
+
+use crate::in_process::wire::{self, Section};
+use crate::*;
+
+#[test]
+fn section_4_1_1_the_header_of_an_answer() {
+    // RD is copied, RA is off: there is no recursion. ID and opcode are the query's.
+    for (sent, expected) in [([0, 0], [0x84, 0]), ([1, 0], [0x85, 0])] {
+        let reply = ask(&gslb("mail", "A").flags(sent));
+        assert_eq!(reply.bytes[..2], [0x4d, 0x45]);
+        assert_eq!(reply.bytes[2..4], expected);
+    }
+}
+
+#[test]
+fn section_4_1_1_counts_are_what_follows() {
+    for query in [
+        gslb("mail", "A"),
+        gslb("@", "NS").edns(),
+        gslb("sub", "A").edns(),
+        gslb("missing", "A"),
+        gslb("docs", "A").subnet("20.1.2.0/24"),
+    ] {
+        let reply = ask(&query);
+        // `records` has seen that they fill the message to its end.
+        let of = |section| {
+            let records = reply.records();
+            let count = records.iter().filter(|record| record.section == section);
+            count.count() as u16
+        };
+        let sections = [Section::Answer, Section::Authority, Section::Additional];
+        let [answers, authority, additional] = sections.map(of);
+        assert_eq!(
+            wire::counts(&reply.bytes),
+            [1, answers, authority, additional]
+        );
+    }
+}
+
+#[test]
+fn section_4_1_1_a_message_that_is_no_query_is_not_answered() {
+    let query = gslb("mail", "A");
+    let response = query.clone().flags([0x80, 0]).message();
+    assert!(
+        server()
+            .exchange(&response, query.peer, query.transport)
+            .is_none()
+    );
+    for length in 0..12 {
+        let part = &query.message()[..length];
+        assert!(
+            server()
+                .exchange(part, query.peer, query.transport)
+                .is_none()
+        );
+    }
+}
+
+#[test]
+fn section_4_1_1_a_query_that_cannot_be_read_is_a_format_error() {
+    let query = gslb("mail", "A");
+    let whole = query.message();
+    for length in 12..whole.len() {
+        let reply = server().exchange(&whole[..length], query.peer, query.transport);
+        let reply = reply.expect("an answer");
+        assert_eq!(reply.rcode(), "FORMERR", "{length} octets");
+        // What could not be read is not echoed.
+        assert_eq!(reply.bytes.len(), 12);
+    }
+    let longer = [&whole[..], &[0]].concat();
+    let reply = server().exchange(&longer, query.peer, query.transport);
+    assert_eq!(reply.expect("an answer").rcode(), "FORMERR");
+}
+
+#[test]
+fn section_4_1_1_other_kinds_of_query_are_not_implemented() {
+    // 1: IQUERY, 2: STATUS, 4: NOTIFY, 5: UPDATE.
+    for opcode in 1..=15 {
+        let reply = ask(&gslb("mail", "A").opcode(opcode));
+        assert_eq!(reply.rcode(), "NOTIMP", "opcode {opcode}");
+        assert_eq!(reply.bytes[2] >> 3 & 0x0f, opcode);
+        assert_eq!(reply.records().len(), 0);
+    }
+}
+
+#[test]
+fn section_4_1_2_the_question_is_copied() {
+    for query in [
+        gslb("mail", "A"),
+        gslb("missing", "TXT"),
+        Query::new("elsewhere.example.org", "A"),
+        gslb("mail", "A").class(3),
+    ] {
+        let reply = ask(&query);
+        let question = wire::question(&reply.bytes);
+        assert_eq!(reply.bytes[question], query.question());
+    }
+}
+
+#[test]
+fn section_4_1_4_owners_are_pointers_to_names_before_them() {
+    let reply = ask(&gslb("docs", "A").from("20.1.2.3"));
+    let records = reply.records();
+    let owner = |i: usize| &reply.bytes[records[i].owner.clone()];
+    assert_eq!(owner(0), [0xc0, 12]);
+    // Where the data of the CNAME before it begins.
+    for i in [1, 2] {
+        let target = records[i - 1].rdata.start as u16;
+        assert_eq!(owner(i), (0xc000 | target).to_be_bytes());
+    }
+}
+
+#[test]
+fn section_4_1_4_names_in_data_end_in_a_pointer_to_the_zone_in_the_question() {
+    let reply = ask(&gslb("@", "MX"));
+    let mx = &reply.records()[0];
+    assert_eq!(reply.bytes[mx.rdata.clone()], *b"\x00\x0a\x04mail\xc0\x0c");
+    // The zone's name begins 8 octets into the question's.
+    let reply = ask(&gslb("missing", "A"));
+    let soa = &reply.records()[0];
+    assert_eq!(reply.bytes[soa.owner.clone()], [0xc0, 12 + 8]);
+    assert_eq!(reply.bytes[soa.rdata.start..][..6], *b"\x03ns1\xc0\x14");
+}
+
+#[test]
+fn section_4_1_4_pointers_point_back() {
+    for query in [
+        gslb("sub", "A"),
+        gslb("down", "A"),
+        gslb("wide", "A"),
+        gslb("@", "NS"),
+        gslb("docs", "A"),
+        gslb("covered", "A"),
+    ] {
+        let reply = ask(&query.payload(1232));
+        for record in reply.records() {
+            let owner = &reply.bytes[record.owner.clone()];
+            if let [high, low] = *owner {
+                let to = usize::from(u16::from_be_bytes([high & 0x3f, low]));
+                assert!(to < record.at, "{record:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn section_4_2_1_an_answer_over_udp_has_at_most_512_octets() {
+    for query in [gslb("long", "TXT"), gslb("wide", "A")] {
+        let reply = ask(&query);
+        assert!(reply.bytes.len() <= 512);
+        assert!(reply.is_truncated());
+    }
+}
+
+#[test]
+fn section_4_2_2_an_answer_over_tcp_is_whole() {
+    let reply = ask(&gslb("long", "TXT").tcp());
+    assert!(!reply.is_truncated());
+    assert_eq!(reply.answers().len(), 5);
+    assert!(reply.bytes.len() > 512);
+    let reply = ask(&gslb("wide", "A").tcp());
+    assert!(!reply.is_truncated());
+    assert_eq!(reply.additional().len(), 16);
+}
+
+#[test]
+fn section_3_2_4_other_classes_are_refused() {
+    for class in [2, 3, 4, 254, 255, 65_535] {
+        let reply = ask(&gslb("mail", "A").class(class));
+        assert_eq!(reply.rcode(), "REFUSED", "class {class}");
+        assert!(!reply.is_authoritative());
+    }
+}

@@ -1,0 +1,60 @@
+//! RFC 8914: Extended DNS errors.
+
+use meridian::model::Verdict;
+use meridian::state::EndpointHealth;
+
+use crate::*;
+
+fn all_down() -> Server {
+    let mut server = server();
+    server.set_health(|_| EndpointHealth {
+        verdict: Verdict::Down,
+        flip_after_ms: 1_000,
+    });
+    server
+}
+
+#[test]
+fn section_3_an_answer_although_all_is_down_says_so() {
+    let reply = all_down().ask(&gslb("www", "A").edns());
+    assert_eq!(reply.rcode(), "NOERROR");
+    assert_eq!(reply.addresses().len(), 1);
+    assert_eq!(
+        reply.error_text().as_deref(),
+        Some("nothing is up: answered all the same")
+    );
+}
+
+#[test]
+fn section_3_no_answer_because_all_is_down_says_so() {
+    for (name, rcode) in [
+        ("or-nodata", "NOERROR"),
+        ("or-servfail", "SERVFAIL"),
+        ("or-refuse", "REFUSED"),
+    ] {
+        let reply = all_down().ask(&gslb(name, "A").edns());
+        assert_eq!(reply.rcode(), rcode);
+        assert_eq!(reply.answers(), [""; 0]);
+        assert_eq!(reply.error_text().as_deref(), Some("nothing is up"));
+        assert_eq!(reply.authority().len(), usize::from(name == "or-nodata"));
+    }
+}
+
+#[test]
+fn section_3_nothing_is_said_where_all_is_well_or_without_edns() {
+    assert_eq!(ask(&gslb("www", "A").edns()).error_text(), None);
+    assert_eq!(all_down().ask(&gslb("mail", "A").edns()).error_text(), None);
+    let reply = all_down().ask(&gslb("or-nodata", "A"));
+    assert!(reply.opt().is_none());
+}
+
+#[test]
+fn section_3_the_error_yields_to_records() {
+    // 16 addresses of 28 octets take 448, the question 27, the header 12, the OPT record 11: 14 are
+    // left of 512, too few for the text.
+    let reply = all_down().ask(&gslb("many", "AAAA").payload(512));
+    assert_eq!(reply.addresses().len(), 16);
+    assert!(!reply.is_truncated());
+    assert_eq!(reply.error_text(), None);
+    assert!(reply.bytes.len() <= 512);
+}
