@@ -26,7 +26,7 @@ use ipnet::IpNet;
 
 use crate::config::Config;
 use crate::daemon::{Daemon, HealthSource, Settings, StartError};
-use crate::dns::{MESSAGE_LEN_MAX, Name, query};
+use crate::dns::{MESSAGE_LEN_MAX, Name, query, rcode_mnemonic};
 use crate::model::Verdict;
 
 /// A server on 127.0.0.1 (UDP and TCP), whose endpoints are unknown until the test says otherwise.
@@ -40,7 +40,7 @@ pub struct TestServer {
 /// An answer, as much of it as tests usually ask for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// "No Error", "Non-Existent Domain", …
+    /// "NOERROR", "NXDOMAIN", …
     pub rcode: String,
     /// Of the A and AAAA records in the answer section, in order.
     pub addresses: Vec<IpAddr>,
@@ -191,7 +191,7 @@ impl Answer {
             .as_ref()
             .and_then(|edns| edns.option(EdnsCode::Subnet));
         Ok(Answer {
-            rcode: decoded.metadata.response_code.to_str().to_owned(),
+            rcode: rcode_mnemonic(decoded.metadata.response_code.into()),
             addresses: decoded
                 .answers
                 .iter()

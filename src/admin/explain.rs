@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words::Words;
 use crate::dns::edns::option;
-use crate::dns::{MESSAGE_LEN_MAX, Name, QueryName, query};
+use crate::dns::{MESSAGE_LEN_MAX, Name, QueryName, query, rcode_mnemonic};
 use crate::geoip::World;
 use crate::nameserver::answer::{Query, Transport, Worker, answer, answer_recorded};
 use crate::random::Random;
@@ -65,6 +65,7 @@ pub struct Line {
 /// The message that the engine composed, decoded again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Answer {
+    /// "NOERROR", "NXDOMAIN", …
     pub rcode: String,
     pub authoritative: bool,
     pub records: Vec<String>,
@@ -210,7 +211,7 @@ fn decode(reply: &[u8]) -> Result<Answer, String> {
             },
         );
     Ok(Answer {
-        rcode: message.metadata.response_code.to_str().to_owned(),
+        rcode: rcode_mnemonic(message.metadata.response_code.into()),
         authoritative: message.metadata.authoritative,
         records: show(&message.answers),
         authority: show(&message.authorities),
@@ -234,7 +235,7 @@ fn distribution(
                 .ok()
                 .map(|message| match message.answers.first() {
                     Some(record) => record.data.to_string(),
-                    None => message.metadata.response_code.to_str().to_owned(),
+                    None => rcode_mnemonic(message.metadata.response_code.into()),
                 });
         *counts.entry(first.unwrap_or_default()).or_default() += 1;
     }

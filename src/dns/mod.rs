@@ -53,6 +53,22 @@ pub enum Rcode {
     BadVers = 16,
 }
 
+/// The mnemonic of a response code (IANA "DNS RCODEs"), as dig shows it: "NXDOMAIN". A code that is
+/// never answered here is "RCODE" and its number.
+pub fn rcode_mnemonic(code: u16) -> String {
+    let known = match code {
+        0 => "NOERROR",
+        1 => "FORMERR",
+        2 => "SERVFAIL",
+        3 => "NXDOMAIN",
+        4 => "NOTIMP",
+        5 => "REFUSED",
+        16 => "BADVERS",
+        _ => return format!("RCODE{code}"),
+    };
+    known.to_owned()
+}
+
 /// Octets of a message header (RFC 1035, 4.1.1).
 pub const HEADER_LEN: usize = 12;
 /// Smallest UDP payload that everyone must take (RFC 1035, 2.3.4).
