@@ -93,12 +93,16 @@ impl Control {
 
     /// Reads everything again; all or nothing.
     async fn reload(&mut self) -> Result<(), Vec<String>> {
-        match super::load(self.path.clone(), self.adjust.clone()).await {
+        let loaded = super::load(self.path.clone(), self.adjust.clone()).await;
+        let followed = loaded.and_then(|(whole, warnings)| {
+            self.verdicts.follow(&whole)?;
+            Ok((whole, warnings))
+        });
+        match followed {
             Ok((whole, warnings)) => {
                 log(&warnings);
                 self.warn_of_what_needs_a_restart(&whole);
                 self.whole = whole;
-                self.verdicts.follow(&self.whole.parts);
                 self.live.world.store(Arc::clone(&self.whole.world));
                 let health = self.verdicts.health(&self.whole.parts.pools);
                 self.publish(health);
@@ -183,7 +187,8 @@ async fn replaced(watch: &mut Option<(geoip::watch::Watcher, mpsc::Receiver<()>)
     }
 }
 
-fn log(diagnostics: &Diagnostics) {
+/// Logs mistakes, a line each.
+pub fn log(diagnostics: &Diagnostics) {
     for diagnostic in diagnostics.iter() {
         match diagnostic.severity {
             crate::config::Severity::Error => tracing::error!("{diagnostic}"),

@@ -7,12 +7,13 @@
 mod control;
 mod verdicts;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -23,6 +24,7 @@ use crate::model::Verdict;
 use crate::nameserver::{self, BindError, Nameserver};
 use crate::state::feedback::{Counters, SampleQueue};
 use crate::state::{Publisher, RootReader};
+pub use control::log;
 use control::{Control, Order};
 use verdicts::Verdicts;
 
@@ -54,10 +56,10 @@ pub enum HealthSource {
 /// What changed, for those who watch.
 #[derive(Clone, Debug)]
 pub struct Notice {
-    /// Pool and address of each endpoint that the change is about.
-    pub endpoints: Vec<(String, String)>,
+    /// Region and address of each endpoint that the change is about.
+    pub endpoints: Vec<(String, IpAddr)>,
     pub verdict: Verdict,
-    /// In words.
+    /// In words: "2 of 2 failed: bad status 503".
     pub reason: String,
 }
 
@@ -107,6 +109,8 @@ impl Daemon {
         let server = &whole.config.server;
         let bound = Nameserver::bind(nameserver_settings(server, seed, samples))
             .map_err(StartError::Bind)?;
+        // Before the verdicts that are saved there are read: they may be another server's.
+        let admin = claim(server.state_dir.as_deref()).map_err(StartError::System)?;
         let verdicts = Verdicts::start(&whole, &health)
             .await
             .map_err(StartError::Config)?;
@@ -122,7 +126,7 @@ impl Daemon {
             verdicts: verdicts.source(),
             commands: commands.clone(),
         });
-        let admin = start_admin(server.state_dir.as_deref(), &live).map_err(StartError::System)?;
+        let admin = admin.map(|(socket, listener)| (socket, serve_admin(listener, &live)));
         let nameserver = bound
             .start(root)
             .map_err(|e| StartError::System(e.to_string()))?;
@@ -245,21 +249,21 @@ fn nameserver_settings(
     }
 }
 
-fn start_admin(
-    state_dir: Option<&std::path::Path>,
-    live: &Arc<Live>,
-) -> Result<Option<(Socket, JoinHandle<()>)>, String> {
+/// Takes the state folder for this server alone, with the admin socket in it.
+fn claim(state_dir: Option<&Path>) -> Result<Option<(Socket, UnixListener)>, String> {
     let Some(state_dir) = state_dir else {
         return Ok(None);
     };
     let say = |e: std::io::Error| format!("state_dir {}: {e}", state_dir.display());
     std::fs::create_dir_all(state_dir).map_err(say)?;
-    let (socket, listener) = Socket::bind(state_dir).map_err(say)?;
+    Socket::bind(state_dir).map(Some).map_err(say)
+}
+
+fn serve_admin(listener: UnixListener, live: &Arc<Live>) -> JoinHandle<()> {
     let router = admin::router(Arc::clone(live));
-    let task = tokio::spawn(async move {
+    tokio::spawn(async move {
         if let Err(e) = axum::serve(listener, router).await {
             tracing::error!("the admin socket failed: {e}");
         }
-    });
-    Ok(Some((socket, task)))
+    })
 }

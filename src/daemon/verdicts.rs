@@ -1,6 +1,6 @@
 //! Where verdicts come from, and the health table that they make.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,8 +20,12 @@ use crate::state::pools::{Pools, Target};
 /// What is believed, by a key that outlives reloads.
 pub enum Verdicts {
     Probed(Probed),
-    /// By pool and address.
-    Frozen(HashMap<(String, String), Verdict>),
+    Frozen {
+        /// Read again with every reload.
+        file: Option<PathBuf>,
+        /// By pool and address.
+        known: HashMap<(String, String), Verdict>,
+    },
 }
 
 /// Verdicts of a probing engine.
@@ -42,10 +46,13 @@ impl Verdicts {
     pub async fn start(whole: &Whole, source: &HealthSource) -> Result<Self, Diagnostics> {
         match source {
             HealthSource::Probes => Ok(Verdicts::Probed(Probed::start(whole).await)),
-            HealthSource::Frozen(None) => Ok(Verdicts::Frozen(HashMap::new())),
-            HealthSource::Frozen(Some(path)) => {
-                let frozen = Frozen::read(path, &whole.config)?;
-                Ok(Verdicts::Frozen(named(&frozen, whole)))
+            HealthSource::Frozen(file) => {
+                let mut verdicts = Verdicts::Frozen {
+                    file: file.clone(),
+                    known: HashMap::new(),
+                };
+                verdicts.follow(whole)?;
+                Ok(verdicts)
             }
         }
     }
@@ -54,7 +61,7 @@ impl Verdicts {
     pub fn source(&self) -> String {
         match self {
             Verdicts::Probed(_) => "of the running server".to_owned(),
-            Verdicts::Frozen(_) => "of the running server, frozen".to_owned(),
+            Verdicts::Frozen { .. } => "of the running server, frozen".to_owned(),
         }
     }
 
@@ -67,9 +74,9 @@ impl Verdicts {
         let endpoint = &pools.endpoints[id.index()];
         let target = endpoint.target.map(|index| &pools.targets[index as usize]);
         match (self, target) {
-            (Verdicts::Frozen(verdicts), _) => {
+            (Verdicts::Frozen { known, .. }, _) => {
                 let pool = pools.pools[endpoint.pool.index()].name.to_string();
-                match verdicts.get(&(pool, endpoint.address.to_string())) {
+                match known.get(&(pool, endpoint.address.to_string())) {
                     Some(&verdict) => EndpointHealth {
                         verdict,
                         flip_after_ms: steady_ms(target, verdict),
@@ -105,14 +112,21 @@ impl Verdicts {
         probed.apply(batch, pools, notices)
     }
 
-    /// Probes what `parts` has now, and nothing else.
-    pub fn follow(&mut self, parts: &Parts) {
-        if let Verdicts::Probed(probed) = self {
-            probed.engine.set_targets(parts.targets.to_vec());
-            probed
-                .known
-                .retain(|key, _| parts.targets.iter().any(|target| target.key == *key));
+    /// Goes over to another configuration: probes its targets and no others, or reads the file
+    /// with its verdicts again.
+    ///
+    /// # Errors
+    /// What is wrong with that file; nothing has changed then.
+    pub fn follow(&mut self, whole: &Whole) -> Result<(), Diagnostics> {
+        match self {
+            Verdicts::Probed(probed) => probed.follow(&whole.parts),
+            Verdicts::Frozen { file, known } => {
+                if let Some(path) = file {
+                    *known = named(&Frozen::read(path, &whole.config)?, whole);
+                }
+            }
         }
+        Ok(())
     }
 
     /// Sets verdicts by hand; see [`super::Daemon::set_verdict`].
@@ -122,7 +136,7 @@ impl Verdicts {
         which: &str,
         verdict: Verdict,
     ) -> Result<Vec<(EndpointId, EndpointHealth)>, String> {
-        let Verdicts::Frozen(verdicts) = self else {
+        let Verdicts::Frozen { known, .. } = self else {
             return Err("verdicts come from probes here".to_owned());
         };
         let mut changes = Vec::new();
@@ -139,7 +153,7 @@ impl Verdicts {
                         flip_after_ms,
                     },
                 ));
-                verdicts.insert((pool, address), verdict);
+                known.insert((pool, address), verdict);
             }
         }
         if changes.is_empty() {
@@ -171,7 +185,10 @@ fn named(frozen: &Frozen, whole: &Whole) -> HashMap<(String, String), Verdict> {
     for (id, pool) in whole.config.pools.iter().enumerate() {
         for (index, endpoint) in pool.endpoints.iter().enumerate() {
             let verdict = frozen.verdict(PoolId(id as u32), index);
-            verdicts.insert((pool.name.clone(), endpoint.address.to_string()), verdict);
+            // What is unknown, and what no monitor watches, need not be said.
+            if verdict != Verdict::Unknown {
+                verdicts.insert((pool.name.clone(), endpoint.address.to_string()), verdict);
+            }
         }
     }
     verdicts
@@ -205,6 +222,12 @@ impl Probed {
         }
     }
 
+    fn follow(&mut self, parts: &Parts) {
+        self.engine.set_targets(parts.targets.to_vec());
+        let keys: HashSet<_> = parts.targets.iter().map(|target| &target.key).collect();
+        self.known.retain(|key, _| keys.contains(key));
+    }
+
     fn apply(
         &mut self,
         batch: Vec<Change>,
@@ -228,7 +251,7 @@ impl Probed {
                 .insert(key, health.clone())
                 .map(|before| before.verdict);
             if let Some(notices) = notices.filter(|_| before != Some(health.verdict)) {
-                let _ = notices.send(notice(pools, target, &health));
+                let _ = notices.send(notice(pools, target, before, &health));
             }
         }
         changes
@@ -258,17 +281,34 @@ fn observations_ms(target: &Target, needed: u32) -> u32 {
     interval_ms.saturating_mul(needed)
 }
 
-fn notice(pools: &Pools, target: &Target, health: &TargetHealth) -> Notice {
-    let names = |id: &EndpointId| {
+fn notice(
+    pools: &Pools,
+    target: &Target,
+    before: Option<Verdict>,
+    health: &TargetHealth,
+) -> Notice {
+    let describe = |id: &EndpointId| {
         let endpoint = &pools.endpoints[id.index()];
-        (
-            pools.pools[endpoint.pool.index()].name.to_string(),
-            endpoint.address.to_string(),
-        )
+        let region = pools.pools[endpoint.pool.index()].region;
+        let region = pools.regions[region.index()].name.to_string();
+        (region, endpoint.address)
     };
     Notice {
-        endpoints: target.endpoints.iter().map(names).collect(),
+        endpoints: target.endpoints.iter().map(describe).collect(),
         verdict: health.verdict,
-        reason: health.last.clone().unwrap_or_default(),
+        reason: reason(target, before, health),
+    }
+}
+
+/// Why the verdict is no longer what it was before.
+fn reason(target: &Target, before: Option<Verdict>, health: &TargetHealth) -> String {
+    let last = health.last.as_deref().unwrap_or("not observed");
+    let is_first = matches!(before, None | Some(Verdict::Unknown));
+    match health.verdict {
+        _ if health.held => "held by the panic guard".to_owned(),
+        _ if is_first => format!("first probe: {last}"),
+        Verdict::Down => format!("{0} of {0} failed: {last}", target.fall),
+        Verdict::Up => format!("{0} of {0} succeeded", target.rise),
+        Verdict::Unknown => last.to_owned(),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::backends::BACKENDS;
 use crate::daemon::{Daemon, Notice};
 use crate::model::EndpointId;
 use crate::state::feedback::{Sample, SampleQueue};
@@ -32,37 +33,46 @@ impl Narrator {
     /// What runs, and what to try.
     pub fn welcome(&self) -> String {
         let dns = self.listening[0];
-        let (server, port, backend) = (dns.ip(), dns.port(), self.backend_port);
+        let dig = format!("dig @{} -p {} www.gslb.example.com", dns.ip(), dns.port());
         let listening: Vec<_> = self.listening.iter().map(ToString::to_string).collect();
         format!(
             "\
-Meridian answers on {listening} (UDP and TCP) for gslb.example.com.
-Six backends run on 127.0.10.1 and .2 (eu), 127.0.20.1 and .2 (us), 127.0.30.1 and .2 (ap), port {backend}.
+Meridian answers for gslb.example.com on {listening}, over UDP and TCP.
+Behind www.gslb.example.com there are three regions with two backends each, on port {port}:
 
-Ask as a client of each continent; the answer's CLIENT-SUBNET line ends in its scope:
-  dig @{server} -p {port} www.gslb.example.com +subnet=193.0.0.0/24      Europe: eu
-  dig @{server} -p {port} www.gslb.example.com +subnet=8.8.8.0/24        North America: us
-  dig @{server} -p {port} www.gslb.example.com +subnet=203.119.0.0/24    Asia: ap
-  dig @{server} -p {port} www.gslb.example.com AAAA +subnet=193.0.0.0/24
-      (the IPv6 addresses are documentation ones, 2001:db8::/32: nobody answers there; their health is
-      that of the IPv4 backends)
+{regions}
+Ask as a client of Europe, North America or Asia would (from another terminal):
 
-A plain dig, without +subnet, is steered by the address that it comes from. Yours is {server}, which is
-in no database, so the policy's default order holds:
-  dig @{server} -p {port} www.gslb.example.com                           {default}
+  {dig} +subnet=193.0.0.0/24      # eu
+  {dig} +subnet=8.8.8.0/24        # us
+  {dig} +subnet=203.119.0.0/24    # ap
+  {dig} +tcp                      # {default}
 
-Take a backend down, see it leave the answers, bring it back:
-  curl -X POST http://127.0.10.1:{backend}/down
-  curl -X POST http://127.0.10.1:{backend}/up
+The last one says nothing of its client, and no database knows {client}: it gets the default order.
+The CLIENT-SUBNET line of the others ends in the scope: how wide a network the answer holds for.
 
-Ask for the reasons (from another terminal):
-  meridian explain www.gslb.example.com A --client 203.119.0.7
+Take a backend down, see it leave the answers within about a second, and bring it back:
 
-Changes and sampled queries follow. Ctrl-C stops.
+  curl -X POST http://{first}:{port}/down
+  curl -X POST http://{first}:{port}/up
+
+Ask for the reasons:
+
+  {program} explain www.gslb.example.com --client 203.119.0.7
+
+(AAAA works, too. Those addresses are for documentation, 2001:db8::/32: nobody answers there, and
+their health is that of the IPv4 backends.)
+
+Changes of health and sampled queries follow. Ctrl-C stops.
 
 ",
             listening = listening.join(" and "),
+            port = self.backend_port,
+            regions = regions(),
             default = self.default_order(),
+            client = dns.ip(),
+            first = BACKENDS[0].1,
+            program = crate::cli::program(),
         )
     }
 
@@ -102,11 +112,12 @@ Changes and sampled queries follow. Ctrl-C stops.
         let endpoints: Vec<_> = notice
             .endpoints
             .iter()
-            .map(|(pool, address)| format!("{pool} {address}"))
+            .map(|(region, address)| format!("{region} {address}"))
             .collect();
+        let verb = if endpoints.len() == 1 { "is" } else { "are" };
         crate::cli::print(&format!(
-            "{} is {}: {}\n",
-            endpoints.join(", "),
+            "health: {} {verb} {}: {}\n",
+            endpoints.join(" and "),
             notice.verdict,
             notice.reason
         ));
@@ -121,14 +132,33 @@ Changes and sampled queries follow. Ctrl-C stops.
             network,
             source_prefix,
             scope,
+            ttl_s,
             ..
         } = sample;
-        crate::cli::print(&if sample.from_client_subnet {
-            format!("{network}/{source_prefix} -> {answered}, scope /{scope}\n")
-        } else {
-            format!("{network} (no client subnet) -> {answered}\n")
-        });
+        let (client, scope) = match sample.from_client_subnet {
+            true => (
+                format!("{network}/{source_prefix}"),
+                format!(", scope /{scope}"),
+            ),
+            false => (format!("{network} (no client subnet)"), String::new()),
+        };
+        crate::cli::print(&format!(
+            "query:  {client} -> {answered} first, TTL {ttl_s} s{scope}\n"
+        ));
     }
+}
+
+/// A line for each region with its backends.
+fn regions() -> String {
+    let mut lines = String::new();
+    for pair in BACKENDS.chunks(2) {
+        let addresses: Vec<_> = pair
+            .iter()
+            .map(|(_, address)| address.to_string())
+            .collect();
+        lines += &format!("  {}  {}\n", pair[0].0, addresses.join("  "));
+    }
+    lines
 }
 
 /// Region and address of an endpoint.
