@@ -2,13 +2,14 @@
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::daemon::{Daemon, HealthSource, Settings, StartError};
+use crate::config::Diagnostics;
+use crate::daemon::{Daemon, HealthSource, Settings, StartError, log};
 use crate::telemetry;
 
 #[derive(clap::Args)]
@@ -36,7 +37,20 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     } else {
         telemetry::Format::Json
     };
-    telemetry::start(arguments.log.unwrap_or(default));
+    let format = arguments.log.unwrap_or(default);
+    telemetry::start(format);
+    match serve(arguments, format).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report(error, format),
+    }
+}
+
+async fn serve(arguments: Arguments, format: telemetry::Format) -> Result<(), StartError> {
+    let ready = ReadyFile(arguments.ready_file);
+    // What an earlier server left there when it was killed is not true any more.
+    ready.remove();
+    // From here on a signal waits its turn instead of ending the process halfway.
+    let mut signals = Signals::catch().map_err(|e| StartError::System(e.to_string()))?;
     let settings = Settings {
         config: arguments.config,
         health: arguments
@@ -47,72 +61,117 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         seed: arguments.seed,
         ..Settings::default()
     };
-    let daemon = match Daemon::start(settings).await {
-        Ok((daemon, warnings)) => {
-            super::print_diagnostics(&warnings);
-            daemon
-        }
-        Err(e) => return report(e),
+    let (daemon, warnings) = tokio::select! {
+        started = Daemon::start(settings) => started?,
+        () = signals.stop() => return Ok(()),
     };
-    if let Err(e) = announce(arguments.ready_file.as_deref(), daemon.listening()) {
+    tell(&warnings, format);
+    if let Err(e) = announce(&ready, daemon.listening()) {
         daemon.stop().await;
-        return super::fail(&e);
+        return Err(StartError::System(e));
     }
-    until_stopped(daemon).await;
-    if let Some(path) = arguments.ready_file {
-        let _ = std::fs::remove_file(path);
-    }
-    ExitCode::SUCCESS
-}
-
-/// Says in words why the server did not start.
-pub fn report(error: StartError) -> ExitCode {
-    match error {
-        StartError::Config(diagnostics) => {
-            super::print_diagnostics(&diagnostics);
-            super::fail("the configuration was refused")
-        }
-        StartError::Bind(e) => super::fail(&e.to_string()),
-        StartError::System(message) => super::fail(&message),
-    }
-}
-
-/// One JSON line on standard output and in the ready file, which appears whole or not at all.
-fn announce(ready_file: Option<&Path>, listening: &[SocketAddr]) -> Result<(), String> {
-    let line =
-        json!({ "ready": true, "pid": std::process::id(), "listen": listening }).to_string() + "\n";
-    super::print(&line);
-    let Some(path) = ready_file else {
-        return Ok(());
-    };
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    std::fs::write(&partial, &line)
-        .and_then(|()| std::fs::rename(&partial, path))
-        .map_err(|e| format!("ready file {}: {e}", path.display()))
-}
-
-/// Serves until SIGTERM or SIGINT; SIGHUP reloads.
-async fn until_stopped(daemon: Daemon) {
-    let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = (
-        signal(SignalKind::hangup()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        tracing::error!("signals cannot be caught; stopping");
-        return daemon.stop().await;
-    };
-    loop {
-        tokio::select! {
-            _ = hangup.recv() => {
-                // What came of it is logged where it happens.
-                let _ = daemon.reload().await;
-            }
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-        }
-    }
+    tracing::info!(listen = ?daemon.listening(), "answering");
+    signals.reload_until_stop(&daemon).await;
     tracing::info!("stopping");
+    ready.remove();
     daemon.stop().await;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// To a person with the lines that they are about, to a machine as log lines.
+fn tell(diagnostics: &Diagnostics, format: telemetry::Format) {
+    match format {
+        telemetry::Format::Text => super::print_diagnostics(diagnostics),
+        telemetry::Format::Json => log(diagnostics),
+    }
+}
+
+/// Says why the server did not start, to a person or to a machine.
+fn report(error: StartError, format: telemetry::Format) -> ExitCode {
+    let message = match error {
+        StartError::Config(diagnostics) => {
+            tell(&diagnostics, format);
+            "the configuration was refused".to_owned()
+        }
+        StartError::Bind(e) => e.to_string(),
+        StartError::System(message) => message,
+    };
+    match format {
+        telemetry::Format::Text => super::fail(&message),
+        telemetry::Format::Json => {
+            tracing::error!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The file that is there while queries are answered.
+struct ReadyFile(Option<PathBuf>);
+
+impl ReadyFile {
+    /// It appears whole or not at all.
+    fn write(&self, line: &str) -> Result<(), String> {
+        let Some(path) = &self.0 else {
+            return Ok(());
+        };
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        std::fs::write(&partial, line)
+            .and_then(|()| std::fs::rename(&partial, path))
+            .map_err(|e| format!("ready file {}: {e}", path.display()))
+    }
+
+    fn remove(&self) {
+        if let Some(path) = &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// One JSON line on standard output and in the ready file.
+fn announce(ready: &ReadyFile, listening: &[SocketAddr]) -> Result<(), String> {
+    let line =
+        json!({ "ready": true, "pid": std::process::id(), "listen": listening }).to_string() + "\n";
+    ready.write(&line)?;
+    super::print(&line);
+    Ok(())
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> io::Result<Self> {
+        Ok(Signals {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Waits for SIGTERM or SIGINT; at each SIGHUP, reloads.
+    async fn reload_until_stop(&mut self, daemon: &Daemon) {
+        loop {
+            tokio::select! {
+                _ = self.hangup.recv() => {
+                    // What came of it is logged where it happens.
+                    let _ = daemon.reload().await;
+                }
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+            }
+        }
+    }
 }
