@@ -1,9 +1,15 @@
 //! Asks a running server.
 
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+/// How long an answer may take; the longest explanation draws for a million clients.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why a running server gave no answer.
 #[derive(Debug)]
@@ -48,20 +54,26 @@ pub async fn post<T: DeserializeOwned>(
 }
 
 fn client(socket: &Path) -> Result<reqwest::Client, Error> {
-    if !socket.exists() {
-        return Err(Error::NotRunning);
-    }
+    // Tried first, since what the kernel says is hard to find in an HTTP client's error.
+    UnixStream::connect(socket).map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::NotRunning,
+        _ => Error::Failed(format!(
+            "cannot ask the server at {}: {e}",
+            socket.display()
+        )),
+    })?;
     reqwest::Client::builder()
         .unix_socket(socket.to_path_buf())
+        .timeout(PATIENCE)
         .build()
         .map_err(|e| Error::Failed(e.to_string()))
 }
 
 async fn receive<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<T, Error> {
-    let response = request.send().await.map_err(|e| match e.is_connect() {
-        true => Error::NotRunning,
-        false => Error::Failed(e.to_string()),
-    })?;
+    let response = request
+        .send()
+        .await
+        .map_err(|e| Error::Failed(e.to_string()))?;
     let status = response.status();
     let body = response
         .bytes()

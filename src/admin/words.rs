@@ -139,7 +139,9 @@ impl Words<'_> {
         let by = match located.by {
             LocatedBy::Subnet => "by the client subnet",
             LocatedBy::Resolver => "by the resolver's address",
-            LocatedBy::Default => "by default: no source knows the client",
+            LocatedBy::Default => {
+                "the default order: nothing that is known of the client says otherwise"
+            }
         };
         format!(
             "class {}: {} ({by}; holds for its /{})",
@@ -253,6 +255,10 @@ impl Words<'_> {
 
     fn ttl_reason(&self, reason: TtlReason) -> String {
         match reason {
+            TtlReason::Flip {
+                endpoint,
+                flip_after_ms: 0,
+            } => format!("nothing is known of {} yet", self.endpoint(endpoint)),
             TtlReason::Flip {
                 endpoint,
                 flip_after_ms,

@@ -102,13 +102,13 @@ async fn from_config(path: &Path, question: &Question) -> Result<Explanation, St
         super::print_diagnostics(&diagnostics);
         format!("{} cannot be used", path.display())
     })?;
-    let state_dir = whole.config.server.state_dir.as_deref();
-    if let Some(socket) = state_dir.map(Socket::path_in) {
-        match ask(&socket, question).await {
-            Err(Error::NotRunning) => {}
+    let verdicts = match whole.config.server.state_dir.as_deref() {
+        Some(state_dir) => match ask(&Socket::path_in(state_dir), question).await {
+            Err(Error::NotRunning) => "unknown: no running server was found",
             answered => return answered.map_err(|e| e.to_string()),
-        }
-    }
+        },
+        None => "unknown: without a state_dir, a running server cannot be asked",
+    };
     let health = Health::new(&whole.parts.pools, |endpoint| {
         let is_watched = whole.parts.pools.endpoints[endpoint.index()]
             .target
@@ -120,12 +120,7 @@ async fn from_config(path: &Path, question: &Question) -> Result<Explanation, St
         }
     });
     let root = whole.parts.root(0, health.into());
-    explain(
-        &root,
-        &whole.world,
-        "unknown: no running server was found",
-        question,
-    )
+    explain(&root, &whole.world, verdicts, question)
 }
 
 async fn ask(socket: &Path, question: &Question) -> Result<Explanation, Error> {
