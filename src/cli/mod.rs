@@ -63,6 +63,26 @@ pub fn main() -> ExitCode {
     code
 }
 
+/// How the user can type this program's name: as it was typed this time.
+fn program() -> String {
+    let typed = std::env::args_os().next().unwrap_or_default();
+    let typed = typed.to_string_lossy();
+    if typed.is_empty() {
+        return "meridian".to_owned();
+    }
+    shell_word(&typed)
+}
+
+/// `text` as one word of a POSIX shell.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%,=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
 fn fail(message: &str) -> ExitCode {
     // Nothing can be done about a closed standard error.
     let _ = writeln!(io::stderr(), "meridian: {message}");
@@ -77,4 +97,23 @@ fn print(text: &str) {
 
 fn print_diagnostics(diagnostics: &Diagnostics) {
     let _ = diagnostic::render(diagnostics, &mut io::stderr().lock());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_to_copy_survive_the_shell() {
+        assert_eq!(shell_word("target/debug/meridian"), "target/debug/meridian");
+        assert_eq!(shell_word("my folder"), "'my folder'");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+        assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
 }

@@ -1,5 +1,6 @@
 //! Six small HTTP servers, two in each region.
 
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +24,9 @@ pub const BACKENDS: [(&str, Ipv4Addr); 6] = [
     ("ap", Ipv4Addr::new(127, 0, 30, 2)),
 ];
 
+/// How often a port is looked for that is free on all six addresses.
+const FREE_PORT_TRIES: u32 = 16;
+
 /// The running backends, all on one port.
 pub struct Backends {
     port: u16,
@@ -36,29 +40,26 @@ struct Backend {
 }
 
 impl Backends {
-    /// Takes `port` on all six addresses; 0 takes one that is free on the first and then, most
-    /// likely, on the others.
+    /// Takes `port` on all six addresses; 0 takes one that is free on all of them.
     pub async fn start(port: u16) -> Result<Self, String> {
-        let mut backends = Backends {
-            port,
-            tasks: Vec::new(),
+        let mut tries = if port == 0 { FREE_PORT_TRIES } else { 1 };
+        let listeners = loop {
+            tries -= 1;
+            match listen(port).await {
+                Err((_, e)) if e.kind() == ErrorKind::AddrInUse && tries > 0 => {}
+                Err((wanted, e)) => {
+                    let who = "the backends";
+                    return Err(ports::in_use(who, "TCP", wanted, &e, "--backend-port"));
+                }
+                Ok(listeners) => break listeners,
+            }
         };
-        for (region, address) in BACKENDS {
-            let wanted = SocketAddr::from((address, backends.port));
-            let listener = TcpListener::bind(wanted)
-                .await
-                .map_err(|e| ports::in_use("the backends", "TCP", wanted, &e, "--backend-port"))?;
-            backends.port = listener.local_addr().map_err(|e| e.to_string())?.port();
-            let backend = Arc::new(Backend {
-                region,
-                address,
-                is_up: AtomicBool::new(true),
-            });
-            backends.tasks.push(tokio::spawn(async move {
-                let _ = axum::serve(listener, router(backend)).await;
-            }));
-        }
-        Ok(backends)
+        let address = listeners[0].local_addr().map_err(|e| e.to_string())?;
+        let tasks = BACKENDS.into_iter().zip(listeners).map(serve).collect();
+        Ok(Backends {
+            port: address.port(),
+            tasks,
+        })
     }
 
     pub fn port(&self) -> u16 {
@@ -70,6 +71,29 @@ impl Backends {
             task.abort();
         }
     }
+}
+
+/// One listener for each backend; which address could not be taken, and why.
+async fn listen(mut port: u16) -> Result<Vec<TcpListener>, (SocketAddr, io::Error)> {
+    let mut listeners = Vec::new();
+    for (_, address) in BACKENDS {
+        let wanted = SocketAddr::from((address, port));
+        let listener = TcpListener::bind(wanted).await.map_err(|e| (wanted, e))?;
+        port = listener.local_addr().map_err(|e| (wanted, e))?.port();
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+fn serve(((region, address), listener): ((&'static str, Ipv4Addr), TcpListener)) -> JoinHandle<()> {
+    let backend = Arc::new(Backend {
+        region,
+        address,
+        is_up: AtomicBool::new(true),
+    });
+    tokio::spawn(async move {
+        let _ = axum::serve(listener, router(backend)).await;
+    })
 }
 
 fn router(backend: Arc<Backend>) -> Router {

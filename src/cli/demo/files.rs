@@ -1,6 +1,7 @@
 //! The quickstart's files, carried in the binary so that the demo needs nothing else.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 const CONFIG: &str = include_str!("../../../examples/quickstart/meridian.toml");
@@ -10,6 +11,10 @@ const DATABASE: &[u8] = include_bytes!("../../../geoip/sample.mmdb");
 /// Where the database is, as the quickstart writes it, and as a copy does.
 const DATABASE_IN_PLACE: &str = "../../geoip/sample.mmdb";
 const DATABASE_COPIED: &str = "sample.mmdb";
+
+/// Off in the quickstart; a copy that is served for real keeps its verdicts and can be asked.
+const STATE_DIR_OFF: &str = "# state_dir = \"state\"";
+const STATE_DIR_ON: &str = "state_dir = \"state\"";
 
 /// A private copy in a temporary folder.
 pub struct Files {
@@ -39,15 +44,11 @@ impl Files {
     pub fn config(&self) -> PathBuf {
         self.folder.join("meridian.toml")
     }
-
-    pub fn remove(&self) {
-        let _ = fs::remove_dir_all(&self.folder);
-    }
 }
 
 impl Drop for Files {
     fn drop(&mut self) {
-        self.remove();
+        let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -55,27 +56,35 @@ impl Drop for Files {
 pub fn write(folder: &Path) -> Result<String, String> {
     fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     copy(folder)?;
-    let config = folder.join("meridian.toml");
+    let program = crate::cli::program();
+    let config = crate::cli::shell_word(&folder.join("meridian.toml").to_string_lossy());
     Ok(format!(
-        "wrote {0}/meridian.toml, {0}/gslb.example.com.zone and {0}/{DATABASE_COPIED}\n\
-         edit them, then:\n\n  meridian check --config {1}\n  meridian serve --config {1}\n\n\
-         (`meridian` is the program that you are running: {2})\n",
-        folder.display(),
-        config.display(),
-        std::env::current_exe()
-            .unwrap_or_else(|_| "meridian".into())
-            .display(),
+        "\
+Wrote the demo's configuration, zone and database into {folder}. Edit them, then:
+
+  {program} check --config {config}
+  {program} serve --config {config}
+  {program} explain www.gslb.example.com --config {config} --client 193.0.0.7
+",
+        folder = folder.display(),
     ))
 }
 
+/// Refuses before anything is written, if anything is in the way.
 fn copy(folder: &Path) -> Result<(), String> {
-    let config = CONFIG.replace(DATABASE_IN_PLACE, DATABASE_COPIED);
+    let config = CONFIG
+        .replace(DATABASE_IN_PLACE, DATABASE_COPIED)
+        .replace(STATE_DIR_OFF, STATE_DIR_ON);
     let files: [(&str, &[u8]); 3] = [
         ("meridian.toml", config.as_bytes()),
         ("gslb.example.com.zone", ZONE.as_bytes()),
         (DATABASE_COPIED, DATABASE),
     ];
-    if let Some((name, _)) = files.iter().find(|(name, _)| folder.join(name).exists()) {
+    let in_the_way = |path: &Path| path.symlink_metadata().is_ok();
+    if let Some((name, _)) = files
+        .iter()
+        .find(|(name, _)| in_the_way(&folder.join(name)))
+    {
         return Err(format!(
             "{} is there already, and is not overwritten",
             folder.join(name).display()
@@ -83,7 +92,9 @@ fn copy(folder: &Path) -> Result<(), String> {
     }
     for (name, content) in files {
         let path = folder.join(name);
-        fs::write(&path, content).map_err(|e| format!("{}: {e}", path.display()))?;
+        fs::File::create_new(&path)
+            .and_then(|mut file| file.write_all(content))
+            .map_err(|e| format!("{}: {e}", path.display()))?;
     }
     Ok(())
 }
@@ -96,5 +107,6 @@ mod tests {
     fn the_copied_configuration_names_the_copied_database() {
         assert!(CONFIG.contains(DATABASE_IN_PLACE));
         assert!(CONFIG.contains("gslb.example.com.zone"));
+        assert!(CONFIG.contains(STATE_DIR_OFF));
     }
 }

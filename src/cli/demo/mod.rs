@@ -6,12 +6,13 @@ mod narrator;
 mod ports;
 mod tour;
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::compile::Adjust;
@@ -30,7 +31,7 @@ pub struct Arguments {
     /// Copy the demo's configuration, zone and database into this folder, to edit, and exit
     #[arg(long, value_name = "DIR", conflicts_with = "tour")]
     write: Option<PathBuf>,
-    /// DNS port on 127.0.0.1 and [::1]; 0 takes a free one
+    /// DNS port on 127.0.0.1 and (where there is IPv6) [::1]; 0 takes free ones
     #[arg(long, value_name = "PORT", default_value_t = 5300)]
     port: u16,
     /// HTTP port of the six backends; 0 takes a free one
@@ -53,11 +54,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn serve(arguments: &Arguments) -> Result<(), String> {
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate()).map_err(|e| e.to_string())?,
-        signal(SignalKind::interrupt()).map_err(|e| e.to_string())?,
-    );
-    let listen = listen(arguments)?;
+    let mut interruption = Interruption::catch().map_err(|e| e.to_string())?;
     let files = Files::in_temporary_folder()?;
     let backends = Backends::start(arguments.backend_port).await?;
     let samples = SampleQueue::new(1024);
@@ -65,7 +62,7 @@ async fn serve(arguments: &Arguments) -> Result<(), String> {
     let settings = Settings {
         config: files.config(),
         adjust: Some(adjust(
-            listen,
+            listen(arguments),
             files.folder().join("state"),
             backends.port(),
         )),
@@ -81,37 +78,52 @@ async fn serve(arguments: &Arguments) -> Result<(), String> {
         let tour = tour::run(daemon.listening()[0], daemon.root(), backends.port());
         tokio::select! {
             outcome = tour => outcome,
-            _ = interrupt.recv() => Err("interrupted".to_owned()),
-            _ = terminate.recv() => Err("interrupted".to_owned()),
+            () = interruption.wait() => Err("interrupted".to_owned()),
         }
     } else {
         super::print(&narrator.welcome());
         tokio::select! {
             () = narrator.narrate(noticed, samples) => {}
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = interruption.wait() => {}
         }
         super::print("\nstopping; nothing is left behind\n");
         Ok(())
     };
     daemon.stop().await;
     backends.stop();
-    files.remove();
     outcome
 }
 
-/// Where to listen; says what helps when this machine has no IPv6.
-fn listen(arguments: &Arguments) -> Result<Vec<SocketAddr>, String> {
-    let v4 = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), arguments.port);
-    if arguments.no_ipv6 {
-        return Ok(vec![v4]);
-    }
+/// Where to listen: on [::1] too, where this machine has it.
+fn listen(arguments: &Arguments) -> Vec<SocketAddr> {
+    let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
     let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
-    match std::net::UdpSocket::bind((v6, 0)) {
-        Ok(_) => Ok(vec![v4, SocketAddr::new(v6, arguments.port)]),
-        Err(e) => Err(format!(
-            "this machine has no IPv6 loopback ([::1]: {e}); --no-ipv6 does without"
-        )),
+    if !arguments.no_ipv6 && std::net::UdpSocket::bind((v6, 0)).is_ok() {
+        addresses.push(v6);
+    }
+    let at_port = |address| SocketAddr::new(address, arguments.port);
+    addresses.into_iter().map(at_port).collect()
+}
+
+/// Ctrl-C, a polite kill, or the end of the terminal.
+struct Interruption([Signal; 3]);
+
+impl Interruption {
+    fn catch() -> io::Result<Self> {
+        Ok(Interruption([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn wait(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
     }
 }
 

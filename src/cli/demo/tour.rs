@@ -46,7 +46,8 @@ pub async fn run(server: SocketAddr, root: RootReader, backend_port: u16) -> Res
         root,
     };
 
-    say("1. Three continents ask for www.gslb.example.com, each is sent to its own region.");
+    say("1. Three continents ask for www.gslb.example.com; each is sent to its own region.");
+    say("   (The scope is how wide a network the answer holds for.)");
     for (client, region) in [(EUROPE, "eu"), (AMERICA, "us"), (ASIA, "ap")] {
         let answer = tour.ask(client.1).await?;
         say(&format!(
