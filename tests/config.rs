@@ -14,7 +14,7 @@ fn the_quickstart_loads_without_errors_or_warnings() {
             assert_eq!(loaded.config.zones[0].balanced.len(), 1);
             assert!(loaded.config.zones[0].file.value.is_file());
         }
-        Err(diagnostics) => render(&diagnostics, &mut shown).unwrap(),
+        Err(refused) => render(&refused.diagnostics, &mut shown).unwrap(),
     }
     assert_eq!(String::from_utf8(shown).unwrap(), "");
 }

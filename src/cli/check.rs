@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::compile::advice::{NameScope, name_scopes};
 use crate::compile::{self, Whole};
-use crate::config::Severity;
+use crate::config::{Diagnostics, Severity};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -23,24 +23,16 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Err(diagnostics) => (diagnostics, None),
     };
     if arguments.json {
-        let list = serde_json::to_string_pretty(&diagnostics.clone().sorted());
+        let list = serde_json::to_string_pretty(&diagnostics.sorted());
         super::print(&format!("{}\n", list.unwrap_or_default()));
     } else {
         super::print_diagnostics(&diagnostics);
-        let count = |severity| {
-            diagnostics
-                .iter()
-                .filter(|d| d.severity == severity)
-                .count()
-        };
-        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        match &whole {
-            Some(whole) => super::print(&summary(whole, warnings)),
-            None => super::print(&format!(
-                "{}: {errors} errors, {warnings} warnings\n",
-                arguments.config.display()
-            )),
-        }
+        let config = arguments.config.display();
+        let found = found(&diagnostics);
+        super::print(&match &whole {
+            Some(whole) => format!("{config}: ok, {found}\n{}", summary(whole)),
+            None => format!("{config}: {found}\n"),
+        });
     }
     if whole.is_some() {
         ExitCode::SUCCESS
@@ -49,47 +41,74 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn summary(whole: &Whole, warnings: usize) -> String {
+/// "2 errors, no warnings"
+fn found(diagnostics: &Diagnostics) -> String {
+    let count = |severity| {
+        let all = diagnostics.iter();
+        all.filter(|d| d.severity == severity).count()
+    };
+    let errors = match count(Severity::Error) {
+        0 => String::new(),
+        n => counted(n, "error") + ", ",
+    };
+    match count(Severity::Warning) {
+        0 => errors + "no warnings",
+        n => errors + &counted(n, "warning"),
+    }
+}
+
+/// "1 zone", "2 zones", "3 policies"
+fn counted(n: usize, noun: &str) -> String {
+    match (n, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{n} {stem}ies"),
+        _ => format!("{n} {noun}s"),
+    }
+}
+
+fn summary(whole: &Whole) -> String {
     let Whole {
         config,
         world,
         parts,
     } = whole;
-    let mut text = format!("{}: ok, {warnings} warnings\n", config.path.display());
+    let mut text = String::new();
     for entry in parts.zones.iter() {
         let zone = &entry.zone;
-        let balanced = config
-            .zones
-            .iter()
-            .find(|z| z.apex == zone.apex)
-            .map_or(0, |z| z.balanced.len());
+        let declared = config.zones.iter().find(|z| z.apex == zone.apex);
+        let balanced = declared.map_or(0, |zone| zone.balanced.len());
         text += &format!(
-            "  zone {}: {} records, {balanced} balanced names\n",
+            "  zone {}: {}, {}\n",
             zone.apex,
-            zone.record_count()
+            counted(zone.record_count(), "record"),
+            counted(balanced, "balanced name")
         );
     }
     text += &format!(
-        "  {} regions, {} pools, {} endpoints, {} policies, {} probe targets\n",
-        config.regions.len(),
-        config.pools.len(),
-        parts.pools.endpoints.len(),
-        config.policies.len(),
-        parts.targets.len(),
+        "  {}, {}, {}, {}, {}\n",
+        counted(config.regions.len(), "region"),
+        counted(config.pools.len(), "pool"),
+        counted(parts.pools.endpoints.len(), "endpoint"),
+        counted(config.policies.len(), "policy"),
+        counted(parts.targets.len(), "probe target"),
     );
     text += &format!(
-        "  {} networks known, {} locations\n",
-        world.v4.len() + world.v6.len(),
-        world.locations.len()
+        "  {} known, in {}\n",
+        counted(world.v4.len() + world.v6.len(), "network range"),
+        counted(world.locations.len(), "location")
     );
     for scope in name_scopes(config, parts) {
         text += &describe(&scope, &config.policies[scope.policy.index()].name);
     }
     for (id, map) in parts.maps.iter().enumerate() {
         text += &format!(
-            "  map {id}: {} regions, {} classes\n",
-            map.regions.len(),
-            map.class_count()
+            "  map {id} ({}): {}, {}\n",
+            super::policies_of(&parts.pools, id),
+            counted(map.regions.len(), "region"),
+            match map.class_count() {
+                1 => "1 class".to_owned(),
+                n => format!("{n} classes"),
+            }
         );
     }
     text
@@ -113,4 +132,16 @@ fn describe(scope: &NameScope, policy: &str) -> String {
         "  name {}: policy {policy}, mean scope {means}{map}\n",
         scope.owner
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn nouns_follow_their_numbers() {
+        assert_eq!(counted(0, "policy"), "0 policies");
+        assert_eq!(counted(1, "policy"), "1 policy");
+        assert_eq!(counted(2, "error"), "2 errors");
+    }
 }

@@ -94,16 +94,9 @@ fn describe(whole: &Whole, address: IpAddr) -> String {
     };
     for (id, map) in parts.maps.iter().enumerate() {
         let located = locate(map, &client);
-        let policies: Vec<_> = parts
-            .pools
-            .policies
-            .iter()
-            .filter(|policy| policy.reads(id))
-            .map(|policy| &*policy.name)
-            .collect();
         text += &format!(
             "map {id} ({}): {}\n",
-            policies.join(", "),
+            super::policies_of(&parts.pools, id),
             words.located(map, &located)
         );
     }

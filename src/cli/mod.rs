@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Diagnostics, diagnostic};
+use crate::state::Pools;
 
 /// An authoritative DNS server that steers.
 #[derive(Parser)]
@@ -61,6 +62,13 @@ pub fn main() -> ExitCode {
     // Whatever still waits (a probe, a look-up) is not worth waiting for.
     runtime.shutdown_background();
     code
+}
+
+/// The policies that read a map, by which a user knows it.
+fn policies_of(pools: &Pools, map: usize) -> String {
+    let policies = pools.policies.iter().filter(|policy| policy.reads(map));
+    let names: Vec<_> = policies.map(|policy| &*policy.name).collect();
+    names.join(", ")
 }
 
 /// How the user can type this program's name: as it was typed this time.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Parts, compile};
+use super::{Parts, compile, zonefile};
 use crate::config::{self, Config, Diagnostics};
 use crate::geoip::{self, World};
 
@@ -19,12 +19,12 @@ pub struct Whole {
 pub type Adjust = dyn Fn(&mut Config) + Send + Sync;
 
 /// Reads `path` and all that it names. With the result come the warnings; an error comes with every
-/// mistake that could be found.
+/// mistake that could be found, in the files that a refused configuration names, too.
 pub fn load(path: &Path, adjust: Option<&Adjust>) -> Result<(Whole, Diagnostics), Diagnostics> {
     let config::Loaded {
         mut config,
         warnings: mut diagnostics,
-    } = config::load(path)?;
+    } = config::load(path).map_err(with_files)?;
     if let Some(adjust) = adjust {
         adjust(&mut config);
     }
@@ -40,4 +40,23 @@ pub fn load(path: &Path, adjust: Option<&Adjust>) -> Result<(Whole, Diagnostics)
         }
         _ => Err(diagnostics),
     }
+}
+
+/// Everything that is wrong with a refused configuration and with the files that it names. Of those,
+/// errors only: without all balanced names, a zone looks as if it lacked some of its addresses.
+fn with_files(refused: config::Refused) -> Diagnostics {
+    let config::Refused {
+        mut diagnostics,
+        zones,
+        geoip,
+    } = refused;
+    let mut found = Diagnostics::new();
+    geoip::load_sources(&geoip, &[], &mut found);
+    for zone in zones {
+        let owners: Vec<_> = zone.balanced.into_iter().map(|name| name.owner).collect();
+        zonefile::read(&zone.file.value, &zone.apex, &owners, &mut found);
+    }
+    found.retain_errors();
+    diagnostics.extend(found);
+    diagnostics
 }

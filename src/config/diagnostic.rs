@@ -114,6 +114,11 @@ impl Diagnostics {
         self.0.iter().any(|d| d.severity == Severity::Error)
     }
 
+    /// Forgets the warnings.
+    pub fn retain_errors(&mut self) {
+        self.0.retain(|d| d.severity == Severity::Error);
+    }
+
     pub fn extend(&mut self, other: Diagnostics) {
         self.0.extend(other.0);
     }

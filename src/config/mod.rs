@@ -62,16 +62,31 @@ pub struct Loaded {
     pub warnings: Diagnostics,
 }
 
+/// Everything that is wrong with a configuration, and which files it names all the same, so that
+/// their mistakes can be told in one go.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Every mistake that was found, warnings included, in order of place.
+    pub diagnostics: Diagnostics,
+    /// The zones that could be read; the ids of their policies mean nothing.
+    pub zones: Vec<Zone>,
+    pub geoip: GeoIp,
+}
+
 /// Reads and checks a configuration file (UTF-8, at most 64 MiB).
 ///
 /// # Errors
 ///
-/// Every mistake that was found, warnings included, in order of place.
-pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
+/// Every mistake in it.
+pub fn load(path: &Path) -> Result<Loaded, Refused> {
     let text = read_text(path).map_err(|(place, message)| {
         let mut diagnostics = Diagnostics::new();
         diagnostics.error(&place, message, None);
-        diagnostics
+        Refused {
+            diagnostics,
+            zones: Vec::new(),
+            geoip: GeoIp::default(),
+        }
     })?;
     parse(&text, path)
 }
@@ -100,25 +115,31 @@ fn read_text(path: &Path) -> Result<String, (Place, String)> {
 ///
 /// # Errors
 ///
-/// Every mistake that was found, warnings included, in order of place.
-pub fn parse(text: &str, path: &Path) -> Result<Loaded, Diagnostics> {
+/// Every mistake in it.
+pub fn parse(text: &str, path: &Path) -> Result<Loaded, Refused> {
     let mut reader = Reader::new(text, path);
-    let tree = syntax::parse(&mut reader);
-    let config = tree.and_then(|tree| read_config(&mut reader, &tree));
+    let config = match syntax::parse(&mut reader) {
+        Some(tree) => read_config(&mut reader, &tree),
+        None => Err((Vec::new(), GeoIp::default())),
+    };
     let has_errors = reader.has_errors();
     let diagnostics = reader.finish();
     match config {
-        Some(config) if !has_errors => Ok(Loaded {
+        Ok(config) if !has_errors => Ok(Loaded {
             config,
             warnings: diagnostics,
         }),
-        _ => Err(diagnostics),
+        Ok(Config { zones, geoip, .. }) | Err((zones, geoip)) => Err(Refused {
+            diagnostics,
+            zones,
+            geoip,
+        }),
     }
 }
 
-/// The configuration; None if any part of it could not be read. What is there may still have
-/// been reported as wrong.
-fn read_config(reader: &mut Reader, tree: &DeTable) -> Option<Config> {
+/// The configuration, which may still have been reported as wrong; or what names files in it, if
+/// any other part could not be read.
+fn read_config(reader: &mut Reader, tree: &DeTable) -> Result<Config, (Vec<Zone>, GeoIp)> {
     let mut top = Table::new("a configuration", 0..0, tree);
     let server = server::server(reader, &mut top);
     let geoip = geoip::geoip(reader, &mut top);
@@ -135,15 +156,24 @@ fn read_config(reader: &mut Reader, tree: &DeTable) -> Option<Config> {
         network::check_use(reader, &references, &networks);
         unused::warn(reader, &references, &geoip, &policies, &zones);
     }
-    Some(Config {
+    let (Some(networks), Some(regions), Some(monitors), Some(pools), Some(policies)) = (
+        all(networks),
+        all(regions),
+        all(monitors),
+        all(pools),
+        all(policies),
+    ) else {
+        return Err((zones, geoip));
+    };
+    Ok(Config {
         path: reader.path().to_owned(),
         server,
         geoip,
-        networks: all(networks)?,
-        regions: all(regions)?,
-        monitors: all(monitors)?,
-        pools: all(pools)?,
-        policies: all(policies)?,
+        networks,
+        regions,
+        monitors,
+        pools,
+        policies,
         zones,
     })
 }

@@ -13,7 +13,8 @@ use super::{Diagnostic, Diagnostics, Loaded, parse};
 const FULL: &str = include_str!("full.toml");
 
 fn parse_text(text: &str) -> Result<Loaded, Diagnostics> {
-    parse(text, Path::new("/etc/meridian/meridian.toml"))
+    let parsed = parse(text, Path::new("/etc/meridian/meridian.toml"));
+    parsed.map_err(|refused| refused.diagnostics)
 }
 
 /// Everything reported for a text, errors and warnings, as `line:column: severity: message (help)`.
