@@ -257,12 +257,12 @@ fn diagnostics_are_serialised_flat() {
 fn a_file_that_cannot_be_read_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("none.toml");
-    let diagnostics = load(&missing).unwrap_err().sorted();
+    let diagnostics = load(&missing).unwrap_err().diagnostics.sorted();
     assert_eq!(diagnostics[0].place, Place::file(&missing));
 
     let latin1 = folder.path().join("latin1.toml");
     std::fs::write(&latin1, b"# ok\n# caf\xe9\n").unwrap();
-    let diagnostics = load(&latin1).unwrap_err().sorted();
+    let diagnostics = load(&latin1).unwrap_err().diagnostics.sorted();
     assert_eq!(
         (diagnostics[0].place.line, diagnostics[0].place.column),
         (2, 6)
