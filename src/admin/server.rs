@@ -29,7 +29,7 @@ pub struct Live {
     pub config_path: PathBuf,
     pub listening: Vec<std::net::SocketAddr>,
     /// In words, for explain: probes, or a file.
-    pub verdicts: String,
+    pub verdicts: Box<dyn Fn() -> String + Send + Sync>,
     pub commands: mpsc::Sender<Command>,
 }
 
@@ -78,7 +78,7 @@ async fn explain(State(live): State<Arc<Live>>, Json(question): Json<Question>) 
     let (root, world, verdicts) = (
         live.root.load_full(),
         live.world.load_full(),
-        live.verdicts.clone(),
+        (live.verdicts)(),
     );
     // Many clients take a while: not on the threads that probes share.
     let explained =

@@ -78,6 +78,8 @@ pub fn running() -> Vec<PathBuf> {
         }
     }
     sockets.sort();
+    // A server that was killed leaves its link, and its successor may use the same socket.
+    sockets.dedup();
     sockets
 }
 

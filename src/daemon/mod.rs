@@ -204,11 +204,11 @@ impl Daemon {
     /// Stops: answers go on for the configured `drain_time`, then what is queued is answered, state
     /// is saved, and everything ends.
     pub async fn stop(self) {
-        drop(self.admin.map(|(socket, task)| {
-            task.abort();
-            socket
-        }));
         tokio::time::sleep(self.drain_time).await;
+        if let Some((socket, task)) = self.admin {
+            task.abort();
+            drop(socket);
+        }
         let nameserver = self.nameserver;
         let _ = tokio::task::spawn_blocking(move || nameserver.stop(STOP_GRACE)).await;
         let _ = self.orders.send(Order::Stop).await;

@@ -57,11 +57,14 @@ impl Verdicts {
         }
     }
 
-    /// In words, for explain.
-    pub fn source(&self) -> String {
+    /// Where they come from, in words, whenever explain asks.
+    pub fn source(&self) -> Box<dyn Fn() -> String + Send + Sync> {
         match self {
-            Verdicts::Probed(_) => "of the running server".to_owned(),
-            Verdicts::Frozen { .. } => "of the running server, frozen".to_owned(),
+            Verdicts::Probed(probed) => {
+                let engine = Arc::clone(&probed.engine);
+                Box::new(move || format!("of the running server{}", panic_note(&engine)))
+            }
+            Verdicts::Frozen { .. } => Box::new(|| "of the running server, frozen".to_owned()),
         }
     }
 
@@ -192,6 +195,25 @@ fn named(frozen: &Frozen, whole: &Whole) -> HashMap<(String, String), Verdict> {
         }
     }
     verdicts
+}
+
+/// What to say while the panic guard holds verdicts.
+fn panic_note(engine: &Engine) -> String {
+    let Some(until) = engine.status().panic_until_unix_ms else {
+        return String::new();
+    };
+    let held: Vec<_> = engine
+        .snapshot()
+        .into_iter()
+        .filter(|(_, health)| health.held)
+        .collect();
+    let seconds = until.saturating_sub(clock::unix_ms()).div_ceil(1000);
+    format!(
+        "; the panic guard holds {} of {} targets up although their probes fail, for {seconds} s more: \
+         so many failed at once that this server's own network is doubted",
+        held.len(),
+        engine.status().targets,
+    )
 }
 
 impl Probed {
