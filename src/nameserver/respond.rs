@@ -57,7 +57,8 @@ impl<'a, R: Recorder> Responder<'a, R> {
         let zone: &'a Zone = &self.entry.zone;
         let apex_pointer = QNAME_POINTER + self.worker.name.offset(self.apex) as u16;
         let mut owner = QNAME_POINTER;
-        for _ in 0..=CHAIN_MAX {
+        let mut aliases = [None; CHAIN_MAX + 1];
+        for link in 0..=CHAIN_MAX {
             match zone.find(&self.worker.name, self.apex) {
                 Found::Node(node) => {
                     let Some(cname) = self.cname(node) else {
@@ -65,6 +66,11 @@ impl<'a, R: Recorder> Responder<'a, R> {
                         return self.node(composer, node, owner, apex_pointer);
                     };
                     composer.set_authoritative();
+                    // In a circle, nothing but duplicates would follow (RFC 2181, 5).
+                    if aliases[..link].contains(&Some(node)) {
+                        return Reply::code(Rcode::NoError);
+                    }
+                    aliases[link] = Some(node);
                     let data_at = composer.position() + 12;
                     if !self.append(composer, Section::Answer, cname, owner, apex_pointer) {
                         composer.set_truncated();
@@ -83,7 +89,7 @@ impl<'a, R: Recorder> Responder<'a, R> {
                 }
             }
         }
-        // A longer chain (or a loop, which `check` reports): the client goes on from its end.
+        // A longer chain: the client goes on from its end.
         Reply::code(Rcode::NoError)
     }
 
