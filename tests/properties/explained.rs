@@ -1,0 +1,73 @@
+//! Does `explain` tell the answer that is sent?
+
+use std::net::IpAddr;
+
+use hickory_proto::op::Message;
+use hickory_proto::rr::Record;
+use ipnet::IpNet;
+use meridian::admin::explain::{Question, explain};
+use meridian::dns::{MESSAGE_LEN_MAX, Name, query};
+use meridian::nameserver::answer::{Query, Transport, Worker, answer};
+use meridian::random::Random;
+use meridian::state::Root;
+use proptest::prelude::*;
+
+use crate::configurations::{balanced_question, configuration};
+use crate::engine::{RESOLVER, decode, scope};
+
+fn sent(
+    root: &Root,
+    name: &str,
+    rtype: u16,
+    client: Option<IpNet>,
+    peer: IpAddr,
+    seed: u64,
+) -> Message {
+    let subnet = client.map(|net| (net.addr(), net.prefix_len()));
+    let message = query::compose(9, &Name::parse(name).unwrap(), rtype, subnet);
+    let mut worker = Worker::new(Random::from_seed(seed), None);
+    worker.fit(root);
+    let query = Query {
+        message: &message,
+        peer,
+        transport: Transport::Tcp,
+    };
+    let mut reply = vec![0; MESSAGE_LEN_MAX];
+    let len = answer(&mut worker, root, &query, &mut reply).unwrap();
+    decode(&reply[..len])
+}
+
+fn texts(records: &[Record]) -> Vec<String> {
+    records.iter().map(ToString::to_string).collect()
+}
+
+fn client() -> impl Strategy<Value = Option<(u32, u8)>> {
+    prop::option::of((0x1400_0000..0x1500_0000u32, 8..=32u8))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn the_explained_answer_is_the_one_that_is_sent(
+        configuration in configuration(), (name, rtype) in balanced_question(), client in client(), seed: u64,
+    ) {
+        let root = configuration.root();
+        let client = client.map(|(address, source)| IpNet::new(std::net::Ipv4Addr::from(address).into(), source).unwrap());
+        let question = Question {
+            name: name.to_string(),
+            rtype: rtype.to_string(),
+            client,
+            resolver: Some(RESOLVER),
+            clients: 0,
+            seed: Some(seed),
+        };
+        let explained = explain(&root, &configuration.world, "drawn", &question).unwrap().answer;
+        let sent = sent(&root, &question.name, rtype.into(), client, RESOLVER, seed);
+        prop_assert_eq!(explained.rcode, sent.metadata.response_code.to_str());
+        prop_assert_eq!(explained.authoritative, sent.metadata.authoritative);
+        prop_assert_eq!(explained.records, texts(&sent.answers));
+        prop_assert_eq!(explained.authority, texts(&sent.authorities));
+        prop_assert_eq!(explained.scope, scope(&sent));
+    }
+}
