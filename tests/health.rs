@@ -609,11 +609,14 @@ async fn verdicts_outlive_the_engine() {
     let (first, _changes) = engine(Vec::new());
     let first = Arc::new(first);
     first.set_targets(vec![target.clone()]);
-    let keeping = tokio::spawn(saved::keep(Arc::clone(&first), path.clone(), max_age));
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let keeper = saved::keep(Arc::clone(&first), path.clone(), max_age, stopped);
+    let keeping = tokio::spawn(keeper);
     while saved::load(&path, max_age, meridian::clock::unix_ms()).is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    keeping.abort();
+    stop.send(()).expect("it keeps on");
+    keeping.await.expect("it ends");
     let loaded = saved::load(&path, max_age, meridian::clock::unix_ms());
     assert_eq!(loaded[&target.key].verdict, Verdict::Down);
     let (second, mut changes) = Engine::start(settings(Vec::new()), loaded);

@@ -71,6 +71,7 @@ fn summary(whole: &Whole) -> String {
         config,
         world,
         parts,
+        ..
     } = whole;
     let mut text = String::new();
     for entry in parts.zones.iter() {

@@ -61,7 +61,7 @@ async fn serve(arguments: Arguments, format: telemetry::Format) -> Result<(), St
         seed: arguments.seed,
         ..Settings::default()
     };
-    let (daemon, warnings) = tokio::select! {
+    let (mut daemon, warnings) = tokio::select! {
         started = Daemon::start(settings) => started?,
         () = signals.stop() => return Ok(()),
     };
@@ -71,11 +71,14 @@ async fn serve(arguments: Arguments, format: telemetry::Format) -> Result<(), St
         return Err(StartError::System(e));
     }
     tracing::info!(listen = ?daemon.listening(), "answering");
-    signals.reload_until_stop(&daemon).await;
+    signals.reload_until_stop(&mut daemon).await?;
     tracing::info!("stopping");
     ready.remove();
-    daemon.stop().await;
-    tracing::info!("stopped");
+    tokio::select! {
+        () = daemon.stop() => tracing::info!("stopped"),
+        // Whoever asks twice does not want to wait for `drain_time`.
+        () = signals.stop() => tracing::info!("stopped at once"),
+    }
     Ok(())
 }
 
@@ -162,15 +165,16 @@ impl Signals {
     }
 
     /// Waits for SIGTERM or SIGINT; at each SIGHUP, reloads.
-    async fn reload_until_stop(&mut self, daemon: &Daemon) {
+    async fn reload_until_stop(&mut self, daemon: &mut Daemon) -> Result<(), StartError> {
         loop {
             tokio::select! {
-                _ = self.hangup.recv() => {
-                    // What came of it is logged where it happens.
-                    let _ = daemon.reload().await;
+                _ = self.hangup.recv() => daemon.request_reload(),
+                _ = self.terminate.recv() => return Ok(()),
+                _ = self.interrupt.recv() => return Ok(()),
+                () = daemon.failed() => {
+                    let what = "an internal error ended the control loop; a restart is needed";
+                    return Err(StartError::System(what.to_owned()));
                 }
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
             }
         }
     }

@@ -7,7 +7,7 @@ mod whole;
 pub mod zone;
 pub mod zonefile;
 
-pub use whole::{Adjust, Whole, load};
+pub use whole::{Adjust, Whole, load, load_databases};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Parts, compile, zonefile};
+use super::{Parts, compile, recompile_maps, zonefile};
 use crate::config::{self, Config, Diagnostics};
+use crate::geoip::watch::Stamps;
 use crate::geoip::{self, World};
 
 /// A configuration with all that it names read and compiled.
@@ -13,6 +14,8 @@ pub struct Whole {
     pub config: Arc<Config>,
     pub world: Arc<World>,
     pub parts: Parts,
+    /// Of the databases and feeds, from before they were read.
+    pub stamps: Stamps,
 }
 
 /// A change to what was read, before it is compiled.
@@ -28,6 +31,7 @@ pub fn load(path: &Path, adjust: Option<&Adjust>) -> Result<(Whole, Diagnostics)
     if let Some(adjust) = adjust {
         adjust(&mut config);
     }
+    let stamps = stamps(&config);
     let world = geoip::load(&config, &mut diagnostics);
     match compile(&config, &world, &mut diagnostics) {
         Some(parts) if !diagnostics.has_errors() => {
@@ -35,11 +39,41 @@ pub fn load(path: &Path, adjust: Option<&Adjust>) -> Result<(Whole, Diagnostics)
                 config: Arc::new(config),
                 world: Arc::new(world),
                 parts,
+                stamps,
             };
             Ok((whole, diagnostics))
         }
         _ => Err(diagnostics),
     }
+}
+
+/// Reads the databases and feeds again, and compiles what follows from them; the configuration and
+/// the zones stay as they are.
+///
+/// # Errors
+/// Everything that is wrong with the files.
+pub fn load_databases(whole: &Whole) -> Result<(Whole, Diagnostics), Diagnostics> {
+    let mut diagnostics = Diagnostics::new();
+    let stamps = stamps(&whole.config);
+    let world = geoip::load(&whole.config, &mut diagnostics);
+    if diagnostics.has_errors() {
+        return Err(diagnostics);
+    }
+    let parts = recompile_maps(&whole.config, &world, &whole.parts)?;
+    let config = Arc::clone(&whole.config);
+    let world = Arc::new(world);
+    let whole = Whole {
+        config,
+        world,
+        parts,
+        stamps,
+    };
+    Ok((whole, diagnostics))
+}
+
+fn stamps(config: &Config) -> Stamps {
+    let files = config.geoip.databases.iter().chain(&config.geoip.feeds);
+    Stamps::now(files.map(|file| file.value.clone()))
 }
 
 /// Everything that is wrong with a refused configuration and with the files that it names. Of those,

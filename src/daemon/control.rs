@@ -1,20 +1,26 @@
 //! The loop that owns the write half of the root.
+//!
+//! It never waits for a file to be read, a map to be compiled or a new target to be asked: that is
+//! [`Work`], a task whose result it takes over when it is there. Meanwhile verdicts are published
+//! and a stop is a stop.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 
 use super::Notice;
-use super::verdicts::Verdicts;
+use super::verdicts::{Prepared, Verdicts};
 use crate::admin::{Command, Live};
 use crate::compile::{self, Adjust, Whole};
-use crate::config::Diagnostics;
-use crate::geoip;
-use crate::model::Verdict;
-use crate::state::health::Health;
-use crate::state::{Publisher, pools};
+use crate::config::{Diagnostics, Place, Server};
+use crate::geoip::watch::{Watcher, watch};
+use crate::model::{EndpointId, Verdict};
+use crate::state::health::{EndpointHealth, Health};
+use crate::state::{Pools, Publisher};
 
 /// What the daemon's owner asks of the loop.
 pub enum Order {
@@ -39,6 +45,28 @@ pub struct Control {
 /// How often retired roots are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// Reloads that wait for the one under way; more are refused.
+const REQUESTS_MAX: usize = 16;
+
+/// Reading again, for one reason.
+enum Request {
+    /// Everything; somebody waits for the outcome.
+    Everything(oneshot::Sender<Result<(), Vec<String>>>),
+    /// Databases and feeds: one was replaced.
+    Databases,
+}
+
+/// What reading again came to.
+type Outcome = Result<(Whole, Prepared, Diagnostics), Diagnostics>;
+
+/// A request being worked on.
+struct Work {
+    request: Request,
+    task: JoinHandle<Outcome>,
+}
+
+type Databases = Option<(Watcher, mpsc::Receiver<()>)>;
+
 impl Control {
     /// Runs until it is told to stop, or its owner is gone.
     pub async fn run(
@@ -48,7 +76,12 @@ impl Control {
     ) {
         let mut databases = self.watch();
         let mut sweep = tokio::time::interval(SWEEP);
+        let mut requests = VecDeque::new();
+        let mut work: Option<Work> = None;
         loop {
+            if work.is_none() {
+                work = requests.pop_front().map(|request| self.start(request));
+            }
             let pools = Arc::clone(&self.whole.parts.pools);
             tokio::select! {
                 changes = self.verdicts.changed(&pools, self.notices.as_ref()) => {
@@ -61,129 +94,168 @@ impl Control {
                     }
                     Some(Order::Stop) | None => break,
                 },
-                Some(Command::Reload(reply)) = commands.recv() => {
-                    let outcome = self.reload().await;
-                    if outcome.is_ok() {
+                Some(Command::Reload(reply)) = commands.recv(), if requests.len() < REQUESTS_MAX => {
+                    requests.push_back(Request::Everything(reply));
+                }
+                Some(()) = replaced(&mut databases) => requests.push_back(Request::Databases),
+                (request, outcome) = finished(&mut work) => {
+                    if self.take_over(request, outcome) {
                         databases = self.watch();
                     }
-                    let _ = reply.send(outcome);
                 }
-                Some(()) = replaced(&mut databases) => self.reload_databases().await,
                 _ = sweep.tick() => self.publisher.sweep(),
             }
         }
-        self.verdicts.stop();
+        if let Some(work) = work {
+            work.task.abort();
+        }
+        self.verdicts.stop().await;
     }
 
-    fn publish_changes(
-        &mut self,
-        pools: &pools::Pools,
-        changes: &[(crate::model::EndpointId, crate::state::EndpointHealth)],
-    ) {
-        let current = self.publisher.current();
-        let health = current.health.with(pools, changes);
-        self.publish(health);
+    fn publish_changes(&mut self, pools: &Pools, changes: &[(EndpointId, EndpointHealth)]) {
+        if !changes.is_empty() {
+            let health = self.publisher.current().health.with(pools, changes);
+            self.publish(health);
+        }
     }
 
     fn publish(&mut self, health: Health) {
         let generation = self.publisher.current().generation + 1;
-        self.publisher
-            .publish(self.whole.parts.root(generation, Arc::new(health)));
+        let root = self.whole.parts.root(generation, Arc::new(health));
+        self.publisher.publish(root);
     }
 
-    /// Reads everything again; all or nothing.
-    async fn reload(&mut self) -> Result<(), Vec<String>> {
-        let loaded = super::load(self.path.clone(), self.adjust.clone()).await;
-        let followed = loaded.and_then(|(whole, warnings)| {
-            self.verdicts.follow(&whole)?;
-            Ok((whole, warnings))
+    /// Begins to read again, aside.
+    fn start(&self, request: Request) -> Work {
+        let before = self.whole.clone();
+        let preparation = self.verdicts.preparation();
+        let reading = match request {
+            Request::Everything(_) => super::load(self.path.clone(), self.adjust.clone()),
+            Request::Databases => super::blocking(self.path.clone(), {
+                let whole = before.clone();
+                move || compile::load_databases(&whole)
+            }),
+        };
+        let task = tokio::spawn(async move {
+            let (whole, warnings) = reading.await?;
+            let prepared = preparation.prepare(&before, &whole).await?;
+            Ok((whole, prepared, warnings))
         });
-        match followed {
-            Ok((whole, warnings)) => {
+        Work { request, task }
+    }
+
+    /// Publishes what was read, or says why not; true when it was published.
+    fn take_over(&mut self, request: Request, outcome: Outcome) -> bool {
+        let (what, reply) = match request {
+            Request::Everything(reply) => ("configuration", Some(reply)),
+            Request::Databases => ("geoip databases", None),
+        };
+        let told = match outcome {
+            Ok((whole, prepared, warnings)) => {
                 log(&warnings);
-                self.warn_of_what_needs_a_restart(&whole);
-                self.whole = whole;
-                self.live.world.store(Arc::clone(&self.whole.world));
-                let health = self.verdicts.health(&self.whole.parts.pools);
-                self.publish(health);
-                tracing::info!(config = %self.path.display(), "reloaded");
+                self.warn_of_what_needs_a_restart(&whole.config.server);
+                self.adopt(whole, prepared);
+                tracing::info!(config = %self.path.display(), "{what} reloaded");
                 Ok(())
             }
             Err(diagnostics) => {
                 log(&diagnostics);
-                tracing::error!(config = %self.path.display(), "not reloaded; the old configuration serves");
-                Err(diagnostics
-                    .sorted()
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect())
+                tracing::error!(
+                    config = %self.path.display(),
+                    "{what} not reloaded; what was there before serves"
+                );
+                let mistakes = diagnostics.sorted();
+                Err(mistakes.iter().map(ToString::to_string).collect())
             }
+        };
+        let published = told.is_ok();
+        if let Some(reply) = reply {
+            let _ = reply.send(told);
+        }
+        published
+    }
+
+    fn adopt(&mut self, whole: Whole, prepared: Prepared) {
+        self.whole = whole;
+        self.verdicts.adopt(prepared, &self.whole.parts);
+        self.live.world.store(Arc::clone(&self.whole.world));
+        let health = self.verdicts.health(&self.whole.parts.pools);
+        self.publish(health);
+    }
+
+    fn warn_of_what_needs_a_restart(&self, new: &Server) {
+        let old = &self.whole.config.server;
+        let keys = [
+            ("listen", old.listen != new.listen),
+            ("state_dir", old.state_dir != new.state_dir),
+            ("udp_threads", old.udp_threads != new.udp_threads),
+            (
+                "udp_payload_max",
+                old.udp_payload_max != new.udp_payload_max,
+            ),
+            (
+                "tcp_connections_max",
+                old.tcp_connections_max != new.tcp_connections_max,
+            ),
+            (
+                "tcp_per_client_max",
+                old.tcp_per_client_max != new.tcp_per_client_max,
+            ),
+            (
+                "tcp_idle_timeout",
+                old.tcp_idle_timeout != new.tcp_idle_timeout,
+            ),
+            ("saved_max_age", old.saved_max_age != new.saved_max_age),
+            ("drain_time", old.drain_time != new.drain_time),
+            ("panic", old.panic != new.panic),
+        ];
+        let changed: Vec<_> = keys.iter().filter(|key| key.1).map(|key| key.0).collect();
+        if !changed.is_empty() {
+            tracing::warn!(
+                "[server] {} changed: that takes a restart",
+                changed.join(", ")
+            );
         }
     }
 
-    fn warn_of_what_needs_a_restart(&self, new: &Whole) {
-        let (old, new) = (&self.whole.config.server, &new.config.server);
-        if old.listen != new.listen
-            || old.state_dir != new.state_dir
-            || old.udp_threads != new.udp_threads
-        {
-            tracing::warn!("listen, udp_threads and state_dir change at a restart only");
-        }
-    }
-
-    /// Reads the databases and feeds again; zones and verdicts stay as they are.
-    async fn reload_databases(&mut self) {
-        let Whole { config, parts, .. } = self.whole.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let mut diagnostics = Diagnostics::new();
-            let world = geoip::load(&config, &mut diagnostics);
-            if diagnostics.has_errors() {
-                return Err(diagnostics);
-            }
-            let parts = compile::recompile_maps(&config, &world, &parts)?;
-            Ok((world, parts))
-        });
-        match read.await {
-            Ok(Ok((world, parts))) => {
-                self.whole.world = Arc::new(world);
-                self.whole.parts = parts;
-                self.live.world.store(Arc::clone(&self.whole.world));
-                let health = self.verdicts.health(&self.whole.parts.pools);
-                self.publish(health);
-                tracing::info!("geoip databases reloaded");
-            }
-            Ok(Err(diagnostics)) => {
-                log(&diagnostics);
-                tracing::error!("geoip databases not reloaded; the old ones serve");
-            }
-            Err(panic) => tracing::error!("geoip databases not reloaded: {panic}"),
-        }
-    }
-
-    fn watch(&self) -> Option<(geoip::watch::Watcher, mpsc::Receiver<()>)> {
-        let geoip = &self.whole.config.geoip;
-        let paths: Vec<_> = geoip
-            .databases
-            .iter()
-            .chain(&geoip.feeds)
-            .map(|path| path.value.clone())
-            .collect();
-        if paths.is_empty() {
+    fn watch(&self) -> Databases {
+        if self.whole.stamps.is_empty() {
             return None;
         }
-        geoip::watch::watch(paths)
+        watch(self.whole.stamps.clone())
             .map_err(|e| {
-                tracing::warn!("replaced databases will not be noticed (SIGHUP reloads): {e}")
+                tracing::warn!("replaced databases will not be noticed (SIGHUP reloads): {e}");
             })
             .ok()
     }
 }
 
 /// Waits for a database to be replaced.
-async fn replaced(watch: &mut Option<(geoip::watch::Watcher, mpsc::Receiver<()>)>) -> Option<()> {
-    match watch {
+async fn replaced(databases: &mut Databases) -> Option<()> {
+    match databases {
         Some((_, signals)) => signals.recv().await,
         None => std::future::pending().await,
+    }
+}
+
+/// Waits for the work under way, and takes it.
+async fn finished(work: &mut Option<Work>) -> (Request, Outcome) {
+    let outcome = match work {
+        Some(work) => (&mut work.task).await,
+        None => std::future::pending().await,
+    };
+    let outcome = outcome.unwrap_or_else(|panic| {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.error(
+            &Place::file("meridian"),
+            format!("internal error: {panic}"),
+            None,
+        );
+        Err(diagnostics)
+    });
+    match work.take() {
+        Some(work) => (work.request, outcome),
+        None => (Request::Databases, outcome),
     }
 }
 

@@ -9,6 +9,7 @@ mod verdicts;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{self, Command, Live, Socket};
 use crate::compile::{self, Adjust};
-use crate::config::Diagnostics;
+use crate::config::{Diagnostics, Place};
 use crate::model::Verdict;
 use crate::nameserver::{self, BindError, Nameserver};
 use crate::state::feedback::{Counters, SampleQueue};
@@ -184,6 +185,19 @@ impl Daemon {
         outcome.await.unwrap_or_else(|_| Err(stopping()))
     }
 
+    /// Asks for a reload without waiting for it; what comes of it is logged.
+    pub fn request_reload(&self) {
+        let (reply, _) = oneshot::channel();
+        if self.commands.try_send(Command::Reload(reply)).is_err() {
+            tracing::warn!("too many reloads are waiting: this one is left out");
+        }
+    }
+
+    /// Waits for what should never happen: the end of the control loop before it was told to stop.
+    pub async fn failed(&mut self) {
+        let _ = (&mut self.control).await;
+    }
+
     /// Sets the verdict of every endpoint that `which` names: an address, a pool, or `pool/address`.
     /// Only where health is frozen.
     ///
@@ -219,15 +233,25 @@ impl Daemon {
 /// How long connections may take to finish when the server stops.
 const STOP_GRACE: Duration = Duration::from_millis(500);
 
-async fn load(
-    path: PathBuf,
-    adjust: Option<Arc<Adjust>>,
-) -> Result<(compile::Whole, Diagnostics), Diagnostics> {
-    // Files and large compilations: not on the threads that probes share.
-    match tokio::task::spawn_blocking(move || compile::load(&path, adjust.as_deref())).await {
-        Ok(result) => result,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
+/// Reads a configuration and all that it names.
+fn load(path: PathBuf, adjust: Option<Arc<Adjust>>) -> JoinLoad {
+    let config = path.clone();
+    blocking(config, move || compile::load(&path, adjust.as_deref()))
+}
+
+type Loaded = Result<(compile::Whole, Diagnostics), Diagnostics>;
+type JoinLoad = Pin<Box<dyn Future<Output = Loaded> + Send>>;
+
+/// Files and large compilations: not on the threads that probes share.
+fn blocking(path: PathBuf, read: impl FnOnce() -> Loaded + Send + 'static) -> JoinLoad {
+    Box::pin(async move {
+        let read = tokio::task::spawn_blocking(read).await;
+        read.unwrap_or_else(|panic| {
+            let mut diagnostics = Diagnostics::new();
+            diagnostics.error(&Place::file(path), format!("internal error: {panic}"), None);
+            Err(diagnostics)
+        })
+    })
 }
 
 fn nameserver_settings(

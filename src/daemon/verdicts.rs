@@ -1,10 +1,10 @@
 //! Where verdicts come from, and the health table that they make.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::{HealthSource, Notice};
@@ -12,7 +12,7 @@ use crate::clock;
 use crate::compile::{Parts, Whole};
 use crate::config::Diagnostics;
 use crate::health::frozen::Frozen;
-use crate::health::{self, Change, Engine, TargetHealth, saved};
+use crate::health::{self, Change, Engine, Remembered, TargetHealth, TargetSpec, saved};
 use crate::model::{EndpointId, PoolId, TargetKey, Verdict};
 use crate::state::health::{EndpointHealth, Health};
 use crate::state::pools::{Pools, Target};
@@ -33,8 +33,72 @@ pub struct Probed {
     engine: Arc<Engine>,
     changes: mpsc::Receiver<Vec<Change>>,
     known: HashMap<TargetKey, TargetHealth>,
-    /// Where verdicts are saved, and the task that does it.
-    saved: Option<(PathBuf, JoinHandle<()>)>,
+    /// The task that saves them, and how it is told to finish.
+    keeper: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+/// How verdicts are got ready for another configuration, beside those that are in use.
+pub enum Preparation {
+    Probed(Arc<Engine>),
+    Frozen(Option<PathBuf>),
+}
+
+/// What that came to.
+pub enum Prepared {
+    Probed,
+    /// Unchanged without a file.
+    Frozen(Option<HashMap<(String, String), Verdict>>),
+}
+
+impl Preparation {
+    /// Asks targets that are new, until each was asked once or `startup_grace` is over; those of
+    /// `before` are asked on. Or reads the file with the verdicts again.
+    ///
+    /// # Errors
+    /// What is wrong with that file.
+    pub async fn prepare(&self, before: &Whole, whole: &Whole) -> Result<Prepared, Diagnostics> {
+        match self {
+            Preparation::Probed(engine) => {
+                let (old, new) = (&before.parts.targets, &whole.parts.targets);
+                engine.remember(inherited(engine, old, new));
+                engine.set_targets(old.iter().chain(new.iter()).cloned().collect());
+                engine.first_round(whole.config.server.startup_grace).await;
+                Ok(Prepared::Probed)
+            }
+            Preparation::Frozen(None) => Ok(Prepared::Frozen(None)),
+            Preparation::Frozen(Some(path)) => {
+                let frozen = Frozen::read(path, &whole.config)?;
+                Ok(Prepared::Frozen(Some(named(&frozen, whole))))
+            }
+        }
+    }
+}
+
+/// The verdicts of new targets that ask the same of the same address as an old one: another
+/// schedule or threshold is no reason to forget what is known.
+fn inherited(
+    engine: &Engine,
+    old: &[TargetSpec],
+    new: &[TargetSpec],
+) -> HashMap<TargetKey, Remembered> {
+    let known: HashMap<TargetKey, TargetHealth> = engine.snapshot().into_iter().collect();
+    let by_address: HashMap<_, _> = old.iter().map(|spec| (spec.address, spec)).collect();
+    let inherit = |spec: &TargetSpec| {
+        let before = by_address.get(&spec.address)?;
+        let health = known.get(&before.key)?;
+        let (verdict, since_unix_ms) = (health.verdict, health.since_unix_ms);
+        let is_same = before.monitor.probe == spec.monitor.probe && verdict != Verdict::Unknown;
+        is_same.then(|| {
+            (
+                spec.key.clone(),
+                Remembered {
+                    verdict,
+                    since_unix_ms,
+                },
+            )
+        })
+    };
+    new.iter().filter_map(inherit).collect()
 }
 
 impl Verdicts {
@@ -47,12 +111,12 @@ impl Verdicts {
         match source {
             HealthSource::Probes => Ok(Verdicts::Probed(Probed::start(whole).await)),
             HealthSource::Frozen(file) => {
-                let mut verdicts = Verdicts::Frozen {
-                    file: file.clone(),
-                    known: HashMap::new(),
+                let known = match file {
+                    Some(path) => named(&Frozen::read(path, &whole.config)?, whole),
+                    None => HashMap::new(),
                 };
-                verdicts.follow(whole)?;
-                Ok(verdicts)
+                let file = file.clone();
+                Ok(Verdicts::Frozen { file, known })
             }
         }
     }
@@ -115,21 +179,24 @@ impl Verdicts {
         probed.apply(batch, pools, notices)
     }
 
-    /// Goes over to another configuration: probes its targets and no others, or reads the file
-    /// with its verdicts again.
-    ///
-    /// # Errors
-    /// What is wrong with that file; nothing has changed then.
-    pub fn follow(&mut self, whole: &Whole) -> Result<(), Diagnostics> {
+    /// For getting ready, aside, for another configuration.
+    pub fn preparation(&self) -> Preparation {
         match self {
-            Verdicts::Probed(probed) => probed.follow(&whole.parts),
-            Verdicts::Frozen { file, known } => {
-                if let Some(path) = file {
-                    *known = named(&Frozen::read(path, &whole.config)?, whole);
-                }
-            }
+            Verdicts::Probed(probed) => Preparation::Probed(Arc::clone(&probed.engine)),
+            Verdicts::Frozen { file, .. } => Preparation::Frozen(file.clone()),
         }
-        Ok(())
+    }
+
+    /// Goes over to the configuration that was prepared for: its targets and no others.
+    pub fn adopt(&mut self, prepared: Prepared, parts: &Parts) {
+        match (self, prepared) {
+            (Verdicts::Probed(probed), _) => {
+                probed.engine.set_targets(parts.targets.to_vec());
+                probed.known = probed.engine.snapshot().into_iter().collect();
+            }
+            (Verdicts::Frozen { known, .. }, Prepared::Frozen(Some(read))) => *known = read,
+            (Verdicts::Frozen { .. }, _) => {}
+        }
     }
 
     /// Sets verdicts by hand; see [`super::Daemon::set_verdict`].
@@ -166,19 +233,15 @@ impl Verdicts {
         }
     }
 
-    /// Stops probing, and saves what is known.
-    pub fn stop(self) {
-        let Verdicts::Probed(Probed {
-            engine,
-            saved: Some((path, keeper)),
+    /// Saves what is known, and stops probing.
+    pub async fn stop(self) {
+        if let Verdicts::Probed(Probed {
+            keeper: Some((stop, task)),
             ..
         }) = self
-        else {
-            return;
-        };
-        keeper.abort();
-        if let Err(e) = saved::save(&path, &engine.snapshot(), clock::unix_ms()) {
-            tracing::warn!("cannot save verdicts: {}: {e}", path.display());
+        {
+            let _ = stop.send(());
+            let _ = task.await;
         }
     }
 }
@@ -232,22 +295,17 @@ impl Probed {
             tracing::warn!(unknown, "answering although not every target was asked yet");
         }
         let known = engine.snapshot().into_iter().collect();
-        let saved = path.map(|path| {
-            let keeper = saved::keep(Arc::clone(&engine), path.clone(), server.saved_max_age);
-            (path, tokio::spawn(keeper))
+        let keeper = path.map(|path| {
+            let (stop, stopped) = oneshot::channel();
+            let keeping = saved::keep(Arc::clone(&engine), path, server.saved_max_age, stopped);
+            (stop, tokio::spawn(keeping))
         });
         Probed {
             engine,
             changes,
             known,
-            saved,
+            keeper,
         }
-    }
-
-    fn follow(&mut self, parts: &Parts) {
-        self.engine.set_targets(parts.targets.to_vec());
-        let keys: HashSet<_> = parts.targets.iter().map(|target| &target.key).collect();
-        self.known.retain(|key, _| keys.contains(key));
     }
 
     fn apply(

@@ -21,7 +21,28 @@ pub struct Watcher {
     _watcher: RecommendedWatcher,
 }
 
-/// Watches files, and signals when any of them is another than before: renamed over, written and
+/// Which files there were when they were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stamps(Vec<(PathBuf, Option<Stamp>)>);
+
+impl Stamps {
+    /// Of the files as they are now. Take them before reading, so that a file that is replaced
+    /// meanwhile is noticed later.
+    pub fn now(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        let paths = paths.into_iter();
+        Stamps(paths.map(|path| (path.clone(), Stamp::of(&path))).collect())
+    }
+
+    fn again(&self) -> Self {
+        Self::now(self.0.iter().map(|(path, _)| path.clone()))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Watches files, and signals when any of them is another than `before`: renamed over, written and
 /// closed, or reached by a symbolic link that now leads elsewhere.
 ///
 /// Their folders are watched, not the files: a watch on a file stays with the old one after a
@@ -30,20 +51,21 @@ pub struct Watcher {
 /// # Errors
 ///
 /// A folder that does not exist or cannot be watched.
-pub fn watch(paths: Vec<PathBuf>) -> notify::Result<(Watcher, mpsc::Receiver<()>)> {
+pub fn watch(before: Stamps) -> notify::Result<(Watcher, mpsc::Receiver<()>)> {
     let (stir, stirred) = mpsc::channel(1);
+    // What happened before the watch began counts, too.
+    let _ = stir.try_send(());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<_>| {
         // An error may mean that events were lost. A full channel has a signal waiting already.
         if event.as_ref().map_or(true, is_replacement) {
             let _ = stir.try_send(());
         }
     })?;
-    for folder in folders(&paths) {
+    for folder in folders(before.0.iter().map(|(path, _)| path)) {
         watcher.watch(&folder, RecursiveMode::NonRecursive)?;
     }
     let (signal, changed) = mpsc::channel(1);
-    let stamps = stamps(&paths);
-    tokio::spawn(settle(paths, stamps, stirred, signal));
+    tokio::spawn(settle(before, stirred, signal));
     Ok((Watcher { _watcher: watcher }, changed))
 }
 
@@ -58,29 +80,24 @@ fn is_replacement(event: &notify::Event) -> bool {
 }
 
 /// The folders of the files, and those that symbolic links lead to.
-fn folders(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
+fn folders<'a>(paths: impl Iterator<Item = &'a PathBuf> + Clone) -> BTreeSet<PathBuf> {
     let parent = |path: &Path| match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
     };
-    let targets = paths.iter().filter_map(|path| path.canonicalize().ok());
+    let targets = paths.clone().filter_map(|path| path.canonicalize().ok());
     let mut folders: BTreeSet<_> = targets.map(|path| parent(&path)).collect();
-    folders.extend(paths.iter().map(|path| parent(path)));
+    folders.extend(paths.map(|path| parent(path)));
     folders
 }
 
 /// Signals when, some time after something stirred, a file has another stamp.
-async fn settle(
-    paths: Vec<PathBuf>,
-    mut before: Vec<Option<Stamp>>,
-    mut stirred: mpsc::Receiver<()>,
-    signal: mpsc::Sender<()>,
-) {
+async fn settle(mut before: Stamps, mut stirred: mpsc::Receiver<()>, signal: mpsc::Sender<()>) {
     while stirred.recv().await.is_some() {
         sleep(DEBOUNCE).await;
         // What stirs from here on is looked at in the next round.
         let _ = stirred.try_recv();
-        let now = stamps(&paths);
+        let now = before.again();
         if now != before {
             before = now;
             // Full: the receiver has yet to take the last signal, which serves for this one too.
@@ -92,7 +109,7 @@ async fn settle(
 }
 
 /// What tells a file from the one that replaced it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {
     device: u64,
     inode: u64,
@@ -101,9 +118,9 @@ struct Stamp {
     modified_ns: i64,
 }
 
-/// None for a file that is not there.
-fn stamps(paths: &[PathBuf]) -> Vec<Option<Stamp>> {
-    let stamp = |path: &PathBuf| {
+impl Stamp {
+    /// None for a file that is not there.
+    fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         Some(Stamp {
             device: metadata.dev(),
@@ -112,8 +129,7 @@ fn stamps(paths: &[PathBuf]) -> Vec<Option<Stamp>> {
             modified_s: metadata.mtime(),
             modified_ns: metadata.mtime_nsec(),
         })
-    };
-    paths.iter().map(stamp).collect()
+    }
 }
 
 #[cfg(test)]
@@ -125,7 +141,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.mmdb");
         fs::write(&path, "old").unwrap();
-        let (_watcher, mut changed) = watch(vec![path.clone()]).unwrap();
+        let (_watcher, mut changed) = watch(Stamps::now([path.clone()])).unwrap();
         for round in ["first", "second"] {
             let new = folder.path().join("new");
             fs::write(&new, round).unwrap();
@@ -139,7 +155,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("feed.csv");
         fs::write(&path, "old").unwrap();
-        let (_watcher, mut changed) = watch(vec![path.clone()]).unwrap();
+        let (_watcher, mut changed) = watch(Stamps::now([path.clone()])).unwrap();
         fs::write(&path, "newer").unwrap();
         changed.recv().await.unwrap();
     }
@@ -148,7 +164,7 @@ mod tests {
     async fn a_file_that_was_not_there_yet_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("late.mmdb");
-        let (_watcher, mut changed) = watch(vec![path.clone()]).unwrap();
+        let (_watcher, mut changed) = watch(Stamps::now([path.clone()])).unwrap();
         fs::write(&path, "new").unwrap();
         changed.recv().await.unwrap();
     }
@@ -160,14 +176,25 @@ mod tests {
         fs::write(at("one"), "one").unwrap();
         fs::write(at("two"), "two").unwrap();
         std::os::unix::fs::symlink("one", at("current")).unwrap();
-        let (_watcher, mut changed) = watch(vec![at("current")]).unwrap();
+        let (_watcher, mut changed) = watch(Stamps::now([at("current")])).unwrap();
         std::os::unix::fs::symlink("two", at("next")).unwrap();
         fs::rename(at("next"), at("current")).unwrap();
         changed.recv().await.unwrap();
     }
 
     #[tokio::test]
+    async fn a_file_replaced_before_the_watch_began_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("feed.csv");
+        fs::write(&path, "old").unwrap();
+        let stamps = Stamps::now([path.clone()]);
+        fs::write(&path, "newer").unwrap();
+        let (_watcher, mut changed) = watch(stamps).unwrap();
+        changed.recv().await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_folder_that_does_not_exist_is_an_error() {
-        assert!(watch(vec![PathBuf::from("/nonexistent/a.mmdb")]).is_err());
+        assert!(watch(Stamps::now([PathBuf::from("/nonexistent/a.mmdb")])).is_err());
     }
 }

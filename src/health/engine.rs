@@ -149,6 +149,11 @@ impl Engine {
         (engine, receiver)
     }
 
+    /// Verdicts of targets that are set next and are new then, as from before a restart.
+    pub fn remember(&self, remembered: HashMap<TargetKey, Remembered>) {
+        lock(&self.shared.remembered).extend(remembered);
+    }
+
     /// From now on these are the targets; of several with an equal key, the first counts. New ones
     /// are probed at once, removed ones no more (a probe under way is broken off), and the others
     /// go on undisturbed. Must be called in a tokio runtime.

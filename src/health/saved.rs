@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use serde::{Deserialize, Serialize};
 
 use super::belief::{Remembered, TargetHealth};
@@ -126,16 +128,23 @@ fn entries(health: &[(TargetKey, TargetHealth)]) -> Vec<Entry> {
         .collect()
 }
 
-/// Keeps the file at `path` like the engine's verdicts, for as long as it is polled. `max_age` is
-/// the age at which [`load`] will refuse the file.
-pub async fn keep(engine: Arc<Engine>, path: PathBuf, max_age: Duration) {
+/// Keeps the file at `path` like the engine's verdicts until `stop` is sent or its sender is gone,
+/// and saves once more then. `max_age` is the age at which [`load`] will refuse the file.
+pub async fn keep(
+    engine: Arc<Engine>,
+    path: PathBuf,
+    max_age: Duration,
+    mut stop: oneshot::Receiver<()>,
+) {
     let refresh_after = (max_age / 10).max(WRITE_EVERY).as_millis() as u64;
     let (mut written, mut written_unix_ms) = (Vec::new(), 0);
-    loop {
-        tokio::time::sleep(WRITE_EVERY).await;
+    let mut is_last = false;
+    while !is_last {
+        is_last = tokio::time::timeout(WRITE_EVERY, &mut stop).await.is_ok();
         let (health, now) = (engine.snapshot(), clock::unix_ms());
         let current = entries(&health);
-        if current == written && now.abs_diff(written_unix_ms) < refresh_after {
+        let is_fresh = now.abs_diff(written_unix_ms) < refresh_after;
+        if current == written && is_fresh && !is_last {
             continue;
         }
         let target = path.clone();

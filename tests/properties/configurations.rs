@@ -53,7 +53,7 @@ impl Configuration {
         // The zone's file is found beside it.
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/properties/random.toml");
         let config = config::parse(&text, &path)
-            .unwrap_or_else(|mistakes| panic!("{}\n{text}", errors(mistakes)))
+            .unwrap_or_else(|mistakes| panic!("{}\n{text}", errors(mistakes.diagnostics)))
             .config;
         let mut diagnostics = Diagnostics::new();
         let world = geoip::load(&config, &mut diagnostics);
