@@ -28,7 +28,10 @@ pub fn compile(files: &[(&str, &str)]) -> Result<Whole, String> {
     }
     match compile::load(&folder.path().join("meridian.toml"), None) {
         Ok((whole, _warnings)) => Ok(whole),
-        Err(mistakes) => Err(mistakes.sorted().iter().map(|m| format!("{m}\n")).collect()),
+        Err(mistakes) => {
+            let lines: String = mistakes.sorted().iter().map(|m| format!("{m}\n")).collect();
+            Err(lines.replace(&format!("{}/", folder.path().display()), ""))
+        }
     }
 }
 
