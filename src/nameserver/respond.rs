@@ -382,11 +382,11 @@ impl<'a, R: Recorder> Responder<'a, R> {
 /// RFC 8914, 4.1 ("Other"): none of the registered codes says that steering fails open or closed.
 const ALL_DOWN_ANSWERED: ExtendedError = ExtendedError {
     code: 0,
-    text: "nothing is up: answered all the same",
+    text: "no endpoint for this query is up: answered all the same",
 };
 const ALL_DOWN_EMPTY: ExtendedError = ExtendedError {
     code: 0,
-    text: "nothing is up",
+    text: "no endpoint for this query is up",
 };
 
 const _: () = assert!(QNAME_POINTER as usize == 0xC000 | HEADER_LEN);

@@ -117,8 +117,8 @@ fn a_story_that_comes_out_differently_is_told_apart_by_line() {
             "expected ttl 5, got 10",
         ),
         (
-            "query www.gslb.example.com A -> 192.0.2.1 error: nothing is up",
-            "expected error \"nothing is up\", got none",
+            "query www.gslb.example.com A -> 192.0.2.1 error: no endpoint for this query is up",
+            "expected error \"no endpoint for this query is up\", got none",
         ),
         (
             "query www.gslb.example.com A -> NODATA",
