@@ -90,6 +90,19 @@ fn section_4_3_2_step_3a_a_long_chain_is_cut_and_the_client_goes_on_from_its_end
 }
 
 #[test]
+fn section_3_6_2_a_circle_of_cnames_ends() {
+    let reply = ask(&gslb("ring1", "A"));
+    assert_answers(
+        &reply,
+        &[
+            "ring1.gslb.example.com. 3600 IN CNAME ring2.gslb.example.com.",
+            "ring2.gslb.example.com. 3600 IN CNAME ring3.gslb.example.com.",
+            "ring3.gslb.example.com. 3600 IN CNAME ring2.gslb.example.com.",
+        ],
+    );
+}
+
+#[test]
 fn section_4_3_2_step_3b_names_at_and_below_a_cut_are_referred() {
     for name in ["sub", "www.sub", "a.b.c.sub", "ns.sub"] {
         let reply = ask(&gslb(name, "A"));

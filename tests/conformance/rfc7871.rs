@@ -189,6 +189,17 @@ fn section_7_2_2_without_the_option_there_is_none_in_the_answer() {
 }
 
 #[test]
+fn section_7_2_1_the_family_of_the_subnet_is_not_that_of_the_addresses() {
+    for (rtype, europe) in [("A", EUROPE), ("AAAA", "2001:db8:1::1")] {
+        for (subnet, scope) in [("20.1.2.0/24", 14), ("2a02:100::/48", 33)] {
+            let query = gslb("www", rtype).subnet(subnet);
+            assert_steered(&query, europe, scope);
+            assert_echoes(&query, scope);
+        }
+    }
+}
+
+#[test]
 fn section_7_2_1_the_scope_is_taken_from_the_merged_table() {
     // Germany and Austria stand in two lines of /9, and steer alike.
     assert_steered(&www("30.1.2.0/24"), EUROPE, 8);
