@@ -158,12 +158,9 @@ impl Words<'_> {
         parts.extend(location.network.map(|_| "an own network".to_owned()));
         parts.extend(location.continent.map(|c| format!("continent {}", code(c))));
         parts.extend(location.country.map(|c| format!("country {}", code(c))));
-        parts.extend(
-            location
-                .subdivisions
-                .last()
-                .map(|s| format!("subdivision {s}")),
-        );
+        if let (Some(country), Some(part)) = (location.country, location.subdivisions.last()) {
+            parts.push(format!("subdivision {}-{part}", code(country)));
+        }
         parts.extend(
             location
                 .coordinates
