@@ -1,16 +1,26 @@
 //! A whole server inside a test: on a free port, from a configuration text, with verdicts that the
 //! test sets.
 //!
-//! ```no_run
+//! ```
 //! use meridian::model::Verdict;
 //! use meridian::testing::TestServer;
 //!
-//! # let (config, zone) = ("", "");
-//! let server = TestServer::start(config, &[("gslb.example.com.zone", zone)])?;
-//! server.set_verdict("web-eu", Verdict::Down)?;
-//! let answer = server.query("www.gslb.example.com", "A", Some("193.0.0.0/24"))?;
-//! println!("dig @{} -p {}: {:?}", server.address().ip(), server.address().port(), answer.addresses);
-//! server.stop();
+//! let config = r#"
+//!     region.here.location = [50.11, 8.68]
+//!     monitor.web = { http = "/", port = 80 }
+//!     pool.first = { region = "here", monitor = "web", endpoints = ["192.0.2.1"] }
+//!     pool.second = { region = "here", monitor = "web", endpoints = ["192.0.2.2"] }
+//!     policy.order = { failover = ["first", "second"] }
+//!     [zone."example.com"]
+//!     file = "example.com.zone"
+//!     balanced.www = { policy = "order" }
+//! "#;
+//! let zone = "@ 60 SOA ns admin 1 7200 1800 1209600 60\n@ 60 NS ns\nns 60 A 192.0.2.53\n";
+//!
+//! let server = TestServer::start(config, &[("example.com.zone", zone)])?;
+//! server.set_verdict("first", Verdict::Down)?;
+//! let answer = server.query("www.example.com", "A", Some("193.0.0.0/24"))?;
+//! assert_eq!(answer.addresses, [std::net::Ipv4Addr::new(192, 0, 2, 2)]);
 //! # Ok::<(), String>(())
 //! ```
 
@@ -64,12 +74,7 @@ impl TestServer {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let folder =
             std::env::temp_dir().join(format!("meridian-test-{}-{number}", std::process::id()));
-        let say = |e: std::io::Error| format!("{}: {e}", folder.display());
-        std::fs::create_dir_all(&folder).map_err(say)?;
-        for (name, content) in files.iter().chain(&[("meridian.toml", config)]) {
-            std::fs::write(folder.join(name), content).map_err(say)?;
-        }
-        let runtime = tokio::runtime::Runtime::new().map_err(say)?;
+        let runtime = tokio::runtime::Runtime::new().map_err(|e| e.to_string())?;
         let adjust = |config: &mut Config| {
             config.server.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
             config.server.state_dir = None;
@@ -82,11 +87,15 @@ impl TestServer {
             seed: Some(1),
             ..Settings::default()
         };
+        // From here on the folder is removed whatever happens.
         let mut server = TestServer {
             runtime,
             daemon: None,
             folder,
         };
+        for (name, content) in files.iter().chain(&[("meridian.toml", config)]) {
+            server.write(name, content)?;
+        }
         let started = server.runtime.block_on(Daemon::start(settings));
         let (daemon, _) = started.map_err(|e| match e {
             StartError::Config(diagnostics) => diagnostics
@@ -99,6 +108,14 @@ impl TestServer {
         })?;
         server.daemon = Some(daemon);
         Ok(server)
+    }
+
+    fn write(&self, name: &str, content: &str) -> Result<(), String> {
+        let path = self.folder.join(name);
+        let folder = path.parent().unwrap_or(&self.folder);
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&path, content))
+            .map_err(|e| format!("{}: {e}", path.display()))
     }
 
     fn daemon(&self) -> &Daemon {
@@ -126,7 +143,7 @@ impl TestServer {
     /// # Errors
     /// Every mistake; what was served before is still served.
     pub fn reload_with(&self, name: &str, content: &str) -> Result<(), String> {
-        std::fs::write(self.folder.join(name), content).map_err(|e| e.to_string())?;
+        self.write(name, content)?;
         self.runtime
             .block_on(self.daemon().reload())
             .map_err(|mistakes| mistakes.join("\n"))
