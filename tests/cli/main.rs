@@ -1,0 +1,16 @@
+//! The program as its users meet it: the real binary, its files, its signals, its words.
+//!
+//! Without root and without network: servers listen on port 0 of loopback, and every test has a
+//! private folder for what they write. Nothing here asserts how long anything takes; what takes a
+//! while is waited for.
+
+mod check;
+mod demo;
+mod explain;
+mod geoip;
+mod place;
+mod process;
+mod query;
+mod serve;
+mod serve_files;
+mod server;
