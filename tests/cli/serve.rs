@@ -47,7 +47,7 @@ fn a_reload_serves_the_new_configuration_and_zone() {
         config().replace("198.51.100.1", "198.51.100.7"),
     );
     place.write("gslb.zone", place.read("gslb.zone") + "new A 192.0.2.99\n");
-    server.reload("reloaded");
+    server.reload("configuration reloaded");
     assert_eq!(sorted(&ask(server.address, WWW, AMERICA)), ["198.51.100.7"]);
     let new = ask(server.address, "new.gslb.example.com", EUROPE);
     assert_eq!(sorted(&new), ["192.0.2.99"]);
@@ -72,7 +72,7 @@ fn a_bad_reload_tells_every_mistake_with_its_place_and_changes_nothing() {
 
     place.write("meridian.toml", config());
     place.write("gslb.zone", crate::server::ZONE);
-    server.reload("\"reloaded\"");
+    server.reload("configuration reloaded");
 }
 
 #[test]

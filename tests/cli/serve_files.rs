@@ -19,7 +19,7 @@ fn frozen_verdicts_steer_and_follow_their_file_at_a_reload() {
     let mut server = Server::frozen(&place);
     assert_eq!(sorted(&ask(server.address, WWW, EUROPE)), ["192.0.2.2"]);
     place.write("verdicts.toml", "web-eu = \"down\"\n");
-    server.reload("\"reloaded\"");
+    server.reload("configuration reloaded");
     assert_eq!(sorted(&ask(server.address, WWW, EUROPE)), ["198.51.100.1"]);
 }
 
