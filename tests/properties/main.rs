@@ -11,9 +11,10 @@
 //! | `engine` | asks, and reads the answer with hickory-proto |
 //! | `zones` | random zones and questions to them |
 //! | `reference` | RFC 1034, 4.3.2, slowly |
-//! | `configurations` | random configurations, verdicts and clients |
+//! | `configurations`, `drafts` | random configurations, verdicts and clients |
 
 mod configurations;
+mod drafts;
 mod engine;
 mod explained;
 mod hickory;

@@ -199,7 +199,7 @@ fn check_truncation(message: &Message, whole: &Message) -> Result<(), TestCaseEr
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn answers_of_static_zones_can_be_read_and_keep_to_their_limit(

@@ -159,8 +159,8 @@ impl Reference<'_> {
         said.authoritative = true;
         let mut soa = self
             .at(self.apex, RecordType::SOA)
-            .cloned()
             .next()
+            .cloned()
             .expect("a SOA");
         if let RData::SOA(data) = &soa.data {
             soa.ttl = soa.ttl.min(data.minimum);

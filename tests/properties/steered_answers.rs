@@ -64,7 +64,7 @@ fn reachable(root: &Root, policy: usize, family: Family) -> Vec<(IpAddr, bool)> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(250))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
     fn nothing_down_is_answered_while_something_is_up_and_then_never_nothing(
