@@ -6,7 +6,7 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::Record;
 use ipnet::IpNet;
 use meridian::admin::explain::{Question, explain};
-use meridian::dns::{MESSAGE_LEN_MAX, Name, query};
+use meridian::dns::{MESSAGE_LEN_MAX, Name, query, rcode_mnemonic};
 use meridian::nameserver::answer::{Query, Transport, Worker, answer};
 use meridian::random::Random;
 use meridian::state::Root;
@@ -64,7 +64,7 @@ proptest! {
         };
         let explained = explain(&root, &configuration.world, "drawn", &question).unwrap().answer;
         let sent = sent(&root, &question.name, rtype.into(), client, RESOLVER, seed);
-        prop_assert_eq!(explained.rcode, sent.metadata.response_code.to_str());
+        prop_assert_eq!(explained.rcode, rcode_mnemonic(sent.metadata.response_code.into()));
         prop_assert_eq!(explained.authoritative, sent.metadata.authoritative);
         prop_assert_eq!(explained.records, texts(&sent.answers));
         prop_assert_eq!(explained.authority, texts(&sent.authorities));
