@@ -139,9 +139,7 @@ impl Words<'_> {
         let by = match located.by {
             LocatedBy::Subnet => "by the client subnet",
             LocatedBy::Resolver => "by the resolver's address",
-            LocatedBy::Default => {
-                "the default order: nothing that is known of the client says otherwise"
-            }
+            LocatedBy::Default => "which is the default order",
         };
         format!(
             "class {}: {} ({by}; holds for its /{})",
