@@ -273,7 +273,7 @@ fn a_million_mixed_queries_allocate_nothing() {
         let len = answer(&mut worker, &root, &query, &mut reply).unwrap();
         assert_eq!(Header::of(&reply[..len]), *expected, "query {number}");
         // So that the queue is sometimes full and sometimes not.
-        if number % 1024 == 0 {
+        if number.is_multiple_of(1024) {
             while samples.take().is_some() {}
         }
     };

@@ -1,0 +1,66 @@
+//! Any octets as a message to the answer engine, over the repository's example zones: no panic, and
+//! whatever is answered can be read by an implementation that is not ours and keeps to its limit.
+#![no_main]
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use hickory_proto::op::{Message, MessageType};
+use libfuzzer_sys::fuzz_target;
+use meridian::compile;
+use meridian::config::{At, Config, Place, Zone};
+use meridian::dns::Name;
+use meridian::nameserver::answer::{Query, Transport, Worker, answer};
+use meridian::random::Random;
+use meridian::state::{EndpointHealth, Health, Root};
+
+const PAYLOAD_MAX: u16 = 1232;
+
+fuzz_target!(|message: &[u8]| {
+    let root = root();
+    let udp = Transport::Udp {
+        payload_max: PAYLOAD_MAX,
+    };
+    for (transport, limit) in [(udp, usize::from(PAYLOAD_MAX)), (Transport::Tcp, 65_535)] {
+        let mut worker = Worker::new(Random::from_seed(1), None);
+        worker.fit(root);
+        let query = Query {
+            message,
+            peer: IpAddr::V4(Ipv4Addr::new(193, 0, 0, 1)),
+            transport,
+        };
+        let mut reply = vec![0; 65_535];
+        let is_query = message.len() >= 12 && message[2] & 0x80 == 0;
+        let len = answer(&mut worker, root, &query, &mut reply);
+        assert_eq!(len.is_some(), is_query);
+        let Some(len) = len else { continue };
+        assert!(len <= limit);
+        let decoded = Message::from_vec(&reply[..len]).expect("a readable answer");
+        assert_eq!(decoded.metadata.message_type, MessageType::Response);
+    }
+});
+
+/// The quickstart's zone with its balanced name, and below it the example zone with one of everything.
+fn root() -> &'static Root {
+    static ROOT: OnceLock<Root> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let config = repository.join("examples/quickstart/meridian.toml");
+        let zone = repository.join("zones/example.com.zone");
+        let add_zone = move |config: &mut Config| {
+            config.zones.push(Zone {
+                apex: Name::parse("example.com").expect("a name"),
+                file: At {
+                    value: zone.clone(),
+                    place: Place::file(&zone),
+                },
+                client_subnet: true,
+                balanced: Vec::new(),
+            });
+        };
+        let (whole, _) = compile::load(&config, Some(&add_zone)).expect("valid examples");
+        let health = Health::new(&whole.parts.pools, |_| EndpointHealth::UNWATCHED);
+        whole.parts.root(1, Arc::new(health))
+    })
+}
