@@ -67,10 +67,18 @@ impl Words<'_> {
                     choice(*by)
                 ),
             ),
+            Step::FamilyNowhereUp { policy, family } => (
+                "family",
+                format!(
+                    "nothing that {} can reach has an {family} address up, but one of the other \
+                     family is up: answers NODATA",
+                    self.policy(*policy)
+                ),
+            ),
             Step::AllDown { policy, then } => (
                 "all down",
                 format!(
-                    "nothing that {} can reach is up: {}",
+                    "nothing that {} can reach is up, in either family: {}",
                     self.policy(*policy),
                     self.when_all_down(*then)
                 ),

@@ -126,7 +126,8 @@ pub enum Balance {
     Random,
 }
 
-/// What a name answers when nothing that its policy can reach is up.
+/// What a name answers when nothing that its policy can reach is up, in either family. While the
+/// other family is up, the one that is down is NODATA, so that clients turn to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenAllDown {
     /// As if all were up.

@@ -214,6 +214,10 @@ impl<'a, R: Recorder> Responder<'a, R> {
             }
             Outcome::NoData => {
                 self.negative(composer, apex, decision.ttl_s);
+                (Rcode::NoError, Some(FAMILY_DOWN))
+            }
+            Outcome::NoDataAllDown => {
+                self.negative(composer, apex, decision.ttl_s);
                 (Rcode::NoError, Some(ALL_DOWN_EMPTY))
             }
             Outcome::ServFail => (Rcode::ServFail, Some(ALL_DOWN_EMPTY)),
@@ -387,6 +391,10 @@ const ALL_DOWN_ANSWERED: ExtendedError = ExtendedError {
 const ALL_DOWN_EMPTY: ExtendedError = ExtendedError {
     code: 0,
     text: "no endpoint for this query is up",
+};
+const FAMILY_DOWN: ExtendedError = ExtendedError {
+    code: 0,
+    text: "no address of this family is up for this client",
 };
 
 const _: () = assert!(QNAME_POINTER as usize == 0xC000 | HEADER_LEN);

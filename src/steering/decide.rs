@@ -62,7 +62,10 @@ impl<'a> Source<'a> {
         if view.usable(pool).is_empty() {
             let family = view.family;
             recorder.record(|| Step::FamilyNotUp { pool, family });
-            return Err(Outcome::NoData);
+            return Err(match outcome {
+                Outcome::AnswerAllDown => Outcome::NoDataAllDown,
+                _ => Outcome::NoData,
+            });
         }
         Ok(Source {
             pool,
@@ -86,11 +89,17 @@ fn source<'a, R: Recorder>(
     }
     match choose(&view, policy, draw, recorder) {
         Some(pool) => Source::new(pool, view, Outcome::Answer, recorder),
+        // Half an outage: an address that is down, or an error, would keep clients from the family
+        // that is up.
+        None if view.any_up(policy) => {
+            recorder.record(|| Step::FamilyNowhereUp { policy, family });
+            Err(Outcome::NoData)
+        }
         None => all_down(view, policy, draw, recorder),
     }
 }
 
-/// As [`source`], when nothing that the policy can reach can serve.
+/// As [`source`], when nothing that the policy can reach is up, in either family.
 fn all_down<'a, R: Recorder>(
     up: View<'a>,
     policy: PolicyId,
@@ -102,7 +111,7 @@ fn all_down<'a, R: Recorder>(
     let all = View { all_up: true, ..up };
     match then {
         WhenAllDown::All => {
-            let pool = choose(&all, policy, draw, recorder).ok_or(Outcome::NoData)?;
+            let pool = choose(&all, policy, draw, recorder).ok_or(Outcome::NoDataAllDown)?;
             Source::new(pool, all, Outcome::AnswerAllDown, recorder)
         }
         WhenAllDown::Fallback(pool) => {
@@ -111,7 +120,7 @@ fn all_down<'a, R: Recorder>(
             let view = if any_up { up } else { all };
             Source::new(pool, view, Outcome::AnswerAllDown, recorder)
         }
-        WhenAllDown::NoData => Err(Outcome::NoData),
+        WhenAllDown::NoData => Err(Outcome::NoDataAllDown),
         WhenAllDown::ServFail => Err(Outcome::ServFail),
         WhenAllDown::Refuse => Err(Outcome::Refuse),
     }

@@ -69,13 +69,20 @@ pub struct Decision {
 pub enum Outcome {
     /// The endpoints are up.
     Answer,
-    /// Nothing is up, and `when_all_down` answers nevertheless (all, or the fallback pool).
+    /// Nothing is up in either family, and `when_all_down` answers nevertheless (all, or the
+    /// fallback pool).
     AnswerAllDown,
     /// The name has no endpoint of this family at all.
     NoFamily,
-    /// Nothing of this family is up, and `when_all_down` or `family_fallback` says so with NODATA.
+    /// Nothing of this family is up where `family_fallback` looks for it, but something of the
+    /// other is.
     NoData,
+    /// Nothing is up in either family, and `when_all_down` says so with NODATA, or finds no address
+    /// of this family.
+    NoDataAllDown,
+    /// Nothing is up in either family, and `when_all_down` says SERVFAIL.
     ServFail,
+    /// Nothing is up in either family, and `when_all_down` says REFUSED.
     Refuse,
 }
 

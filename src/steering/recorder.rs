@@ -61,7 +61,9 @@ pub enum Step {
         member: Member,
         by: Choice,
     },
-    /// Nothing can serve; what the policy does then. With `All`, the choice begins again, and every
+    /// Nothing in reach has the family up, but something has the other; NODATA.
+    FamilyNowhereUp { policy: PolicyId, family: Family },
+    /// Nothing is up, in either family; what the policy does then. With `All`, the choice begins again, and every
     /// endpoint counts as up from here on.
     AllDown { policy: PolicyId, then: WhenAllDown },
     /// The fallback pool is answered: what is up there, or else (`up` is false) all of it.

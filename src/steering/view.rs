@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::places::Places;
 use super::{Candidate, Unusable};
-use crate::model::{EndpointId, Family, FamilyFallback, PoolId};
+use crate::model::{EndpointId, Family, FamilyFallback, PolicyId, PoolId};
 use crate::state::Root;
 use crate::state::health::{PoolSlot, Usable};
 use crate::state::pools::Member;
@@ -46,6 +46,12 @@ impl<'a> View<'a> {
                 .iter()
                 .any(|&pool| self.pool_can_serve(pool)),
         }
+    }
+
+    /// Whether anything within reach of `policy` is up, in either family.
+    pub fn any_up(&self, policy: PolicyId) -> bool {
+        let reach = &self.root.pools.policies[policy.index()].reach;
+        reach.iter().any(|&pool| !self.slot(pool).is_empty())
     }
 
     fn pool_can_serve(&self, pool: PoolId) -> bool {

@@ -44,6 +44,33 @@ fn section_3_no_answer_because_all_is_down_says_so() {
 }
 
 #[test]
+fn section_3_no_answer_because_one_family_is_down_says_so() {
+    let mut server = server();
+    server.set_health(|address| EndpointHealth {
+        verdict: match address.is_ipv6() {
+            true => Verdict::Down,
+            false => Verdict::Up,
+        },
+        flip_after_ms: 1_000,
+    });
+    for name in ["www", "or-nodata", "or-servfail", "or-refuse"] {
+        let query = gslb(name, "AAAA").subnet("20.5.2.0/24");
+        let reply = server.ask(&query);
+        assert_eq!(reply.rcode(), "NOERROR", "{name}");
+        assert_eq!(reply.answers(), [""; 0]);
+        assert_eq!(
+            reply.error_text().as_deref(),
+            Some("no address of this family is up for this client")
+        );
+        assert_eq!(reply.scope(), Some(16));
+        assert_eq!(server.ask(&gslb(name, "A").edns()).error_text(), None);
+    }
+    // The least TTL of the name, which is less than the zone's 60 s.
+    let reply = server.ask(&gslb("www", "AAAA"));
+    assert_eq!(reply.negative_ttl_s(), Some(5));
+}
+
+#[test]
 fn section_3_nothing_is_said_where_all_is_well_or_without_edns() {
     assert_eq!(ask(&gslb("www", "A").edns()).error_text(), None);
     assert_eq!(all_down().ask(&gslb("mail", "A").edns()).error_text(), None);

@@ -39,7 +39,7 @@ fn all_answers_as_if_all_were_up_from_the_nearest_region() {
 fn all_leaves_a_family_out_where_the_nearest_region_has_none_and_families_stay_together() {
     for (family_fallback, outcome) in [
         (FamilyFallback::Region, Outcome::AnswerAllDown),
-        (FamilyFallback::NoData, Outcome::NoData),
+        (FamilyFallback::NoData, Outcome::NoDataAllDown),
     ] {
         let policy = Policy::from(Kind::Failover(vec![p(0), p(1)]));
         let pools = [pool([down()]), pool([down().v6()])];
@@ -67,14 +67,14 @@ fn a_fallback_pool_that_is_down_too_is_answered_whole() {
 #[test]
 fn a_fallback_pool_without_the_family_is_nodata() {
     let decision = fallback(pool([up().v6()]));
-    assert_eq!(decision.outcome, Outcome::NoData);
+    assert_eq!(decision.outcome, Outcome::NoDataAllDown);
     assert_eq!(decision.pool, None);
 }
 
 #[test]
 fn nodata_servfail_and_refuse_answer_nothing_for_as_short_as_the_range_allows() {
     for (then, outcome) in [
-        (WhenAllDown::NoData, Outcome::NoData),
+        (WhenAllDown::NoData, Outcome::NoDataAllDown),
         (WhenAllDown::ServFail, Outcome::ServFail),
         (WhenAllDown::Refuse, Outcome::Refuse),
     ] {
@@ -94,10 +94,32 @@ fn only_the_policy_that_the_name_refers_to_is_asked_what_then() {
 }
 
 #[test]
-fn one_family_may_be_all_down_while_the_other_is_up() {
-    let policy = Policy::from(Kind::Failover(vec![p(0)])).when_all_down(WhenAllDown::NoData);
-    let world = world([pool([up(), down().v6()])], [policy]);
-    assert_eq!(ask(&world).outcome, Outcome::Answer);
+fn one_family_that_is_down_is_nodata_while_the_other_is_up_anywhere() {
+    for then in [
+        WhenAllDown::All,
+        WhenAllDown::Fallback(PoolId(2)),
+        WhenAllDown::NoData,
+        WhenAllDown::ServFail,
+        WhenAllDown::Refuse,
+    ] {
+        let policy = Policy::from(Kind::Failover(vec![p(0), p(1)])).when_all_down(then);
+        let near = pool([down(), down().v6()]);
+        let far = pool([up(), down().v6()]);
+        let world = world([near, far, pool([up(), up().v6()])], [policy]);
+        assert_eq!(ask(&world).outcome, Outcome::Answer);
+        let decision = Asker::new(&world, 1).family(V6).decide();
+        assert_eq!(decision.outcome, Outcome::NoData, "{then:?}");
+        assert_eq!(decision.ttl_s, TTL.min_s);
+        assert!(decision.endpoints().is_empty());
+    }
+}
+
+#[test]
+fn a_family_of_which_nothing_is_up_is_nodata_inside_nested_policies_too() {
+    let inner = Policy::from(Kind::Random(vec![p(1)]));
+    let outer = Kind::Failover(vec![p(0), nested(0)]);
+    let pools = [pool([down().v6()]), pool([up()])];
+    let world = world(pools, [inner, outer.into()]);
     let decision = Asker::new(&world, 1).family(V6).decide();
     assert_eq!(decision.outcome, Outcome::NoData);
 }

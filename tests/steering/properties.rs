@@ -122,13 +122,13 @@ fn follows(
     decision: &Decision,
     oracle: &Oracle<'_>,
     possible: &BTreeSet<PoolId>,
-    answered: Outcome,
+    [answered, empty]: [Outcome; 2],
     answers: u8,
 ) -> bool {
     possible
         .iter()
         .any(|&pool| match oracle.usable(pool).len() {
-            0 => decision.outcome == Outcome::NoData && decision.pool.is_none(),
+            0 => decision.outcome == empty && decision.pool.is_none(),
             _ => decision.outcome == answered && draws_from(decision, oracle, pool, answers),
         })
 }
@@ -151,11 +151,16 @@ fn allowed(decision: &Decision, world: &World, family: Family, answers: u8) -> b
             decision,
             &oracle(false),
             &possible,
-            Outcome::Answer,
+            [Outcome::Answer, Outcome::NoData],
             answers,
         );
     }
-    let all_down = Outcome::AnswerAllDown;
+    let up = |pool, family| !oracle(false).usable_of(pool, family).is_empty();
+    let reached = world.reach(world.top());
+    if reached.iter().any(|&pool| up(pool, V4) || up(pool, V6)) {
+        return decision.outcome == Outcome::NoData && decision.ttl_s == TTL.min_s;
+    }
+    let all_down = [Outcome::AnswerAllDown, Outcome::NoDataAllDown];
     match top.when_all_down {
         WhenAllDown::All => {
             let possible = oracle(true).possible(world.top());
@@ -166,7 +171,7 @@ fn allowed(decision: &Decision, world: &World, family: Family, answers: u8) -> b
             let possible = BTreeSet::from([pool]);
             follows(decision, &oracle(all_up), &possible, all_down, answers)
         }
-        WhenAllDown::NoData => decision.outcome == Outcome::NoData,
+        WhenAllDown::NoData => decision.outcome == Outcome::NoDataAllDown,
         WhenAllDown::ServFail => decision.outcome == Outcome::ServFail,
         WhenAllDown::Refuse => decision.outcome == Outcome::Refuse,
     }

@@ -117,3 +117,17 @@ fn an_outage_is_told_with_what_follows_from_it() {
     let (pool, up) = (PoolId(1), false);
     assert!(steps.contains(&Step::Fallback { pool, up }));
 }
+
+#[test]
+fn a_family_that_is_down_alone_is_told_as_such_and_not_as_an_outage() {
+    let world = world(
+        [pool([up(), down().v6()])],
+        [Kind::Failover(vec![p(0)]).into()],
+    );
+    let mut steps = Vec::new();
+    let mut asker = Asker::new(&world, 1).family(V6);
+    asker.decide_recording(&mut steps);
+    let (policy, family) = (PolicyId(0), V6);
+    assert!(steps.contains(&Step::FamilyNowhereUp { policy, family }));
+    assert!(!steps.iter().any(|s| matches!(s, Step::AllDown { .. })));
+}
