@@ -20,7 +20,7 @@ pub struct Arguments {
     /// Write a JSON line here once queries are answered: {"ready":true,"pid":..,"listen":[..]}
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
-    /// Take verdicts from this file and probe nothing
+    /// Take verdicts from this file, read again at each reload, and probe nothing
     #[arg(long, value_name = "FILE")]
     frozen_health: Option<PathBuf>,
     /// Make the draws repeatable
