@@ -224,6 +224,44 @@ proptest! {
     }
 }
 
+/// Over UDP with each limit about as long as the whole answer.
+fn check_edge(root: &Root, query: &[u8]) -> Result<(), TestCaseError> {
+    let whole = ask(root, query, Transport::Tcp, 7).unwrap().len();
+    for limit in whole.saturating_sub(40).max(512)..whole + 2 {
+        let payload_max = limit as u16;
+        let reply = ask(root, query, Transport::Udp { payload_max }, 7).unwrap();
+        prop_assert!(
+            reply.len() <= limit,
+            "{} octets, not {}",
+            reply.len(),
+            limit
+        );
+        prop_assert!(limit < whole || reply.len() == whole, "cut needlessly");
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn answers_keep_to_limits_that_they_nearly_reach(
+        zone in zone(), mut options in options(), questions in prop::collection::vec(question(), 30),
+    ) {
+        let root = root_of(zone.compiled());
+        options.payload = u16::MAX;
+        let wrapping = Wrapping {
+            id: 1,
+            recursion_desired: false,
+            checking_disabled: false,
+            edns: Some(options),
+        };
+        for (name, rtype) in questions {
+            check_edge(&root, &wrapping.around(&name, rtype).to_vec().unwrap())?;
+        }
+    }
+}
+
 /// Octets of a query, some of them overwritten, the end perhaps cut off or grown.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6);

@@ -152,8 +152,11 @@ fn record() -> impl Strategy<Value = String> {
 
 fn node() -> impl Strategy<Value = Node> {
     let delegation = (prop::collection::vec(target(), 1..4), any::<bool>());
+    // Up to five thousand octets, so that some fit no UDP answer.
+    let texts = prop::collection::vec("TXT [a-z]{200,250}", 2..20);
     prop_oneof![
         6 => prop::collection::vec(record(), 1..12).prop_map(Node::Records),
+        1 => texts.prop_map(Node::Records),
         3 => target().prop_map(Node::Alias),
         1 => delegation.prop_map(|(servers, signed)| Node::Delegation { servers, signed }),
     ]
@@ -188,6 +191,7 @@ fn rtype() -> impl Strategy<Value = RecordType> {
         4 => Just(RecordType::A),
         2 => Just(RecordType::AAAA),
         2 => Just(RecordType::MX),
+        2 => Just(RecordType::TXT),
         1 => prop::sample::select(vec![
             RecordType::NS, RecordType::SOA, RecordType::TXT, RecordType::SRV,
             RecordType::PTR, RecordType::CNAME, RecordType::DS, RecordType::CAA,
