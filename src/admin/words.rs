@@ -271,6 +271,17 @@ impl Words<'_> {
                     self.endpoint(endpoint)
                 )
             }
+            TtlReason::Awaited {
+                pool,
+                up_after_ms: 0,
+            } => format!(
+                "pool {}, which is down, can be up any moment",
+                self.pool(pool)
+            ),
+            TtlReason::Awaited { pool, up_after_ms } => format!(
+                "pool {}, which is down, can be up after {up_after_ms} ms",
+                self.pool(pool)
+            ),
             TtlReason::Unwatched => "no monitor watches what is answered".to_owned(),
             TtlReason::Outage => "nothing is answered for now".to_owned(),
             TtlReason::NoFamily => "nothing is configured to be answered".to_owned(),

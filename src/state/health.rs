@@ -1,8 +1,11 @@
-//! Verdicts as a dense table, and per pool the endpoints that may be answered.
+//! Verdicts as a dense table, and per pool the endpoints that may be answered, and how soon
+//! those that may not could be.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Pools;
+use super::pools::Pool;
 use crate::model::{EndpointId, Family, PoolId, Verdict};
 
 /// What is believed of one endpoint.
@@ -32,6 +35,30 @@ impl EndpointHealth {
 pub struct Health {
     pub endpoints: Box<[EndpointHealth]>,
     pub slots: Box<[Arc<PoolSlot>]>,
+    pub revivals: Box<[Revival]>,
+}
+
+/// The soonest that observations could bring up an endpoint of a pool that counts as down, in
+/// milliseconds per family. `u32::MAX`: none is down, or nothing watches those that are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revival {
+    pub v4_ms: u32,
+    pub v6_ms: u32,
+}
+
+impl Revival {
+    #[inline]
+    pub fn family_ms(self, family: Family) -> u32 {
+        match family {
+            Family::V4 => self.v4_ms,
+            Family::V6 => self.v6_ms,
+        }
+    }
+
+    #[inline]
+    pub fn either_ms(self) -> u32 {
+        self.v4_ms.min(self.v6_ms)
+    }
 }
 
 /// The endpoints of a pool that may be answered, per family.
@@ -144,26 +171,42 @@ impl Health {
         let slots = (0..pools.pools.len() as u32)
             .map(|id| Arc::new(slot(pools, &endpoints, PoolId(id))))
             .collect();
-        Health { endpoints, slots }
+        let revivals = (0..pools.pools.len() as u32)
+            .map(|id| revival(pools, &endpoints, PoolId(id)))
+            .collect();
+        Health {
+            endpoints,
+            slots,
+            revivals,
+        }
     }
 
-    /// The table after some endpoints changed; only their pools' slots are made anew.
+    /// The table after some endpoints changed; only what is said of their pools is made anew, and
+    /// slots only where a verdict changed.
     pub fn with(&self, pools: &Pools, changes: &[(EndpointId, EndpointHealth)]) -> Self {
         let mut endpoints = self.endpoints.clone();
         let mut slots = self.slots.clone();
-        let mut touched = Vec::new();
+        let mut revivals = self.revivals.clone();
+        let (mut touched, mut turned) = (BTreeSet::new(), BTreeSet::new());
         for &(id, health) in changes {
+            let pool = pools.endpoints[id.index()].pool;
+            touched.insert(pool);
             if endpoints[id.index()].verdict != health.verdict {
-                touched.push(pools.endpoints[id.index()].pool);
+                turned.insert(pool);
             }
             endpoints[id.index()] = health;
         }
-        touched.sort_unstable();
-        touched.dedup();
-        for pool in touched {
+        for pool in turned {
             slots[pool.index()] = Arc::new(slot(pools, &endpoints, pool));
         }
-        Health { endpoints, slots }
+        for pool in touched {
+            revivals[pool.index()] = revival(pools, &endpoints, pool);
+        }
+        Health {
+            endpoints,
+            slots,
+            revivals,
+        }
     }
 
     #[inline]
@@ -175,13 +218,40 @@ impl Health {
     pub fn slot(&self, id: PoolId) -> &PoolSlot {
         &self.slots[id.index()]
     }
+
+    #[inline]
+    pub fn revival(&self, id: PoolId) -> Revival {
+        self.revivals[id.index()]
+    }
 }
 
 fn slot(pools: &Pools, endpoints: &[EndpointHealth], pool: PoolId) -> PoolSlot {
-    let unknown_is_up = pools.pools[pool.index()].unknown_is_up;
-    PoolSlot::new(pools, pool, |id| match endpoints[id.index()].verdict {
+    PoolSlot::new(pools, pool, |id| {
+        counts_as_up(&pools.pools[pool.index()], endpoints[id.index()].verdict)
+    })
+}
+
+fn revival(pools: &Pools, endpoints: &[EndpointHealth], id: PoolId) -> Revival {
+    let pool = &pools.pools[id.index()];
+    let soonest = |family| {
+        pool.endpoint_ids()
+            .filter(|id| Family::of(&pools.endpoints[id.index()].address) == family)
+            .map(|id| endpoints[id.index()])
+            .filter(|health| !counts_as_up(pool, health.verdict))
+            .map(|health| health.flip_after_ms)
+            .min()
+            .unwrap_or(u32::MAX)
+    };
+    Revival {
+        v4_ms: soonest(Family::V4),
+        v6_ms: soonest(Family::V6),
+    }
+}
+
+fn counts_as_up(pool: &Pool, verdict: Verdict) -> bool {
+    match verdict {
         Verdict::Up => true,
         Verdict::Down => false,
-        Verdict::Unknown => unknown_is_up,
-    })
+        Verdict::Unknown => pool.unknown_is_up,
+    }
 }

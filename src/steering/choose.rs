@@ -1,5 +1,6 @@
 //! Which pool does the policy come to?
 
+use super::ttl::Awaited;
 use super::view::View;
 use super::{Choice, Draw, Recorder, Step, cursor};
 use crate::model::POLICY_DEPTH_MAX;
@@ -9,11 +10,13 @@ use crate::state::pools::{Member, PolicyKind};
 /// Descends from `policy` to a pool that can serve; `None` when there is none.
 ///
 /// Only members that can serve are chosen, so a nested policy either leads to a pool or is passed
-/// over whole; nothing is ever tried and taken back.
+/// over whole; nothing is ever tried and taken back. `awaited` becomes the soonest of what was passed
+/// over and could come up.
 pub(super) fn choose<R: Recorder>(
     view: &View<'_>,
     policy: PolicyId,
     draw: &mut Draw<'_>,
+    awaited: &mut Awaited,
     recorder: &mut R,
 ) -> Option<PoolId> {
     let mut policy = policy;
@@ -22,6 +25,7 @@ pub(super) fn choose<R: Recorder>(
         let mut members = Members {
             view,
             policy,
+            awaited,
             recorder,
         };
         match members.choose(draw)? {
@@ -36,6 +40,7 @@ pub(super) fn choose<R: Recorder>(
 struct Members<'a, R> {
     view: &'a View<'a>,
     policy: PolicyId,
+    awaited: &'a mut Awaited,
     recorder: &'a mut R,
 }
 
@@ -129,6 +134,7 @@ impl<R: Recorder> Members<'_, R> {
         let (view, policy) = (self.view, self.policy);
         let can = view.can_serve(member);
         if !can {
+            *self.awaited = view.awaited(member).min(*self.awaited);
             self.recorder.record(|| Step::PassedOver {
                 policy,
                 member,

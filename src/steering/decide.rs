@@ -3,6 +3,7 @@
 use super::choose::choose;
 use super::draw::{self, Drawn};
 use super::places::Places;
+use super::ttl::Awaited;
 use super::view::View;
 use super::{Ask, Decision, Draw, Outcome, Recorder, Step, cursor, ttl};
 use crate::locate::Client;
@@ -49,6 +50,8 @@ struct Source<'a> {
     pool: PoolId,
     view: View<'a>,
     outcome: Outcome,
+    /// What would have been answered instead, were it up.
+    awaited: Awaited,
 }
 
 impl<'a> Source<'a> {
@@ -57,6 +60,7 @@ impl<'a> Source<'a> {
         pool: PoolId,
         view: View<'a>,
         outcome: Outcome,
+        awaited: Awaited,
         recorder: &mut R,
     ) -> Result<Self, Outcome> {
         if view.usable(pool).is_empty() {
@@ -71,6 +75,7 @@ impl<'a> Source<'a> {
             pool,
             view,
             outcome,
+            awaited,
         })
     }
 }
@@ -87,8 +92,9 @@ fn source<'a, R: Recorder>(
         recorder.record(|| Step::NoFamily { family });
         return Err(Outcome::NoFamily);
     }
-    match choose(&view, policy, draw, recorder) {
-        Some(pool) => Source::new(pool, view, Outcome::Answer, recorder),
+    let mut awaited = Awaited::NOTHING;
+    match choose(&view, policy, draw, &mut awaited, recorder) {
+        Some(pool) => Source::new(pool, view, Outcome::Answer, awaited, recorder),
         // Half an outage: an address that is down, or an error, would keep clients from the family
         // that is up.
         None if view.any_up(policy) => {
@@ -109,16 +115,21 @@ fn all_down<'a, R: Recorder>(
     let then = up.root.pools.policies[policy.index()].when_all_down;
     recorder.record(|| Step::AllDown { policy, then });
     let all = View { all_up: true, ..up };
+    let mut awaited = up.any_awaited(policy);
     match then {
         WhenAllDown::All => {
-            let pool = choose(&all, policy, draw, recorder).ok_or(Outcome::NoDataAllDown)?;
-            Source::new(pool, all, Outcome::AnswerAllDown, recorder)
+            let pool = choose(&all, policy, draw, &mut awaited, recorder);
+            let pool = pool.ok_or(Outcome::NoDataAllDown)?;
+            Source::new(pool, all, Outcome::AnswerAllDown, awaited, recorder)
         }
         WhenAllDown::Fallback(pool) => {
             let any_up = !up.usable(pool).is_empty();
             recorder.record(|| Step::Fallback { pool, up: any_up });
             let view = if any_up { up } else { all };
-            Source::new(pool, view, Outcome::AnswerAllDown, recorder)
+            if !any_up {
+                awaited = up.pool_awaited(pool).min(awaited);
+            }
+            Source::new(pool, view, Outcome::AnswerAllDown, awaited, recorder)
         }
         WhenAllDown::NoData => Err(Outcome::NoDataAllDown),
         WhenAllDown::ServFail => Err(Outcome::ServFail),
@@ -137,6 +148,7 @@ fn answer<R: Recorder>(
         pool,
         view,
         outcome,
+        awaited,
     } = source;
     let root = view.root;
     let balance = root.pools.pools[pool.index()].balance;
@@ -156,7 +168,7 @@ fn answer<R: Recorder>(
         outcome,
         drawn,
         pool: Some(pool),
-        ttl_s: ttl::of_answer(ask.ttl, drawn.as_slice(), &root.health, recorder),
+        ttl_s: ttl::of_answer(ask.ttl, drawn.as_slice(), awaited, &root.health, recorder),
         scope: view.places.scope(),
     }
 }

@@ -132,7 +132,9 @@ pub enum TtlReason {
         endpoint: EndpointId,
         flip_after_ms: u32,
     },
-    /// Nothing that is answered is watched.
+    /// Sooner than that, this pool, which is down, could come up and be answered instead.
+    Awaited { pool: PoolId, up_after_ms: u32 },
+    /// Nothing that is answered or passed over is watched.
     Unwatched,
     /// Nothing is answered for now: the shortest of the range.
     Outage,

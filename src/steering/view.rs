@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::places::Places;
+use super::ttl::Awaited;
 use super::{Candidate, Unusable};
 use crate::model::{EndpointId, Family, FamilyFallback, PolicyId, PoolId};
 use crate::state::Root;
@@ -52,6 +53,39 @@ impl<'a> View<'a> {
     pub fn any_up(&self, policy: PolicyId) -> bool {
         let reach = &self.root.pools.policies[policy.index()].reach;
         reach.iter().any(|&pool| !self.slot(pool).is_empty())
+    }
+
+    /// What could make `member`, which cannot serve, able to: the first of its pools to come up.
+    pub fn awaited(&self, member: Member) -> Awaited {
+        match member {
+            Member::Pool(pool) => self.pool_awaited(pool),
+            Member::Policy(policy) => self.soonest(policy, |pool| self.pool_awaited(pool)),
+        }
+    }
+
+    /// What could end an outage of everything within reach of `policy`: the first to come up.
+    pub fn any_awaited(&self, policy: PolicyId) -> Awaited {
+        self.soonest(policy, |pool| Awaited {
+            up_after_ms: self.root.health.revival(pool).either_ms(),
+            pool,
+        })
+    }
+
+    fn soonest(&self, policy: PolicyId, awaited: impl Fn(PoolId) -> Awaited) -> Awaited {
+        let reach = &self.root.pools.policies[policy.index()].reach;
+        let soonest = reach.iter().map(|&pool| awaited(pool)).min();
+        soonest.unwrap_or(Awaited::NOTHING)
+    }
+
+    /// The same verdicts as in `pool_can_serve`; where all count as up, nothing is awaited.
+    pub fn pool_awaited(&self, pool: PoolId) -> Awaited {
+        let revival = self.root.health.revival(pool);
+        let up_after_ms = match self.family_fallback {
+            _ if self.all_up => u32::MAX,
+            FamilyFallback::Region => revival.family_ms(self.family),
+            FamilyFallback::NoData => revival.either_ms(),
+        };
+        Awaited { up_after_ms, pool }
     }
 
     fn pool_can_serve(&self, pool: PoolId) -> bool {

@@ -238,4 +238,23 @@ proptest! {
         let decision = asker(&world, seed, family, 2).decide();
         prop_assert!((TTL.min_s..=TTL.max_s).contains(&decision.ttl_s));
     }
+
+    #[test]
+    fn an_outage_is_never_believed_for_longer_than_anything_in_reach_stays_down(
+        mut world in any_world(), seed: u64, family in family(),
+    ) {
+        let mut soonest_ms = u32::MAX;
+        for id in world.reach(world.top()) {
+            for endpoint in &mut world.pools[id.index()].endpoints {
+                endpoint.verdict = Verdict::Down;
+                soonest_ms = soonest_ms.min(endpoint.flip_after_ms);
+            }
+        }
+        let decision = asker(&world, seed, family, 2).decide();
+        prop_assert_ne!(decision.outcome, Outcome::Answer);
+        if decision.outcome == Outcome::AnswerAllDown {
+            let soonest_s = soonest_ms.div_ceil(1000).clamp(TTL.min_s, TTL.max_s);
+            prop_assert!(decision.ttl_s <= soonest_s, "{decision:?}");
+        }
+    }
 }
