@@ -128,7 +128,7 @@ pub fn explain(
     let length = answer_recorded(&mut worker, root, &asked, &mut reply, &mut recorded).unwrap_or(0);
     let words = Words { root };
     let mut steps = vec![client_line(question, asked.peer, world, &words)];
-    let (zone, line) = zone_line(root, &name);
+    let (zone, line) = zone_line(root, &name, code);
     steps.push(line);
     steps.extend(recorded.iter().map(|step| words.line(step)));
     Ok(Explanation {
@@ -172,10 +172,13 @@ fn client_line(question: &Question, peer: IpAddr, world: &World, words: &Words<'
     }
 }
 
-fn zone_line(root: &Root, name: &Name) -> (Option<String>, Line) {
+fn zone_line(root: &Root, name: &Name, rtype: u16) -> (Option<String>, Line) {
     let mut lookup = QueryName::default();
     lookup.read(name.as_wire());
-    let zone = root.zones.find(&lookup).map(|(entry, _)| &entry.zone);
+    let zone = root
+        .zones
+        .find(&lookup, rtype)
+        .map(|(entry, _)| &entry.zone);
     let text = match zone {
         Some(zone) if zone.client_subnet => format!("{}", zone.apex),
         Some(zone) => format!("{} (does not steer by client subnet)", zone.apex),

@@ -134,7 +134,7 @@ fn answer_parsed<R: Recorder>(
     reply: &mut [u8],
     recorder: &mut R,
 ) -> (usize, Rcode) {
-    let found = root.zones.find(&worker.name);
+    let found = root.zones.find(&worker.name, parsed.qtype);
     let mut opt = parsed
         .edns
         .as_ref()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::name_table::NameTable;
-use crate::dns::{Name, QueryName};
+use crate::dns::{Name, QueryName, rtype};
 use crate::model::{PolicyId, TtlRange};
 
 /// "No such node", where a node index may be absent.
@@ -44,11 +44,25 @@ impl Zones {
         }
     }
 
-    /// The zone whose apex is the longest suffix of `name`, and which suffix that is.
+    /// The zone that answers for `name` and `qtype`, and which suffix of `name` is its apex: the
+    /// longest one there is (RFC 1034, 4.3.2, step 2). DS at an apex stands in the zone that delegates
+    /// it (RFC 4035, 3.1.4.1): if that zone is here, too, it answers.
     #[inline]
-    pub fn find(&self, name: &QueryName) -> Option<(&ZoneEntry, usize)> {
+    pub fn find(&self, name: &QueryName, qtype: u16) -> Option<(&ZoneEntry, usize)> {
+        let nearest = self.find_from(name, 0)?;
+        if qtype == rtype::DS && nearest.1 == 0 {
+            let above = self.find_from(name, 1);
+            let parent = above.filter(|(above, apex)| above.zone.delegates(name, *apex));
+            return parent.or(Some(nearest));
+        }
+        Some(nearest)
+    }
+
+    /// The zone whose apex is the longest suffix of `name`, of those from `first` on.
+    #[inline]
+    fn find_from(&self, name: &QueryName, first: usize) -> Option<(&ZoneEntry, usize)> {
         let count = name.label_count();
-        (0..=count)
+        (first..=count)
             .filter(|suffix| self.label_counts & 1 << (count - suffix) != 0)
             .find_map(|suffix| {
                 let apex = name.suffix(suffix);
@@ -172,6 +186,14 @@ impl Zone {
         match encloser {
             Some(encloser) => self.found(encloser, self.nodes[encloser as usize].wildcard),
             None => Found::Nothing,
+        }
+    }
+
+    /// Whether there is a zone cut at `name` itself.
+    pub fn delegates(&self, name: &QueryName, apex: usize) -> bool {
+        match self.find(name, apex) {
+            Found::Delegated(cut) => self.relative_name(cut) == name.between(0, apex),
+            Found::Node(_) | Found::Nothing => false,
         }
     }
 

@@ -11,6 +11,7 @@ mod rfc1035;
 mod rfc2181;
 mod rfc2308;
 mod rfc3597;
+mod rfc4035;
 mod rfc4343;
 mod rfc4592;
 mod rfc6891;
@@ -36,6 +37,14 @@ static WHOLE: LazyLock<Whole> = LazyLock::new(|| {
             include_str!("gslb.example.com.zone"),
         ),
         ("plain.example.zone", include_str!("plain.example.zone")),
+        (
+            "inner.gslb.example.com.zone",
+            include_str!("inner.gslb.example.com.zone"),
+        ),
+        (
+            "bare.gslb.example.com.zone",
+            include_str!("bare.gslb.example.com.zone"),
+        ),
     ])
     .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 });
