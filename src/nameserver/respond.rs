@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::answer::Worker;
 use crate::dns::compose::{Composer, ExtendedError, QNAME_POINTER, Section};
 use crate::dns::edns::SubnetOption;
+use crate::dns::name::NAME_LEN_MAX;
 use crate::dns::{HEADER_LEN, Rcode, rtype};
 use crate::locate::{Client, Subnet};
 use crate::model::Family;
@@ -17,6 +18,18 @@ use crate::steering::{Ask, Decision, Draw, Outcome, Recorder, decide};
 const CHAIN_MAX: usize = 8;
 /// The highest place that a compression pointer can name (RFC 1035, 4.1.4: 14 bits).
 const POINTER_MAX: usize = 0x3FFF;
+
+/// Where a CNAME's target is looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// In the same zone.
+    Here,
+    /// In another zone of ours, below this one. No chain comes back from there: this zone's names lie
+    /// outside of it.
+    Nested,
+    /// By the client.
+    Elsewhere,
+}
 
 /// How an answer ends: what goes into its header and OPT record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,15 +64,15 @@ pub struct Responder<'a, R> {
 }
 
 impl<'a, R: Recorder> Responder<'a, R> {
-    /// Writes the records, following a chain of static CNAMEs inside the zone.
+    /// Writes the records, following a chain of static CNAMEs inside the zone, and on into zones of
+    /// ours below it.
     #[inline]
     pub fn respond(mut self, composer: &mut Composer<'_>) -> Reply {
-        let zone: &'a Zone = &self.entry.zone;
-        let apex_pointer = QNAME_POINTER + self.worker.name.offset(self.apex) as u16;
+        let mut apex_pointer = QNAME_POINTER + self.worker.name.offset(self.apex) as u16;
         let mut owner = QNAME_POINTER;
         let mut aliases = [None; CHAIN_MAX + 1];
         for link in 0..=CHAIN_MAX {
-            match zone.find(&self.worker.name, self.apex) {
+            match self.entry.zone.find(&self.worker.name, self.apex) {
                 Found::Node(node) => {
                     let Some(cname) = self.cname(node) else {
                         composer.set_authoritative();
@@ -76,8 +89,19 @@ impl<'a, R: Recorder> Responder<'a, R> {
                         composer.set_truncated();
                         return Reply::code(Rcode::NoError);
                     }
-                    if !self.follow(cname) || data_at > POINTER_MAX {
-                        return Reply::code(Rcode::NoError);
+                    match self.follow(cname) {
+                        Next::Elsewhere => return Reply::code(Rcode::NoError),
+                        _ if data_at + NAME_LEN_MAX > POINTER_MAX => {
+                            return Reply::code(Rcode::NoError);
+                        }
+                        Next::Here => {}
+                        Next::Nested => {
+                            // Its apex is longer than the one that the target's pointer names, and so
+                            // begins in the labels that are written out before that pointer.
+                            let apex_at = data_at + self.worker.name.offset(self.apex);
+                            apex_pointer = 0xC000 | apex_at as u16;
+                            aliases = [None; CHAIN_MAX + 1];
+                        }
                     }
                     owner = 0xC000 | data_at as u16;
                 }
@@ -102,15 +126,27 @@ impl<'a, R: Recorder> Responder<'a, R> {
         self.entry.zone.rrset(node, rtype::CNAME)
     }
 
-    /// Makes the CNAME's target the name being looked up; false when it leaves the zone.
-    fn follow(&mut self, cname: &Rrset) -> bool {
+    /// Makes the CNAME's target the name being looked up, and finds the zone that it belongs to
+    /// (RFC 1034, 4.3.2, step 3a: "go back to step 1").
+    fn follow(&mut self, cname: &Rrset) -> Next {
         let mut target = [0; 256];
-        let Some(len) = self.entry.zone.target_in_zone(cname, &mut target) else {
-            return false;
+        let zone = &self.entry.zone;
+        let Some(len) = zone.target_in_zone(cname, &mut target) else {
+            return Next::Elsewhere;
         };
-        self.worker.name.read(&target[..len]);
-        self.apex = self.worker.name.label_count() - self.entry.zone.apex.label_count();
-        true
+        let name = &mut self.worker.name;
+        name.read(&target[..len]);
+        self.apex = name.label_count() - zone.apex.label_count();
+        match self.root.zones.find(name, self.qtype) {
+            Some((_, apex)) if apex == self.apex => Next::Here,
+            Some((entry, apex)) if apex < self.apex => {
+                self.subnet = self.subnet.filter(|_| entry.zone.client_subnet);
+                (self.entry, self.apex) = (entry, apex);
+                Next::Nested
+            }
+            // DS at this zone's own apex: the zone above has it.
+            _ => Next::Elsewhere,
+        }
     }
 
     /// A referral; DS at the cut itself is the parent's to answer (RFC 4035, 3.1.4.1).

@@ -102,6 +102,92 @@ fn section_3_6_2_a_circle_of_cnames_ends() {
     );
 }
 
+/// What inner.gslb.example.com says with "no".
+const INNER_SOA: &str = "inner.gslb.example.com. 60 IN SOA ns1.gslb.example.com. \
+    hostmaster.inner.gslb.example.com. 7 7200 1800 1209600 60";
+
+#[test]
+fn section_4_3_2_step_3a_a_chain_goes_on_in_another_zone_of_ours() {
+    for name in ["into-host", "into-chain"] {
+        let reply = ask(&gslb(name, "A"));
+        assert_eq!(reply.rcode(), "NOERROR", "{name}");
+        assert!(reply.is_authoritative());
+        assert_eq!(
+            reply.answers().last().unwrap(),
+            "host.inner.gslb.example.com. 300 IN A 192.0.2.70"
+        );
+        assert_eq!(reply.authority(), [""; 0]);
+    }
+    assert_eq!(
+        ask(&gslb("into-chain", "A")).answers()[..3],
+        [
+            "into-chain.gslb.example.com. 300 IN CNAME l1.inner.gslb.example.com.",
+            "l1.inner.gslb.example.com. 300 IN CNAME l2.inner.gslb.example.com.",
+            "l2.inner.gslb.example.com. 300 IN CNAME host.inner.gslb.example.com.",
+        ]
+    );
+}
+
+#[test]
+fn section_4_3_2_step_3a_the_other_zone_of_ours_steers_at_the_end_of_a_chain() {
+    let reply = ask(&gslb("into-steered", "A").from("20.1.2.3"));
+    assert_eq!(
+        reply.answers(),
+        [
+            "into-steered.gslb.example.com. 300 IN CNAME www.inner.gslb.example.com.",
+            "www.inner.gslb.example.com. 30 IN A 192.0.2.1",
+        ]
+    );
+}
+
+#[test]
+fn section_4_3_2_step_3a_the_other_zone_of_ours_says_no_for_itself() {
+    let reply = ask(&gslb("into-nothing", "A"));
+    assert_eq!(reply.rcode(), "NXDOMAIN");
+    assert_eq!(reply.answers().len(), 1);
+    assert_eq!(reply.authority(), [INNER_SOA]);
+    let reply = ask(&gslb("into-nodata", "A"));
+    assert_eq!(reply.rcode(), "NOERROR");
+    assert_eq!(reply.answers().len(), 1);
+    assert_eq!(reply.authority(), [INNER_SOA]);
+}
+
+#[test]
+fn section_4_3_2_step_3a_the_other_zone_of_ours_refers_and_adds_addresses_for_itself() {
+    let reply = ask(&gslb("into-cut", "A"));
+    assert_eq!(reply.rcode(), "NOERROR");
+    assert_eq!(
+        reply.authority(),
+        ["sub.inner.gslb.example.com. 300 IN NS ns.sub.inner.gslb.example.com."]
+    );
+    assert_eq!(
+        reply.additional(),
+        ["ns.sub.inner.gslb.example.com. 300 IN A 192.0.2.71"]
+    );
+    let reply = ask(&gslb("into-mx", "MX"));
+    assert_eq!(
+        reply.answers()[1],
+        "mx.inner.gslb.example.com. 300 IN MX 10 host.inner.gslb.example.com."
+    );
+    assert_eq!(
+        reply.additional(),
+        ["host.inner.gslb.example.com. 300 IN A 192.0.2.70"]
+    );
+}
+
+#[test]
+fn section_4_3_2_step_3a_a_chain_that_comes_back_out_of_another_zone_of_ours_ends_there() {
+    let reply = ask(&gslb("into-back", "A"));
+    assert_answers(
+        &reply,
+        &[
+            "into-back.gslb.example.com. 300 IN CNAME back.inner.gslb.example.com.",
+            "back.inner.gslb.example.com. 300 IN CNAME mail.gslb.example.com.",
+        ],
+    );
+    assert_eq!(reply.authority(), [""; 0]);
+}
+
 #[test]
 fn section_4_3_2_step_3b_names_at_and_below_a_cut_are_referred() {
     for name in ["sub", "www.sub", "a.b.c.sub", "ns.sub"] {

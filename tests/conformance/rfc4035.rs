@@ -19,6 +19,20 @@ fn section_3_1_4_1_ds_is_answered_by_the_zone_above_the_cut() {
 }
 
 #[test]
+fn section_3_1_4_1_ds_at_the_end_of_a_chain_is_the_upper_zones() {
+    let reply = ask(&gslb("into-nodata", "DS"));
+    assert_eq!(reply.answers().len(), 2);
+    assert!(reply.answers()[1].starts_with(INNER_DS));
+    // From below, the chain ends: the client asks the zone above.
+    let reply = ask(&gslb("to-apex.inner", "DS"));
+    assert_answers(
+        &reply,
+        &["to-apex.inner.gslb.example.com. 300 IN CNAME inner.gslb.example.com."],
+    );
+    assert_eq!(reply.authority(), [""; 0]);
+}
+
+#[test]
 fn section_3_1_4_1_ds_of_a_zone_that_none_of_ours_delegates_is_no_data_of_its_own() {
     assert_no_data(&ask(&gslb("@", "DS")));
     let reply = ask(&gslb("bare", "DS"));

@@ -168,6 +168,8 @@ fn section_7_2_1_the_option_is_in_every_answer_to_a_query_that_carried_it() {
         (Query::new("elsewhere.example.org", "A"), 0),
         (gslb("long", "TXT").payload(512), 0),
         (gslb("www", "A").tcp(), 14),
+        (gslb("into-steered", "A"), 14),
+        (gslb("into-bare", "A"), 0),
     ] {
         assert_echoes(&query.subnet("20.1.2.0/24"), scope);
     }
@@ -478,6 +480,13 @@ fn section_12_1_a_zone_without_client_subnets_never_answers_the_option() {
     // Steered by the resolver alone.
     let query = Query::new("www.plain.example", "A").subnet("20.5.2.0/24");
     assert_eq!(ask(&query.from("20.1.2.53")).address_texts(), [EUROPE]);
+}
+
+#[test]
+fn section_12_1_a_chain_that_ends_in_a_zone_without_client_subnets_has_scope_0() {
+    let query = gslb("into-bare", "A").subnet("20.5.2.0/24");
+    // Steered by the resolver alone.
+    assert_steered(&query.from("20.1.2.53"), EUROPE, 0);
 }
 
 #[test]
