@@ -24,7 +24,10 @@ impl Words<'_> {
             ),
             Step::NoFamily { family } => (
                 "family",
-                format!("no endpoint in reach has an {family} address"),
+                format!(
+                    "no endpoint in reach has an {family} address: NODATA for every client, for as \
+                     long as the zone's SOA says"
+                ),
             ),
             Step::Regions { policy, order, .. } => {
                 let order = self.regions(order.iter().copied());
@@ -121,11 +124,15 @@ impl Words<'_> {
                 range,
                 reason,
             } => {
+                let at_most = match reason {
+                    TtlReason::Outage => "at most ",
+                    _ => "",
+                };
                 let reason = self.ttl_reason(*reason);
                 (
                     "ttl",
                     format!(
-                        "{ttl_s} s, within {}..{} s: {reason}",
+                        "{at_most}{ttl_s} s, within {}..{} s: {reason}",
                         range.min_s, range.max_s
                     ),
                 )
@@ -283,8 +290,9 @@ impl Words<'_> {
                 self.pool(pool)
             ),
             TtlReason::Unwatched => "no monitor watches what is answered".to_owned(),
-            TtlReason::Outage => "nothing is answered for now".to_owned(),
-            TtlReason::NoFamily => "nothing is configured to be answered".to_owned(),
+            TtlReason::Outage => {
+                "nothing is answered for now; less if the zone's SOA says so".to_owned()
+            }
         }
     }
 }

@@ -243,23 +243,17 @@ impl<'a, R: Recorder> Responder<'a, R> {
         let (rcode, error) = match decision.outcome {
             Outcome::Answer => (Rcode::NoError, None),
             Outcome::AnswerAllDown => (Rcode::NoError, Some(ALL_DOWN_ANSWERED)),
-            // True for every client.
-            Outcome::NoFamily => {
-                self.negative(composer, apex, u32::MAX);
-                return Reply::code(Rcode::NoError);
-            }
-            Outcome::NoData => {
-                self.negative(composer, apex, decision.ttl_s);
-                (Rcode::NoError, Some(FAMILY_DOWN))
-            }
-            Outcome::NoDataAllDown => {
-                self.negative(composer, apex, decision.ttl_s);
-                (Rcode::NoError, Some(ALL_DOWN_EMPTY))
-            }
+            Outcome::NoFamily => (Rcode::NoError, None),
+            Outcome::NoData => (Rcode::NoError, Some(FAMILY_DOWN)),
+            Outcome::NoDataAllDown => (Rcode::NoError, Some(ALL_DOWN_EMPTY)),
             Outcome::ServFail => (Rcode::ServFail, Some(ALL_DOWN_EMPTY)),
             Outcome::Refuse => (Rcode::Refused, Some(ALL_DOWN_EMPTY)),
         };
-        self.append_addresses(composer, &decision, owner);
+        if rcode == Rcode::NoError && decision.endpoints().is_empty() {
+            self.negative(composer, apex, decision.ttl_s);
+        } else {
+            self.append_addresses(composer, &decision, owner);
+        }
         Reply {
             rcode,
             scope,

@@ -22,11 +22,16 @@ pub fn decide<R: Recorder>(
     recorder: &mut R,
 ) -> Decision {
     let policy = &root.pools.policies[ask.policy.index()];
+    let family = ask.family;
+    if !policy.has(family) {
+        recorder.record(|| Step::NoFamily { family });
+        return Decision::NO_FAMILY;
+    }
     let places = Places::find(root, &policy.maps, client, recorder);
     let view = View {
         root,
         places: &places,
-        family: ask.family,
+        family,
         family_fallback: policy.family_fallback,
         all_up: false,
     };
@@ -36,10 +41,7 @@ pub fn decide<R: Recorder>(
             outcome,
             drawn: Drawn::NOTHING,
             pool: None,
-            ttl_s: match outcome {
-                Outcome::NoFamily => ttl::of_no_family(ask.ttl, recorder),
-                _ => ttl::of_outage(ask.ttl, recorder),
-            },
+            ttl_s: ttl::of_outage(ask.ttl, outcome, recorder),
             scope: places.scope(),
         },
     }
@@ -87,17 +89,13 @@ fn source<'a, R: Recorder>(
     draw: &mut Draw<'_>,
     recorder: &mut R,
 ) -> Result<Source<'a>, Outcome> {
-    let family = view.family;
-    if !view.root.pools.policies[policy.index()].has(family) {
-        recorder.record(|| Step::NoFamily { family });
-        return Err(Outcome::NoFamily);
-    }
     let mut awaited = Awaited::NOTHING;
     match choose(&view, policy, draw, &mut awaited, recorder) {
         Some(pool) => Source::new(pool, view, Outcome::Answer, awaited, recorder),
         // Half an outage: an address that is down, or an error, would keep clients from the family
         // that is up.
         None if view.any_up(policy) => {
+            let family = view.family;
             recorder.record(|| Step::FamilyNowhereUp { policy, family });
             Err(Outcome::NoData)
         }

@@ -59,8 +59,10 @@ pub struct Decision {
     /// The pool that the endpoints are of; none where none is answered.
     pub pool: Option<PoolId>,
     /// In seconds, within the name's range: of the records, or the most for a negative answer.
+    /// `u32::MAX` for [`Outcome::NoFamily`], which only a new configuration ends.
     pub ttl_s: u32,
-    /// SCOPE PREFIX-LENGTH; meaningful only where the client had a subnet.
+    /// SCOPE PREFIX-LENGTH; meaningful only where the client had a subnet. 0 for
+    /// [`Outcome::NoFamily`], which is true for every client.
     pub scope: u8,
 }
 
@@ -87,6 +89,14 @@ pub enum Outcome {
 }
 
 impl Decision {
+    const NO_FAMILY: Self = Decision {
+        outcome: Outcome::NoFamily,
+        drawn: Drawn::NOTHING,
+        pool: None,
+        ttl_s: u32::MAX,
+        scope: 0,
+    };
+
     /// What is answered, in order.
     pub fn endpoints(&self) -> &[EndpointId] {
         self.drawn.as_slice()

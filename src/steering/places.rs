@@ -46,7 +46,9 @@ impl<'a> Places<'a> {
                 *place = located;
             }
         }
-        recorder.record(|| Step::Scope { bits: places.scope });
+        if client.subnet.is_some() {
+            recorder.record(|| Step::Scope { bits: places.scope });
+        }
         places
     }
 

@@ -31,9 +31,10 @@ impl Recorder for Vec<Step> {
 pub enum Step {
     /// `map` puts the client there. One for every map within the policy's reach.
     Located { map: MapId, located: Located },
-    /// The answer's scope: the longest of those above.
+    /// The answer's scope: the longest of those above. Only where the client has a subnet.
     Scope { bits: u8 },
-    /// The name has no endpoint of this family, up or down; nothing more is asked.
+    /// The name has no endpoint of this family, up or down: nothing more is asked, and this is the
+    /// only step. The answer holds for every client, for as long as the zone's SOA says.
     NoFamily { family: Family },
     /// A geo policy tries the members of these regions, in this order.
     Regions {
@@ -82,7 +83,7 @@ pub enum Step {
         pool: PoolId,
         endpoints: Vec<EndpointId>,
     },
-    /// The TTL, and the name's range that holds it.
+    /// The TTL, and the name's range that holds it. Of what has one: addresses, and NODATA.
     Ttl {
         ttl_s: u32,
         range: TtlRange,
@@ -136,8 +137,6 @@ pub enum TtlReason {
     Awaited { pool: PoolId, up_after_ms: u32 },
     /// Nothing that is answered or passed over is watched.
     Unwatched,
-    /// Nothing is answered for now: the shortest of the range.
+    /// NODATA for now: at most the shortest of the range, or less if the zone's SOA says so.
     Outage,
-    /// Nothing is configured to be answered: the longest of the range.
-    NoFamily,
 }

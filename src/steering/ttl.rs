@@ -6,7 +6,7 @@
 //! in an outage that is every pool within reach, in both families. Otherwise an unwatched last resort
 //! would be believed long after the outage.
 
-use super::{Recorder, Step, TtlReason};
+use super::{Outcome, Recorder, Step, TtlReason};
 use crate::model::{EndpointId, PoolId, TtlRange};
 use crate::state::Health;
 
@@ -61,14 +61,15 @@ pub(super) fn of_answer<R: Recorder>(
     }
 }
 
-/// Of an answer without endpoints that the next observation may turn into one with.
-pub(super) fn of_outage<R: Recorder>(range: TtlRange, recorder: &mut R) -> u32 {
-    recorded(range.min_s, range, TtlReason::Outage, recorder)
-}
-
-/// Of an answer without endpoints that only a new configuration changes.
-pub(super) fn of_no_family<R: Recorder>(range: TtlRange, recorder: &mut R) -> u32 {
-    recorded(range.max_s, range, TtlReason::NoFamily, recorder)
+/// Of an answer without endpoints that the next observation may turn into one with. Nothing in an
+/// error says for how long, so only NODATA has a reason to record.
+pub(super) fn of_outage<R: Recorder>(range: TtlRange, outcome: Outcome, recorder: &mut R) -> u32 {
+    match outcome {
+        Outcome::NoData | Outcome::NoDataAllDown => {
+            recorded(range.min_s, range, TtlReason::Outage, recorder)
+        }
+        _ => range.min_s,
+    }
 }
 
 fn recorded<R: Recorder>(ttl_s: u32, range: TtlRange, reason: TtlReason, recorder: &mut R) -> u32 {

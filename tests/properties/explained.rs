@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hickory_proto::op::Message;
 use hickory_proto::rr::Record;
 use ipnet::IpNet;
-use meridian::admin::explain::{Question, explain};
+use meridian::admin::explain::{Line, Question, explain};
 use meridian::dns::{MESSAGE_LEN_MAX, Name, query, rcode_mnemonic};
 use meridian::nameserver::answer::{Query, Transport, Worker, answer};
 use meridian::random::Random;
@@ -45,6 +45,32 @@ fn client() -> impl Strategy<Value = Option<(u32, u8)>> {
     prop::option::of((0x1400_0000..0x1500_0000u32, 8..=32u8))
 }
 
+/// Whether a step that tells a TTL or a scope tells those of `sent`.
+fn holds(line: &Line, sent: &Message) -> bool {
+    let number = |text: &str| {
+        text.split([' ', ','])
+            .next()
+            .unwrap()
+            .parse::<u32>()
+            .unwrap()
+    };
+    match line.step.as_str() {
+        "scope" => {
+            let told = number(line.text.strip_prefix('/').unwrap());
+            scope(sent).map(u32::from) == Some(told)
+        }
+        "ttl" => match line.text.strip_prefix("at most ") {
+            Some(text) => sent.authorities.iter().all(|soa| soa.ttl <= number(text)),
+            // A CNAME before the addresses has its own.
+            None => {
+                let mut steered = sent.answers.iter().filter(|it| it.data.ip_addr().is_some());
+                steered.all(|it| it.ttl == number(&line.text))
+            }
+        },
+        _ => true,
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
@@ -62,8 +88,12 @@ proptest! {
             clients: 0,
             seed: Some(seed),
         };
-        let explained = explain(&root, &configuration.world, "drawn", &question).unwrap().answer;
+        let explanation = explain(&root, &configuration.world, "drawn", &question).unwrap();
         let sent = sent(&root, &question.name, rtype.into(), client, RESOLVER, seed);
+        for line in &explanation.steps {
+            prop_assert!(holds(line, &sent), "{line:?}");
+        }
+        let explained = explanation.answer;
         prop_assert_eq!(explained.rcode, rcode_mnemonic(sent.metadata.response_code.into()));
         prop_assert_eq!(explained.authoritative, sent.metadata.authoritative);
         prop_assert_eq!(explained.records, texts(&sent.answers));

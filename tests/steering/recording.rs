@@ -1,5 +1,8 @@
 //! What a recorder is told.
 
+use std::net::Ipv4Addr;
+
+use meridian::locate::{Client, Subnet};
 use meridian::model::{Balance, EndpointId, PolicyId, PoolId, Verdict, WhenAllDown};
 use meridian::steering::{Candidate, Choice, Step, TtlReason, Unusable};
 
@@ -34,7 +37,6 @@ fn every_reason_of_a_choice_is_told_in_order() {
         why,
     };
     let expected = [
-        Step::Scope { bits: 0 },
         passed_over(0, Unusable::NoneUp(vec![candidate(0, Verdict::Down)])),
         passed_over(1, Unusable::FamilyMissing),
         Step::Taken {
@@ -74,13 +76,13 @@ fn who_took_part_in_a_draw_is_told_with_the_odds() {
         member: p(id),
         weight,
     };
-    assert_eq!(steps[1..3], [eligible(0, 7), eligible(1, 0)]);
+    assert_eq!(steps[..2], [eligible(0, 7), eligible(1, 0)]);
     let by = Choice::Drawn {
         weight: 7,
         total: 7,
     };
     let member = p(0);
-    assert_eq!(steps[4], Step::Taken { policy, member, by });
+    assert_eq!(steps[3], Step::Taken { policy, member, by });
 }
 
 #[test]
@@ -130,4 +132,51 @@ fn a_family_that_is_down_alone_is_told_as_such_and_not_as_an_outage() {
     let (policy, family) = (PolicyId(0), V6);
     assert!(steps.contains(&Step::FamilyNowhereUp { policy, family }));
     assert!(!steps.iter().any(|s| matches!(s, Step::AllDown { .. })));
+}
+
+#[test]
+fn of_a_family_that_the_name_has_nowhere_nothing_else_is_told() {
+    let geo = Kind::Geo(vec![vec![p(0)]], vec![0]);
+    let mut asker = Asker::new(&world([pool([up()])], [geo.into()]), 1).family(V6);
+    let mut steps = Vec::new();
+    asker.decide_recording(&mut steps);
+    assert_eq!(steps, [Step::NoFamily { family: V6 }]);
+}
+
+#[test]
+fn a_ttl_is_told_of_what_has_one() {
+    for (then, has_ttl) in [
+        (WhenAllDown::All, true),
+        (WhenAllDown::NoData, true),
+        (WhenAllDown::ServFail, false),
+        (WhenAllDown::Refuse, false),
+    ] {
+        let policy = Policy::from(Kind::Failover(vec![p(0)])).when_all_down(then);
+        let steps = steps(&world([pool([down()])], [policy]));
+        let told = steps.iter().any(|step| matches!(step, Step::Ttl { .. }));
+        assert_eq!(told, has_ttl, "{then:?}");
+    }
+}
+
+#[test]
+fn a_scope_is_told_to_who_brings_a_subnet() {
+    for (subnet, has_scope) in [
+        (None, false),
+        (
+            Some(Subnet {
+                address: Ipv4Addr::new(8, 1, 2, 0).into(),
+                source: 24,
+            }),
+            true,
+        ),
+    ] {
+        let mut asker = Asker::new(
+            &world([pool([up()])], [Kind::Failover(vec![p(0)]).into()]),
+            1,
+        );
+        asker.client = Client { subnet, ..CLIENT };
+        let mut steps = Vec::new();
+        asker.decide_recording(&mut steps);
+        assert_eq!(steps.contains(&Step::Scope { bits: 0 }), has_scope);
+    }
 }
