@@ -33,12 +33,6 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// `GET path`
-pub async fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> Result<T, Error> {
-    let request = client(socket)?.get(format!("http://meridian{path}"));
-    receive(request).await
-}
-
 /// `POST path` with a JSON body.
 pub async fn post<T: DeserializeOwned>(
     socket: &Path,

@@ -103,10 +103,6 @@ impl<'a> Composer<'a> {
         self.buffer[2] |= 0x02;
     }
 
-    pub fn is_truncated(&self) -> bool {
-        self.buffer[2] & 0x02 != 0
-    }
-
     /// Appends whole records, all or none; false when they do not fit. `patch` fills in the copied
     /// octets.
     #[inline]

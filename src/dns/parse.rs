@@ -6,7 +6,6 @@ use super::{HEADER_LEN, QueryName, rtype};
 /// A query whose parts all parsed. The name stands in the caller's [`QueryName`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parsed {
-    pub opcode: u8,
     pub qtype: u16,
     pub qclass: u16,
     /// Where the question section ends in the message.
@@ -56,7 +55,6 @@ pub fn parse(message: &[u8], name: &mut QueryName) -> Result<Parsed, ParseError>
         (_, Ok(edns) | Err(edns)) if opcode != 0 => Err(ParseError::Opcode { question_end, edns }),
         // Exactly one question (RFC 9619), and neither answers nor authority in a query.
         (Some((qtype, qclass, end)), Ok(edns)) if before == 0 => Ok(Parsed {
-            opcode,
             qtype,
             qclass,
             question_end: end,

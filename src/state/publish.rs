@@ -45,11 +45,6 @@ impl Publisher {
     pub fn sweep(&mut self) {
         self.retired.retain(|root| Arc::strong_count(root) > 1);
     }
-
-    /// Retired roots that are still held by someone.
-    pub fn retired_count(&self) -> usize {
-        self.retired.len()
-    }
 }
 
 impl RootReader {
