@@ -3,6 +3,8 @@
 use super::edns::{Edns, SubnetOption, option};
 use super::{HEADER_LEN, Rcode, class, rtype};
 
+/// AA in the third octet of the header (RFC 1035, 4.1.1).
+const AUTHORITATIVE: u8 = 0x04;
 /// Octets of an OPT record without options.
 const OPT_LEN: usize = 11;
 /// A compression pointer to the question's name (RFC 1035, 4.1.4).
@@ -94,7 +96,7 @@ impl<'a> Composer<'a> {
     /// The answer is authoritative (AA).
     #[inline]
     pub fn set_authoritative(&mut self) {
-        self.buffer[2] |= 0x04;
+        self.buffer[2] |= AUTHORITATIVE;
     }
 
     /// Something required was left out for want of room (TC).
@@ -161,10 +163,14 @@ impl<'a> Composer<'a> {
     }
 
     /// Writes RCODE, counts and the OPT record, and returns the message's length. `error` is left
-    /// out when there is no OPT or no room for it.
+    /// out when there is no OPT or no room for it. An error has no authority: AA goes with NOERROR
+    /// and NXDOMAIN only.
     #[inline]
     pub fn finish(mut self, rcode: Rcode, scope: u8, error: Option<ExtendedError>) -> usize {
         self.buffer[3] |= (rcode as u16 & 0x0f) as u8;
+        if !matches!(rcode, Rcode::NoError | Rcode::NxDomain) {
+            self.buffer[2] &= !AUTHORITATIVE;
+        }
         if let Some(opt) = self.opt {
             self.append_opt(&opt, rcode, scope, error);
         }

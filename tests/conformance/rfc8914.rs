@@ -34,6 +34,7 @@ fn section_3_no_answer_because_all_is_down_says_so() {
     ] {
         let reply = all_down().ask(&gslb(name, "A").edns());
         assert_eq!(reply.rcode(), rcode);
+        assert_eq!(reply.is_authoritative(), rcode == "NOERROR");
         assert_eq!(reply.answers(), [""; 0]);
         assert_eq!(
             reply.error_text().as_deref(),
