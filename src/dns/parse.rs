@@ -53,13 +53,18 @@ pub fn parse(message: &[u8], name: &mut QueryName) -> Result<Parsed, ParseError>
     };
     match (question, records) {
         (_, Ok(edns) | Err(edns)) if opcode != 0 => Err(ParseError::Opcode { question_end, edns }),
-        // Exactly one question (RFC 9619), and neither answers nor authority in a query.
-        (Some((qtype, qclass, end)), Ok(edns)) if before == 0 => Ok(Parsed {
-            qtype,
-            qclass,
-            question_end: end,
-            edns,
-        }),
+        // Exactly one question (RFC 9619), and neither answers nor authority in a query; but IXFR says
+        // with a SOA in the authority section what the client has (RFC 1995, 3).
+        (Some((qtype, qclass, end)), Ok(edns))
+            if before == 0 || qtype == rtype::IXFR && (count(6), count(8)) == (0, 1) =>
+        {
+            Ok(Parsed {
+                qtype,
+                qclass,
+                question_end: end,
+                edns,
+            })
+        }
         (_, Ok(edns) | Err(edns)) => Err(ParseError::FormErr { question_end, edns }),
     }
 }
@@ -232,6 +237,35 @@ mod tests {
             parsed(&message(0, [1, 0, 0, 0], &[b"\xc0\x0c\x00\x01\x00\x01"])),
             none
         );
+    }
+
+    #[test]
+    fn rfc1995_section_3_only_ixfr_may_carry_a_record_in_the_authority_section() {
+        const SOA: &[u8] = b"\xc0\x0c\x00\x06\x00\x01\x00\x00\x00\x00\x00\x02\x00\x00";
+        let query = |qtype: u8, counts: [u8; 4], records: &[&[u8]]| {
+            let mut question = QUESTION.to_vec();
+            question[QUESTION.len() - 3] = qtype;
+            parsed(&message(0, counts, &[&[&question[..]], records].concat()))
+        };
+        let ixfr = rtype::IXFR as u8;
+        assert_eq!(
+            query(ixfr, [1, 0, 1, 0], &[SOA]).unwrap().qtype,
+            rtype::IXFR
+        );
+        let with_edns = query(ixfr, [1, 0, 1, 1], &[SOA, OPT]).unwrap();
+        assert!(with_edns.edns.is_some());
+        for (qtype, counts, records) in [
+            (1, [1, 0, 1, 0], &[SOA][..]),
+            (ixfr, [1, 1, 0, 0], &[SOA]),
+            (ixfr, [1, 0, 2, 0], &[SOA, SOA]),
+            (ixfr, [1, 0, 1, 0], &[&SOA[..13]]),
+        ] {
+            let error = query(qtype, counts, records);
+            assert!(
+                matches!(error, Err(ParseError::FormErr { .. })),
+                "{error:?}"
+            );
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod in_process;
 
 mod rfc1034;
 mod rfc1035;
+mod rfc1995;
 mod rfc2181;
 mod rfc2308;
 mod rfc3597;
