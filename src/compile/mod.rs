@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod maps;
+mod nested;
 pub mod pools;
 mod whole;
 pub mod zone;
@@ -19,6 +20,7 @@ use crate::model::PolicyId;
 use crate::state::zone::ZoneEntry;
 use crate::state::{Health, Map, Pools, Root, Zone, Zones};
 use maps::Maps;
+use nested::Apexes;
 use zone::BalancedSpec;
 
 /// Everything in a root but health. Cheap to clone: parts that did not change are shared.
@@ -33,10 +35,11 @@ pub struct Parts {
 
 /// Compiles all parts. `None` when there are errors, all of them in `diagnostics`.
 pub fn compile(config: &Config, world: &World, diagnostics: &mut Diagnostics) -> Option<Parts> {
+    let apexes = Apexes::new(&config.zones);
     let zones: Vec<_> = config
         .zones
         .iter()
-        .filter_map(|zone| compile_zone(config, zone, diagnostics))
+        .filter_map(|zone| compile_zone(config, zone, &apexes, diagnostics))
         .collect();
     let maps = maps::compile_maps(config, world)
         .map_err(|errors| diagnostics.extend(errors))
@@ -103,14 +106,17 @@ fn link(config: &Config, zones: Vec<Arc<Zone>>, maps: &Maps) -> Parts {
 fn compile_zone(
     config: &Config,
     source: &config::Zone,
+    apexes: &Apexes<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Arc<Zone>> {
+    apexes.check_balanced(source, diagnostics);
     let owners: Vec<_> = source
         .balanced
         .iter()
         .map(|balanced| balanced.owner.clone())
         .collect();
     let records = zonefile::read(&source.file.value, &source.apex, &owners, diagnostics)?;
+    apexes.check_records(&source.apex, &records, diagnostics);
     let balanced: Vec<_> = source
         .balanced
         .iter()

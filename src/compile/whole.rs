@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::nested::Apexes;
 use super::{Parts, compile, recompile_maps, zonefile};
 use crate::config::{self, Config, Diagnostics};
 use crate::geoip::watch::Stamps;
@@ -86,8 +87,14 @@ fn with_files(refused: config::Refused) -> Diagnostics {
     } = refused;
     let mut found = Diagnostics::new();
     geoip::load_sources(&geoip, &[], &mut found);
-    for zone in zones {
-        let owners: Vec<_> = zone.balanced.into_iter().map(|name| name.owner).collect();
+    let apexes = Apexes::new(&zones);
+    for zone in &zones {
+        apexes.check_balanced(zone, &mut found);
+        let owners: Vec<_> = zone
+            .balanced
+            .iter()
+            .map(|name| name.owner.clone())
+            .collect();
         zonefile::read(&zone.file.value, &zone.apex, &owners, &mut found);
     }
     found.retain_errors();
