@@ -8,6 +8,7 @@ mod bind;
 mod respond;
 pub mod tcp;
 pub mod udp;
+mod vital;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -22,6 +23,7 @@ use crate::state::RootReader;
 use crate::state::feedback::{Counters, SampleQueue};
 use answer::Worker;
 pub use bind::BindError;
+use vital::Vital;
 
 /// What a [`Nameserver`] listens on, and within which limits.
 #[derive(Clone, Debug)]
@@ -138,8 +140,12 @@ impl Nameserver {
         name: String,
         run: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
+        let vital_run = || {
+            let _vital = Vital;
+            run();
+        };
         self.threads
-            .push(thread::Builder::new().name(name).spawn(run)?);
+            .push(thread::Builder::new().name(name).spawn(vital_run)?);
         Ok(())
     }
 
@@ -169,10 +175,8 @@ impl Nameserver {
     pub fn stop(self, drain: Duration) {
         self.stop.send_replace(Some(drain));
         for thread in self.threads {
-            let name = thread.thread().name().unwrap_or_default().to_owned();
-            if thread.join().is_err() {
-                tracing::error!(thread = name, "a nameserver thread had panicked");
-            }
+            // None has panicked: that would have ended the process.
+            let _ = thread.join();
         }
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::desk::{Stopped, is_ready};
 use super::limits::Ticket;
-use super::{Drain, Shared, stop_signal};
+use super::{Drain, Shared, Vital, stop_signal};
 
 /// Octets read at first: dozens of pipelined queries. The buffer grows only as octets arrive, never
 /// because a length announces them.
@@ -46,6 +46,7 @@ impl Connection {
     /// Answers until the client is done, breaks the rules, is idle for too long or has to make
     /// room, or until the server stops.
     pub async fn serve(mut self) {
+        let _vital = Vital;
         // What fails here is the peer or the way to it; there is nobody to tell.
         let _ = self.exchange().await;
     }

@@ -20,6 +20,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
 use super::answer::Worker;
+use super::vital::Vital;
 use crate::state::RootReader;
 use connection::Connection;
 use desk::Desk;
@@ -114,6 +115,7 @@ async fn stop_signal(stop: &mut watch::Receiver<Option<Drain>>) -> Drain {
 }
 
 async fn accept_all(listener: TcpListener, shared: Rc<Shared>) {
+    let _vital = Vital;
     let mut stop = shared.stop.clone();
     loop {
         let accepted = tokio::select! {
