@@ -291,7 +291,7 @@ fn what_is_no_query_allocates_nothing() {
         let query = Query {
             message,
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            transport: Transport::Tcp,
+            transport: Transport::Tcp { payload_max: 1232 },
         };
         let calls = allocator_calls(|| {
             answer(&mut worker, &root, &query, &mut reply);

@@ -13,7 +13,9 @@ use super::words::Words;
 use crate::dns::edns::option;
 use crate::dns::{MESSAGE_LEN_MAX, Name, QueryName, query, rcode_mnemonic};
 use crate::geoip::World;
-use crate::nameserver::answer::{Query, Transport, Worker, answer, answer_recorded};
+use crate::nameserver::answer::{
+    DEFAULT_PAYLOAD, Query, Transport, Worker, answer, answer_recorded,
+};
 use crate::random::Random;
 use crate::state::Root;
 use crate::steering::Step;
@@ -114,7 +116,9 @@ pub fn explain(
     let asked = Query {
         message: &message,
         peer: resolver.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        transport: Transport::Tcp,
+        transport: Transport::Tcp {
+            payload_max: DEFAULT_PAYLOAD,
+        },
     };
     let mut worker = Worker::new(
         question

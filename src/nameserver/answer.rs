@@ -44,20 +44,21 @@ impl Worker {
     }
 }
 
-/// How a query came.
+/// How a query came. `payload_max` is the largest UDP answer that we send, in octets; EDNS tells it
+/// over TCP, too, as it is about the server (RFC 6891, 6.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// Answers are cut to the client's EDNS payload size, and to ours.
     Udp { payload_max: u16 },
     /// Answers may have 65,535 octets.
-    Tcp,
+    Tcp { payload_max: u16 },
 }
 
 impl Transport {
     /// Octets that an answer may have (RFC 6891, 6.2.5; RFC 1035, 4.2).
     fn limit(self, edns: Option<&Edns>) -> usize {
         match self {
-            Transport::Tcp => MESSAGE_LEN_MAX,
+            Transport::Tcp { .. } => MESSAGE_LEN_MAX,
             Transport::Udp { payload_max } => {
                 usize::from(edns.map_or(UDP_PAYLOAD_MIN, |edns| edns.payload.min(payload_max)))
             }
@@ -67,8 +68,7 @@ impl Transport {
     /// The UDP payload size that we say we take.
     fn payload(self) -> u16 {
         match self {
-            Transport::Udp { payload_max } => payload_max,
-            Transport::Tcp => DEFAULT_PAYLOAD,
+            Transport::Udp { payload_max } | Transport::Tcp { payload_max } => payload_max,
         }
     }
 }

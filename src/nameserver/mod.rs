@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::dns::UDP_PAYLOAD_MIN;
 use crate::random::Random;
 use crate::state::RootReader;
 use crate::state::feedback::{Counters, SampleQueue};
@@ -39,6 +40,13 @@ pub struct Settings {
     pub seed: Option<u64>,
     /// Where workers leave samples, if anybody watches.
     pub samples: Option<Arc<SampleQueue>>,
+}
+
+impl Settings {
+    /// Every client takes 512 octets (RFC 1035, 2.3.4).
+    fn payload_max(&self) -> u16 {
+        self.udp_payload_max.max(UDP_PAYLOAD_MIN)
+    }
 }
 
 /// A running nameserver. When it is dropped its threads end soon, without having been waited for;
@@ -79,7 +87,7 @@ impl Bound {
         for socket in self.udp {
             nameserver.start_udp(socket, &self.settings, root.clone())?;
         }
-        let tcp = tcp::Server::new(self.tcp, self.settings.tcp)?;
+        let tcp = tcp::Server::new(self.tcp, self.settings.tcp, self.settings.payload_max())?;
         nameserver.start_tcp(tcp, &self.settings, root)?;
         Ok(nameserver)
     }
@@ -115,7 +123,7 @@ impl Nameserver {
         root: RootReader,
     ) -> io::Result<()> {
         let worker = self.new_worker(settings);
-        let payload_max = settings.udp_payload_max;
+        let payload_max = settings.payload_max();
         let stop = self.stop.subscribe();
         let name = format!("udp-{}", self.threads.len());
         self.start_thread(name, move || {

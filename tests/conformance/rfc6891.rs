@@ -1,5 +1,7 @@
 //! RFC 6891: Extension mechanisms for DNS (EDNS(0)).
 
+use meridian::nameserver::answer::Transport;
+
 use crate::in_process::wire::{self, Section};
 use crate::*;
 
@@ -146,8 +148,17 @@ fn section_6_2_5_answers_keep_to_the_lesser_of_both_payload_sizes() {
 
 #[test]
 fn section_6_2_5_our_payload_size_is_told() {
-    let reply = ask(&gslb("mail", "A").payload(4096).payload_max(1400));
-    assert_eq!(reply.opt().unwrap().class, 1400);
+    let query = gslb("mail", "A").payload(4096);
+    for transport in [
+        Transport::Udp { payload_max: 1400 },
+        Transport::Tcp { payload_max: 1400 },
+    ] {
+        let query = Query {
+            transport,
+            ..query.clone()
+        };
+        assert_eq!(ask(&query).opt().unwrap().class, 1400, "{transport:?}");
+    }
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl Query {
 
     pub fn tcp(self) -> Self {
         Query {
-            transport: Transport::Tcp,
+            transport: Transport::Tcp { payload_max: 1232 },
             ..self
         }
     }

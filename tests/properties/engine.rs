@@ -14,6 +14,9 @@ use meridian::state::{Root, Zone, Zones};
 /// Where queries come from that carry no client subnet.
 pub const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(20, 1, 2, 3));
 
+/// With room for everything.
+pub const TCP: Transport = Transport::Tcp { payload_max: 1232 };
+
 /// A root that has nothing but `zone`.
 pub fn root_of(zone: Zone) -> Root {
     Root {
@@ -52,7 +55,7 @@ pub fn ask(root: &Root, message: &[u8], transport: Transport, seed: u64) -> Opti
 
 /// As [`ask`], over TCP and decoded.
 pub fn ask_decoded(root: &Root, message: &[u8], seed: u64) -> Said {
-    let reply = ask(root, message, Transport::Tcp, seed).expect("an answer");
+    let reply = ask(root, message, TCP, seed).expect("an answer");
     Said::read(&reply)
 }
 

@@ -7,13 +7,13 @@ use hickory_proto::rr::Record;
 use ipnet::IpNet;
 use meridian::admin::explain::{Line, Question, explain};
 use meridian::dns::{MESSAGE_LEN_MAX, Name, query, rcode_mnemonic};
-use meridian::nameserver::answer::{Query, Transport, Worker, answer};
+use meridian::nameserver::answer::{Query, Worker, answer};
 use meridian::random::Random;
 use meridian::state::Root;
 use proptest::prelude::*;
 
 use crate::configurations::{balanced_question, configuration};
-use crate::engine::{RESOLVER, decode, scope};
+use crate::engine::{RESOLVER, TCP, decode, scope};
 
 fn sent(
     root: &Root,
@@ -30,7 +30,7 @@ fn sent(
     let query = Query {
         message: &message,
         peer,
-        transport: Transport::Tcp,
+        transport: TCP,
     };
     let mut reply = vec![0; MESSAGE_LEN_MAX];
     let len = answer(&mut worker, root, &query, &mut reply).unwrap();

@@ -12,7 +12,7 @@ use meridian::state::Root;
 use proptest::prelude::*;
 
 use crate::configurations::{balanced_question, configuration};
-use crate::engine::{ask, decode, root_of, sorted, text};
+use crate::engine::{TCP, ask, decode, root_of, sorted, text};
 use crate::zones::{question, zone};
 
 /// The parts of a query that are not its question.
@@ -93,7 +93,7 @@ prop_compose! {
 
 fn transport() -> impl Strategy<Value = Transport> {
     prop_oneof![
-        1 => Just(Transport::Tcp),
+        1 => (512..=4096u16).prop_map(|payload_max| Transport::Tcp { payload_max }),
         3 => (512..=4096u16).prop_map(|payload_max| Transport::Udp { payload_max }),
     ]
 }
@@ -101,7 +101,7 @@ fn transport() -> impl Strategy<Value = Transport> {
 /// Octets that an answer may have (RFC 1035, 4.2; RFC 6891, 6.2.5).
 fn limit(transport: Transport, payload: Option<u16>) -> usize {
     match transport {
-        Transport::Tcp => 65_535,
+        Transport::Tcp { .. } => 65_535,
         Transport::Udp { payload_max } => {
             usize::from(payload.map_or(512, |payload| payload.clamp(512, payload_max)))
         }
@@ -145,10 +145,7 @@ fn check(
     // The case of the letters, too.
     prop_assert_eq!(message.queries[0].name.to_string(), name.to_string());
     check_edns(wrapping, &message)?;
-    check_truncation(
-        &message,
-        &decode(&ask(root, &octets, Transport::Tcp, 7).unwrap()),
-    )
+    check_truncation(&message, &decode(&ask(root, &octets, TCP, 7).unwrap()))
 }
 
 /// An OPT record exactly when the query had one (RFC 6891, 6.1.1), with its client subnet (RFC 7871,

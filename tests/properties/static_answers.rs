@@ -3,10 +3,9 @@
 use std::sync::LazyLock;
 
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use meridian::nameserver::answer::Transport;
 use proptest::prelude::*;
 
-use crate::engine::{ask, ask_decoded, decode, query, root_of, sorted};
+use crate::engine::{TCP, ask, ask_decoded, decode, query, root_of, sorted};
 use crate::reference::Reference;
 use crate::zones::{APEX, question, zone};
 
@@ -49,7 +48,7 @@ proptest! {
         let records = zone.hickory_records();
         let known = sorted(&records);
         for (name, rtype) in questions {
-            let reply = ask(&root, &query(&name, rtype), Transport::Tcp, 1).unwrap();
+            let reply = ask(&root, &query(&name, rtype), TCP, 1).unwrap();
             let message = decode(&reply);
             let additional = sorted(&message.additionals);
             prop_assert!(additional.iter().all(|record| known.binary_search(record).is_ok()));

@@ -8,14 +8,13 @@ use hickory_proto::rr::RecordType;
 use ipnet::IpNet;
 use meridian::locate::{Client, Subnet};
 use meridian::model::{Family, FamilyFallback, Verdict};
-use meridian::nameserver::answer::Transport;
 use meridian::random::Random;
 use meridian::state::Root;
 use meridian::steering::{Ask, Draw, cursor_count, decide};
 use proptest::prelude::*;
 
 use crate::configurations::{Configuration, POLICIES, configuration, name_of, verdicts};
-use crate::engine::{RESOLVER, ask, decode, scope};
+use crate::engine::{RESOLVER, TCP, ask, decode, scope};
 
 const SEED: u64 = 5;
 const FAMILIES: [(Family, RecordType); 2] =
@@ -26,7 +25,7 @@ fn ask_for(root: &Root, policy: &str, rtype: RecordType, subnet: IpNet) -> Messa
     let name = meridian::dns::Name::parse(&name_of(policy).to_string()).unwrap();
     let subnet = Some((subnet.addr(), subnet.prefix_len()));
     let query = meridian::dns::query::compose(1, &name, rtype.into(), subnet);
-    decode(&ask(root, &query, Transport::Tcp, SEED).unwrap())
+    decode(&ask(root, &query, TCP, SEED).unwrap())
 }
 
 fn addresses(message: &Message) -> Vec<IpAddr> {

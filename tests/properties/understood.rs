@@ -2,10 +2,9 @@
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{Name, RecordType};
-use meridian::nameserver::answer::Transport;
 use proptest::prelude::*;
 
-use crate::engine::{ask, decode, root_of};
+use crate::engine::{TCP, ask, decode, root_of};
 use crate::messages::wrapping;
 use crate::zones::zone;
 
@@ -38,7 +37,7 @@ proptest! {
         let root = root_of(zone.compiled());
         for (wrapping, name, rtype) in asked {
             let query = wrapping.around(&name, rtype).to_vec().unwrap();
-            let reply = ask(&root, &query, Transport::Tcp, 1).unwrap();
+            let reply = ask(&root, &query, TCP, 1).unwrap();
             let message = decode(&reply);
             prop_assert_ne!(message.metadata.response_code, ResponseCode::FormErr, "{:02x?}", query);
         }

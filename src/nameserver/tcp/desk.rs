@@ -19,6 +19,7 @@ const OUTPUT_MAX: usize = 16 * 1024;
 pub struct Desk {
     pub worker: Worker,
     root: RootReader,
+    payload_max: u16,
     reply: Box<[u8]>,
 }
 
@@ -42,10 +43,12 @@ enum Frame<'a> {
 }
 
 impl Desk {
-    pub fn new(worker: Worker, root: RootReader) -> Self {
+    /// `payload_max` is the largest UDP answer in octets.
+    pub fn new(worker: Worker, root: RootReader, payload_max: u16) -> Self {
         Desk {
             worker,
             root,
+            payload_max,
             reply: vec![0; usize::from(u16::MAX)].into(),
         }
     }
@@ -69,7 +72,9 @@ impl Desk {
             let query = Query {
                 message,
                 peer,
-                transport: Transport::Tcp,
+                transport: Transport::Tcp {
+                    payload_max: self.payload_max,
+                },
             };
             if let Some(len) = answer(&mut self.worker, &root, &query, &mut self.reply) {
                 // `reply` has 65,535 octets, so its length fits.

@@ -50,6 +50,7 @@ pub(super) struct Server {
     runtime: Runtime,
     listeners: Vec<TcpListener>,
     limits: Limits,
+    udp_payload_max: u16,
 }
 
 /// What the tasks of the thread share.
@@ -61,11 +62,16 @@ struct Shared {
 }
 
 impl Server {
-    /// `listeners` are bound, listening and non-blocking.
+    /// `listeners` are bound, listening and non-blocking. `udp_payload_max` is the largest UDP answer
+    /// in octets, as EDNS tells it.
     ///
     /// # Errors
     /// When the system gives no event queue.
-    pub fn new(listeners: Vec<std::net::TcpListener>, limits: Limits) -> io::Result<Self> {
+    pub fn new(
+        listeners: Vec<std::net::TcpListener>,
+        limits: Limits,
+        udp_payload_max: u16,
+    ) -> io::Result<Self> {
         let runtime = Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -81,6 +87,7 @@ impl Server {
             runtime,
             listeners,
             limits,
+            udp_payload_max,
         })
     }
 
@@ -88,7 +95,7 @@ impl Server {
     /// and returns when the open ones have their answers, or when the drain time is over.
     pub fn run(self, worker: Worker, root: RootReader, stop: watch::Receiver<Option<Drain>>) {
         let shared = Rc::new(Shared {
-            desk: RefCell::new(Desk::new(worker, root)),
+            desk: RefCell::new(Desk::new(worker, root, self.udp_payload_max)),
             connections: Connections::new(self.limits.connections_max, self.limits.per_client_max),
             idle_timeout: self.limits.idle_timeout,
             stop: stop.clone(),

@@ -39,9 +39,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// `payload_max` is the largest answer in octets; less than 512 counts as 512.
+    /// `payload_max` is the largest answer in octets, 512 at least.
     pub fn new(socket: UdpSocket, worker: Worker, root: RootReader, payload_max: u16) -> Self {
-        let payload_max = payload_max.max(512);
         Server {
             socket,
             worker,
