@@ -125,9 +125,11 @@ Changes of health and sampled queries follow. Ctrl-C stops.
 
     fn print_sample(&self, sample: &Sample) {
         let root = self.root.load_full();
-        let answered = sample
-            .endpoint
-            .map_or_else(|| "nothing".to_owned(), |id| describe(&root, id));
+        // The demo publishes one set of endpoints only; ids of another root would mean others.
+        let Some(endpoint) = sample.endpoint else {
+            return;
+        };
+        let answered = describe(&root, endpoint);
         let Sample {
             network,
             source_prefix,
