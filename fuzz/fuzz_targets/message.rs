@@ -22,7 +22,10 @@ fuzz_target!(|message: &[u8]| {
     let udp = Transport::Udp {
         payload_max: PAYLOAD_MAX,
     };
-    for (transport, limit) in [(udp, usize::from(PAYLOAD_MAX)), (Transport::Tcp, 65_535)] {
+    let tcp = Transport::Tcp {
+        payload_max: PAYLOAD_MAX,
+    };
+    for (transport, limit) in [(udp, usize::from(PAYLOAD_MAX)), (tcp, 65_535)] {
         let mut worker = Worker::new(Random::from_seed(1), None);
         worker.fit(root);
         let query = Query {
@@ -47,7 +50,9 @@ fuzz_target!(|message: &[u8]| {
 /// hickory-proto refuses to read.
 fn may_have_family_0(message: &[u8]) -> bool {
     let option = [0, 8, 0, 4, 0, 0, 0, 0];
-    message.windows(option.len()).any(|window| *window == option)
+    message
+        .windows(option.len())
+        .any(|window| *window == option)
 }
 
 /// The quickstart's zone with its balanced name, and below it the example zone with one of everything.
