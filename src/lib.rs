@@ -8,7 +8,7 @@
 //! receive -> parse -> find the name -> locate the client -> decide (policy, pool, endpoints) -> compose -> send
 //! ```
 //!
-//! One synchronous function, [`nameserver::answer`], tells it: bytes in, bytes out. UDP and TCP
+//! One synchronous function, [`nameserver::answer::answer`], tells it: bytes in, bytes out. UDP and TCP
 //! only frame it. It allocates nothing, locks nothing and makes no system call; what it reads is
 //! one [`state::Root`], loaded once per batch.
 //!
@@ -39,6 +39,7 @@
 //! | [`telemetry`] | what is logged? | control |
 //! | [`daemon`] | who joins the planes? | both |
 //! | [`cli`] | what can be typed? | both |
+//! | [`testing`] | how does a user's test suite get a server? | both |
 //!
 //! The allowed directions between them are held by `tests/layering.rs`.
 //! Unsafe code lives in [`nameserver::udp`] only (the batch socket calls).
