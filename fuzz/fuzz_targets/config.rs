@@ -14,7 +14,7 @@ fuzz_target!(|text: &str| {
             loaded.config
         }
         Err(mistakes) => {
-            assert!(mistakes.has_errors());
+            assert!(mistakes.diagnostics.has_errors());
             return;
         }
     };
