@@ -98,8 +98,13 @@ async fn serve(arguments: &Arguments) -> Result<(), String> {
 fn listen(arguments: &Arguments) -> Vec<SocketAddr> {
     let mut addresses = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
     let v6 = IpAddr::V6(Ipv6Addr::LOCALHOST);
-    if !arguments.no_ipv6 && std::net::UdpSocket::bind((v6, 0)).is_ok() {
-        addresses.push(v6);
+    if !arguments.no_ipv6 {
+        match std::net::UdpSocket::bind((v6, 0)) {
+            Ok(_) => addresses.push(v6),
+            Err(e) => super::print(&format!(
+                "[::1] cannot be used here ({e}): on IPv4 alone, as with --no-ipv6.\n\n"
+            )),
+        }
     }
     let at_port = |address| SocketAddr::new(address, arguments.port);
     addresses.into_iter().map(at_port).collect()
