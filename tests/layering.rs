@@ -19,7 +19,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("steering", &["locate", "model", "random", "state"]),
     (
         "nameserver",
-        &["dns", "locate", "model", "random", "state", "steering"],
+        &[
+            "clock", "dns", "locate", "model", "random", "state", "steering",
+        ],
     ),
     // Control plane.
     ("config", &["dns", "model"]),

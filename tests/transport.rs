@@ -43,6 +43,7 @@ fn try_start(settings: Settings) -> io::Result<Nameserver> {
         maps: Arc::new([]),
         pools: Arc::default(),
         health: Arc::default(),
+        service: Arc::default(),
     });
     Nameserver::bind(settings)
         .map_err(|e| std::io::Error::new(e.source.kind(), e))?

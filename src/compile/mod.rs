@@ -4,6 +4,7 @@ pub mod advice;
 pub mod maps;
 mod nested;
 pub mod pools;
+mod service;
 mod whole;
 pub mod zone;
 pub mod zonefile;
@@ -18,7 +19,7 @@ use crate::geoip::World;
 use crate::health::TargetSpec;
 use crate::model::PolicyId;
 use crate::state::zone::ZoneEntry;
-use crate::state::{Health, Map, Pools, Root, Zone, Zones};
+use crate::state::{Health, Map, Pools, Root, Service, Zone, Zones};
 use maps::Maps;
 use nested::Apexes;
 use zone::BalancedSpec;
@@ -29,6 +30,7 @@ pub struct Parts {
     pub zones: Arc<Zones>,
     pub maps: Arc<[Arc<Map>]>,
     pub pools: Arc<Pools>,
+    pub service: Arc<Service>,
     /// What has to be probed: `targets[i]` is `pools.targets[i]`.
     pub targets: Arc<[TargetSpec]>,
 }
@@ -75,6 +77,7 @@ impl Parts {
             maps: Arc::clone(&self.maps),
             pools: Arc::clone(&self.pools),
             health,
+            service: Arc::clone(&self.service),
         }
     }
 }
@@ -99,6 +102,7 @@ fn link(config: &Config, zones: Vec<Arc<Zone>>, maps: &Maps) -> Parts {
         zones: Arc::new(Zones::new(entries.collect())),
         maps: maps.maps.clone().into(),
         pools: Arc::new(compiled.pools),
+        service: Arc::new(service::compile(config)),
         targets: compiled.targets.into(),
     }
 }

@@ -20,6 +20,8 @@ use crate::steering::{Recorder, cursor_count};
 pub struct Worker {
     pub counters: Arc<Counters>,
     pub random: Random,
+    /// Wall-clock time in milliseconds since the Unix epoch, as whoever received the query read it.
+    pub unix_ms: u64,
     /// Round-robin cursors; see [`Worker::fit`].
     pub cursors: Vec<u32>,
     /// Where steered answers are reported, when somebody watches.
@@ -32,6 +34,7 @@ impl Worker {
         Worker {
             counters: Arc::default(),
             random,
+            unix_ms: 0,
             cursors: Vec::new(),
             samples,
             name: QueryName::default(),

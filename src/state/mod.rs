@@ -10,6 +10,7 @@ pub mod name_table;
 pub mod pools;
 pub mod publish;
 mod root;
+pub mod service;
 pub mod zone;
 
 pub use health::{EndpointHealth, Health};
@@ -17,4 +18,5 @@ pub use map::Map;
 pub use pools::Pools;
 pub use publish::{Publisher, RootReader};
 pub use root::Root;
+pub use service::Service;
 pub use zone::{Zone, Zones};

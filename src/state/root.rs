@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Health, Map, Pools, Zones};
+use super::{Health, Map, Pools, Service, Zones};
 use crate::model::MapId;
 
 /// Everything that answering one query reads. Immutable; made of parts, so that a change of one
@@ -14,6 +14,7 @@ pub struct Root {
     pub maps: Arc<[Arc<Map>]>,
     pub pools: Arc<Pools>,
     pub health: Arc<Health>,
+    pub service: Arc<Service>,
 }
 
 impl Root {

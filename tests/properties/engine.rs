@@ -28,6 +28,7 @@ pub fn root_of(zone: Zone) -> Root {
         maps: Arc::new([]),
         pools: Arc::default(),
         health: Arc::default(),
+        service: Arc::default(),
     }
 }
 

@@ -211,6 +211,7 @@ impl World {
             maps: self.policies.iter().map(compile_map).collect(),
             pools: Arc::new(pools),
             health: Arc::new(health),
+            service: Arc::default(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::super::answer::{Query, Transport, Worker, answer};
+use crate::clock;
 use crate::state::RootReader;
 
 /// A message is preceded by its length in two octets (RFC 1035, 4.2.2).
@@ -58,6 +59,7 @@ impl Desk {
     pub fn answer(&mut self, input: &mut Vec<u8>, peer: IpAddr, output: &mut Vec<u8>) -> Stopped {
         let root = self.root.load();
         self.worker.fit(&root);
+        self.worker.unix_ms = clock::unix_ms();
         let mut at = 0;
         let stopped = loop {
             if output.len() >= OUTPUT_MAX {
