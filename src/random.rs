@@ -1,4 +1,6 @@
-//! Random numbers for draws: fast, seedable, not for secrets.
+//! Random numbers for draws: fast, seedable, not for secrets; and one secret.
+
+use std::sync::OnceLock;
 
 /// A splitmix64 generator (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
 /// OOPSLA 2014). One per worker; 8 bytes of state; every seed is a good seed.
@@ -40,6 +42,17 @@ impl Random {
     pub fn fraction(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
+}
+
+/// 128 bits from the operating system that nobody can guess: drawn at the first call, the same until
+/// the process ends. `None`: the system gives none.
+pub fn process_secret() -> Option<[u8; 16]> {
+    static SECRET: OnceLock<Option<[u8; 16]>> = OnceLock::new();
+    *SECRET.get_or_init(|| {
+        let mut octets = [0; 16];
+        getrandom::fill(&mut octets).ok()?;
+        Some(octets)
+    })
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "health",
             "model",
             "prefix_table",
+            "random",
             "state",
         ],
     ),

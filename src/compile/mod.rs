@@ -1,6 +1,7 @@
 //! Configuration, zone files and GeoIP -> the parts of a root.
 
 pub mod advice;
+mod identity;
 pub mod maps;
 mod nested;
 pub mod pools;
@@ -46,10 +47,11 @@ pub fn compile(config: &Config, world: &World, diagnostics: &mut Diagnostics) ->
     let maps = maps::compile_maps(config, world)
         .map_err(|errors| diagnostics.extend(errors))
         .ok()?;
+    let service = service::compile(config, diagnostics)?;
     if diagnostics.has_errors() {
         return None;
     }
-    let parts = link(config, zones, &maps);
+    let parts = link(config, zones, &maps, Arc::new(service));
     advice::warn_of_steered_nodata(config, &parts.pools, diagnostics);
     Some(parts)
 }
@@ -65,7 +67,7 @@ pub fn recompile_maps(config: &Config, world: &World, parts: &Parts) -> Result<P
         .iter()
         .map(|entry| Arc::clone(&entry.zone))
         .collect();
-    Ok(link(config, zones, &maps))
+    Ok(link(config, zones, &maps, Arc::clone(&parts.service)))
 }
 
 impl Parts {
@@ -82,7 +84,7 @@ impl Parts {
     }
 }
 
-fn link(config: &Config, zones: Vec<Arc<Zone>>, maps: &Maps) -> Parts {
+fn link(config: &Config, zones: Vec<Arc<Zone>>, maps: &Maps, service: Arc<Service>) -> Parts {
     let compiled = pools::compile(config, &maps.by_policy, |id| &maps.maps[id.index()]);
     let by_name: HashMap<&str, PolicyId> = config
         .policies
@@ -102,7 +104,7 @@ fn link(config: &Config, zones: Vec<Arc<Zone>>, maps: &Maps) -> Parts {
         zones: Arc::new(Zones::new(entries.collect())),
         maps: maps.maps.clone().into(),
         pools: Arc::new(compiled.pools),
-        service: Arc::new(service::compile(config)),
+        service,
         targets: compiled.targets.into(),
     }
 }

@@ -1,8 +1,13 @@
 //! `[server]` -> the part of the root that answers read.
 
-use crate::config::Config;
+use super::identity;
+use crate::config::{Config, Diagnostics};
 use crate::state::Service;
 
-pub(super) fn compile(_config: &Config) -> Service {
-    Service::default()
+/// `None` when a file that it needs is wrong; the reason is in `diagnostics`.
+pub(super) fn compile(config: &Config, diagnostics: &mut Diagnostics) -> Option<Service> {
+    Some(Service {
+        identity: identity::compile(config, diagnostics)?,
+        ..Service::default()
+    })
 }

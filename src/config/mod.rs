@@ -10,7 +10,7 @@
 //! | `reader` | keys and values, each mistake with its place |
 //! | `references` | names of tables, resolved to ids |
 //! | `scalar`, `units`, `address`, `location` | single values |
-//! | `server`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy`, `zone` | tables |
+//! | `server`, `identity`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy`, `zone` | tables |
 //! | `policy_graph` | what must hold between policies |
 //! | `unused` | what has no effect |
 
@@ -18,6 +18,7 @@ mod address;
 pub mod diagnostic;
 mod geoip;
 mod http_probe;
+mod identity;
 mod location;
 mod monitor;
 mod near;
@@ -46,6 +47,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
+pub use identity::{SECRET_FORM, SECRETS_MAX};
 pub use types::*;
 
 use reader::{Reader, Table};

@@ -5,10 +5,11 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::address::socket;
+use super::identity::{cookies, identity};
 use super::reader::{Reader, Table, Value};
 use super::scalar::{integer, list, number, path};
 use super::units::duration;
-use super::{Panic, Server};
+use super::{Cookies, Identity, Panic, Server};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -31,6 +32,8 @@ impl Default for Server {
             saved_max_age: 10 * MINUTE,
             drain_time: Duration::ZERO,
             panic: Panic::default(),
+            identity: Identity::default(),
+            cookies: Cookies::default(),
         }
     }
 }
@@ -62,6 +65,12 @@ pub(super) fn server<'t>(reader: &mut Reader, top: &mut Table<'t>) -> Server {
     times(reader, &mut table, &mut server);
     if let Some(panic) = table.optional(reader, "panic", panic_guard) {
         server.panic = panic;
+    }
+    if let Some(identity) = table.optional(reader, "identity", identity) {
+        server.identity = identity;
+    }
+    if let Some(cookies) = table.optional(reader, "cookies", cookies) {
+        server.cookies = cookies;
     }
     warn_without_state_dir(reader, &table);
     table.finish(reader);

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::Place;
 use crate::dns::Name;
+use crate::dns::cookie::Secret;
 use crate::model::{
     Balance, Coordinates, FamilyFallback, MonitorId, NetworkId, PolicyId, PoolId, RegionId,
     TtlRange, WhenAllDown,
@@ -67,6 +68,41 @@ pub struct Server {
     pub drain_time: Duration,
     /// The panic guard.
     pub panic: Panic,
+    /// Follows a reload.
+    pub identity: Identity,
+    /// Follows a reload.
+    pub cookies: Cookies,
+}
+
+/// `[server.identity]`: what the server says of itself to those who ask. Default: nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Identity {
+    /// NSID (RFC 5001), 1..=128 octets: text, or "0x" and hexadecimal digits.
+    pub nsid: Option<Vec<u8>>,
+    /// `version.bind` and `version.server`, class CH, 1..=255 octets.
+    pub version: Option<String>,
+    /// `hostname.bind`, class CH, 1..=255 octets.
+    pub hostname: Option<String>,
+    /// `id.server`, class CH (RFC 4892), 1..=255 octets.
+    pub id: Option<String>,
+}
+
+/// `[server.cookies]`: DNS cookies (RFC 7873 and 9018).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cookies {
+    /// Default true. If not, cookies are ignored.
+    pub enabled: bool,
+    /// 1..=4 secrets of 128 bits, each as 32 hexadecimal digits. The first signs, all verify. Servers
+    /// behind one address (anycast, a load balancer) need the same ones. Default: a random one,
+    /// until the process ends.
+    pub secrets: Vec<Secret>,
+    /// Instead of `secrets`, a file with one on each line, which only its owner may write and only owner
+    /// and group may read; read again by a reload. Blank lines and lines that begin with `#` are skipped.
+    pub secret_file: Option<At<PathBuf>>,
+    /// Whether a client that sends cookies over UDP gets BADCOOKIE and a new cookie instead of an answer
+    /// as long as it has no valid one (RFC 7873, 5.2.3). Clients without cookies are answered. Default
+    /// false.
+    pub require: bool,
 }
 
 /// `[server.panic]`: doubt about one's own way out (design: a node that loses its own network

@@ -56,6 +56,8 @@ pub struct Composer<'a> {
     limit: usize,
     counts: [u16; 3],
     opt: Option<OptReply>,
+    /// Octets of options that stand behind `limit` until the OPT record is written.
+    options_len: usize,
 }
 
 impl<'a> Composer<'a> {
@@ -84,7 +86,29 @@ impl<'a> Composer<'a> {
             limit,
             counts: [0; 3],
             opt,
+            options_len: 0,
         }
+    }
+
+    /// Adds an option to the OPT record, with room set aside as for the record itself. Only while no
+    /// record has been appended; false when there is no OPT record or no room.
+    pub fn add_option(&mut self, code: u16, data: &[&[u8]]) -> bool {
+        let data_len: usize = data.iter().map(|part| part.len()).sum();
+        let len = 4 + data_len;
+        if self.opt.is_none() || self.limit < self.len + len {
+            return false;
+        }
+        self.limit -= len;
+        self.options_len += len;
+        let to = &mut self.buffer[self.limit..];
+        to[..2].copy_from_slice(&code.to_be_bytes());
+        to[2..4].copy_from_slice(&(data_len as u16).to_be_bytes());
+        let mut at = 4;
+        for part in data {
+            to[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        }
+        true
     }
 
     /// Octets written so far: where the next record will begin.
@@ -188,6 +212,11 @@ impl<'a> Composer<'a> {
         error: Option<ExtendedError>,
     ) {
         let at = self.len;
+        if self.options_len > 0 {
+            // First, for what follows may be written over where they stand now.
+            let from = self.limit..self.limit + self.options_len;
+            self.buffer.copy_within(from, at + opt.len());
+        }
         let to = &mut self.buffer[at..];
         to[..OPT_LEN].fill(0);
         to[1..3].copy_from_slice(&rtype::OPT.to_be_bytes());
@@ -199,6 +228,7 @@ impl<'a> Composer<'a> {
             subnet.compose(scope, &mut to[len..len + subnet.wire_len()]);
             len += subnet.wire_len();
         }
+        len += self.options_len;
         // The limit excludes the OPT record without the error; what is left is the error's room.
         if let Some(error) = error.filter(|e| at + 6 + e.text.len() <= self.limit) {
             let data_len = 2 + error.text.len();

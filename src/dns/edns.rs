@@ -2,10 +2,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::cookie::Cookie;
+
 /// Option codes.
 pub mod option {
+    /// RFC 5001
+    pub const NSID: u16 = 3;
     /// RFC 7871
     pub const CLIENT_SUBNET: u16 = 8;
+    /// RFC 7873
+    pub const COOKIE: u16 = 10;
+    /// RFC 7828
+    pub const TCP_KEEPALIVE: u16 = 11;
     /// RFC 8914
     pub const EXTENDED_ERROR: u16 = 15;
 }
@@ -19,6 +27,20 @@ pub struct Edns {
     /// DNSSEC OK (RFC 3225); echoed.
     pub dnssec_ok: bool,
     pub subnet: Option<SubnetOption>,
+    pub cookie: Option<Cookie>,
+    /// Asks who we are (RFC 5001).
+    pub nsid: bool,
+    pub keepalive: Keepalive,
+}
+
+/// Whether a query asks how long its TCP connection may stay idle (RFC 7828). What is wrong over TCP is
+/// ignored over UDP, so that the transport decides about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keepalive {
+    Absent,
+    Asked,
+    /// With a time-out, which is the server's to say (RFC 7828, 3.2.1).
+    Malformed,
 }
 
 /// A well-formed client subnet option.
@@ -131,12 +153,21 @@ impl Edns {
             version: (ttl >> 16) as u8,
             dnssec_ok: ttl & 0x8000 != 0,
             subnet: None,
+            cookie: None,
+            nsid: false,
+            keepalive: Keepalive::Absent,
         }
     }
 
-    /// Reads an OPT record's RDATA. False is a FORMERR: an option that runs past the end, or a
-    /// malformed or second client subnet. What options say in versions other than 0 is not known, so
-    /// there they are not read (RFC 6891, 6.1.3: such a query gets BADVERS).
+    /// Whether there are options besides the client subnet to be answered.
+    #[inline]
+    pub fn has_more(&self) -> bool {
+        self.cookie.is_some() | self.nsid | (self.keepalive != Keepalive::Absent)
+    }
+
+    /// Reads an OPT record's RDATA. False is a FORMERR: an option that runs past the end, a
+    /// malformed or second client subnet, or a malformed cookie. What options say in versions other than 0
+    /// is not known, so there they are not read (RFC 6891, 6.1.3: such a query gets BADVERS).
     pub fn read_options(&mut self, mut rdata: &[u8]) -> bool {
         if self.version > 0 {
             return true;
@@ -147,18 +178,38 @@ impl Edns {
             let Some((data, after)) = rest.split_at_checked(len) else {
                 return false;
             };
-            // Unknown options are ignored (RFC 6891, 6.1.2).
-            if u16::from_be_bytes([*code_high, *code_low]) == option::CLIENT_SUBNET {
+            let code = u16::from_be_bytes([*code_high, *code_low]);
+            if code == option::CLIENT_SUBNET {
                 let parsed = SubnetOption::parse(data);
                 if subnet.is_some() || parsed.is_none() {
                     return false;
                 }
                 subnet = parsed;
+            } else if !self.read_other(code, data) {
+                return false;
             }
             rdata = after;
         }
         self.subnet = subnet;
         rdata.is_empty()
+    }
+
+    /// Unknown options are ignored (RFC 6891, 6.1.2).
+    #[inline(never)]
+    fn read_other(&mut self, code: u16, data: &[u8]) -> bool {
+        match code {
+            // What a query says in it means nothing (RFC 5001, 2.1).
+            option::NSID => self.nsid = true,
+            // Of several, the first counts (RFC 7873, 5.2).
+            option::COOKIE if self.cookie.is_none() => {
+                self.cookie = Cookie::parse(data);
+                return self.cookie.is_some();
+            }
+            option::TCP_KEEPALIVE if data.is_empty() => self.keepalive = Keepalive::Asked,
+            option::TCP_KEEPALIVE => self.keepalive = Keepalive::Malformed,
+            _ => {}
+        }
+        true
     }
 }
 
@@ -224,5 +275,31 @@ mod tests {
         let subnet = [0, 8, 0, 4, 0, 1, 0, 0];
         assert!(!is_read(0, &[subnet, subnet].concat()));
         assert!(is_read(1, &[subnet, subnet].concat()));
+    }
+
+    #[test]
+    fn options_that_ask_for_more_are_found() {
+        let read = |rdata: &[u8]| {
+            let mut edns = Edns::new(1232, 0);
+            edns.read_options(rdata).then_some(edns)
+        };
+        let none = read(&[0xfd, 0xe9, 0, 0]).unwrap();
+        assert!(!none.has_more());
+        // NSID with data; two cookies; a keepalive with and without a time-out.
+        let nsid = read(&[0, 3, 0, 1, 7]).unwrap();
+        assert!(nsid.nsid && nsid.has_more());
+        let cookies = [
+            [0, 10, 0, 8, 1, 1, 1, 1, 1, 1, 1, 1],
+            [0, 10, 0, 8, 2, 2, 2, 2, 2, 2, 2, 2],
+        ];
+        let first = read(&cookies.concat()).unwrap();
+        assert_eq!(first.cookie.map(|cookie| cookie.client), Some([1; 8]));
+        assert!(first.has_more());
+        assert_eq!(read(&[0, 10, 0, 1, 1]), None);
+        let asked = read(&[0, 11, 0, 0]).unwrap();
+        assert_eq!(asked.keepalive, Keepalive::Asked);
+        let wrong = read(&[0, 11, 0, 2, 0, 9]).unwrap();
+        assert_eq!(wrong.keepalive, Keepalive::Malformed);
+        assert!(asked.has_more() && wrong.has_more());
     }
 }

@@ -3,11 +3,13 @@
 //! *Parse* is from the wire, *compose* is to it. Nothing here allocates per message.
 
 pub mod compose;
+pub mod cookie;
 pub mod edns;
 pub mod name;
 pub mod parse;
 pub mod query;
 pub mod query_name;
+pub mod tsig;
 
 pub use name::{Name, NameError};
 pub use query_name::QueryName;
@@ -38,6 +40,10 @@ pub mod rtype {
 /// Classes (RFC 1035, 3.2.4).
 pub mod class {
     pub const IN: u16 = 1;
+    /// CHAOS: what a server says of itself (RFC 4892).
+    pub const CH: u16 = 3;
+    /// RFC 8945, 4.2: that of a TSIG record.
+    pub const ANY: u16 = 255;
 }
 
 /// Response codes; those above 15 need an OPT record (RFC 6891, 6.1.3).
@@ -50,7 +56,11 @@ pub enum Rcode {
     NxDomain = 3,
     NotImp = 4,
     Refused = 5,
+    /// With a TSIG record: the signature is not good (RFC 8945, 5.2).
+    NotAuth = 9,
     BadVers = 16,
+    /// RFC 7873, 8.
+    BadCookie = 23,
 }
 
 /// The mnemonic of a response code (IANA "DNS RCODEs"), as dig shows it: "NXDOMAIN". A code that is
@@ -63,7 +73,9 @@ pub fn rcode_mnemonic(code: u16) -> String {
         3 => "NXDOMAIN",
         4 => "NOTIMP",
         5 => "REFUSED",
+        9 => "NOTAUTH",
         16 => "BADVERS",
+        23 => "BADCOOKIE",
         _ => return format!("RCODE{code}"),
     };
     known.to_owned()

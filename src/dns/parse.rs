@@ -1,6 +1,7 @@
 //! A query from the wire.
 
 use super::edns::Edns;
+use super::tsig::Tsig;
 use super::{HEADER_LEN, QueryName, rtype};
 
 /// A query whose parts all parsed. The name stands in the caller's [`QueryName`].
@@ -30,6 +31,14 @@ pub enum ParseError {
         question_end: Option<usize>,
         edns: Option<Edns>,
     },
+    /// No question, but a cookie: FORMERR, unless cookies are used here (RFC 7873, 5.4).
+    CookieOnly { edns: Edns },
+    /// Well-formed, and signed by the TSIG record at `tsig_at`.
+    Signed {
+        question_end: usize,
+        edns: Option<Edns>,
+        tsig_at: usize,
+    },
 }
 
 /// Reads a query; `name` receives QNAME.
@@ -40,7 +49,7 @@ pub fn parse(message: &[u8], name: &mut QueryName) -> Result<Parsed, ParseError>
         return Err(ParseError::Drop);
     }
     let count = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
-    let opcode = (header[2] >> 3) & 0x0f;
+    let opcode = opcode(message);
     let question = match count(4) {
         1 => parse_question(message, name),
         _ => None,
@@ -49,28 +58,77 @@ pub fn parse(message: &[u8], name: &mut QueryName) -> Result<Parsed, ParseError>
     let before = u32::from(count(6)) + u32::from(count(8));
     let records = match question_end.or_else(|| skip_questions(message, count(4))) {
         Some(at) => parse_records(message, at, before, count(10)),
-        None => Err(None),
+        None => Err(Unread::default()),
     };
     match (question, records) {
-        (_, Ok(edns) | Err(edns)) if opcode != 0 => Err(ParseError::Opcode { question_end, edns }),
-        // Exactly one question (RFC 9619), and neither answers nor authority in a query; but IXFR says
-        // with a SOA in the authority section what the client has (RFC 1995, 3).
-        (Some((qtype, qclass, end)), Ok(edns))
-            if before == 0 || qtype == rtype::IXFR && (count(6), count(8)) == (0, 1) =>
+        // Exactly one question (RFC 9619), and neither answers nor authority in a query.
+        (Some((qtype, qclass, question_end)), Ok(edns))
+            if (opcode == 0) & (before == 0) || is_ixfr(message, qtype, question_end) =>
         {
             Ok(Parsed {
                 qtype,
                 qclass,
-                question_end: end,
+                question_end,
                 edns,
             })
         }
-        (_, Ok(edns) | Err(edns)) => Err(ParseError::FormErr { question_end, edns }),
+        (None, Ok(Some(edns)))
+            if opcode == 0 && message[4..10] == [0; 6] && edns.cookie.is_some() =>
+        {
+            Err(ParseError::CookieOnly { edns })
+        }
+        (_, Ok(edns)) => Err(no_query(message, question, edns, None)),
+        (_, Err(Unread { edns, tsig_at })) => Err(no_query(message, question, edns, tsig_at)),
+    }
+}
+
+type Question = (u16, u16, usize);
+
+/// IXFR says with a SOA in the authority section what the client has (RFC 1995, 3).
+#[cold]
+fn is_ixfr(message: &[u8], qtype: u16, question_end: usize) -> bool {
+    let soa = || Record::at(message, question_end).map(|record| record.rtype);
+    opcode(message) == 0
+        && qtype == rtype::IXFR
+        && message[6..10] == [0, 0, 0, 1]
+        && soa() == Some(rtype::SOA)
+}
+
+#[inline]
+fn opcode(message: &[u8]) -> u8 {
+    (message[2] >> 3) & 0x0f
+}
+
+/// What to say to a message that is no proper query.
+#[cold]
+fn no_query(
+    message: &[u8],
+    question: Option<Question>,
+    edns: Option<Edns>,
+    tsig_at: Option<usize>,
+) -> ParseError {
+    let question_end = question.map(|(_, _, end)| end);
+    if opcode(message) != 0 {
+        return ParseError::Opcode { question_end, edns };
+    }
+    let has_records = message[6..10] != [0; 4];
+    match (question, tsig_at) {
+        (Some((qtype, _, question_end)), Some(tsig_at))
+            if (!has_records || is_ixfr(message, qtype, question_end))
+                && Tsig::read(message, tsig_at).is_some() =>
+        {
+            ParseError::Signed {
+                question_end,
+                edns,
+                tsig_at,
+            }
+        }
+        _ => ParseError::FormErr { question_end, edns },
     }
 }
 
 #[inline]
-fn parse_question(message: &[u8], name: &mut QueryName) -> Option<(u16, u16, usize)> {
+fn parse_question(message: &[u8], name: &mut QueryName) -> Option<Question> {
     let name_end = HEADER_LEN + name.read(&message[HEADER_LEN..])?;
     let fixed: &[u8; 4] = message[name_end..].first_chunk()?;
     let qtype = u16::from_be_bytes([fixed[0], fixed[1]]);
@@ -83,55 +141,77 @@ fn skip_questions(message: &[u8], count: u16) -> Option<usize> {
     (0..count).try_fold(HEADER_LEN, |at, _| Some(skip_name(message, at)? + 4))
 }
 
+/// Why the records of a message are not those of a query, and what was read of them.
+#[derive(Default)]
+struct Unread {
+    edns: Option<Edns>,
+    /// They are well-formed, but signed.
+    tsig_at: Option<usize>,
+}
+
 /// The records after the question: `before` in front of the additional section, `additional` in it,
-/// among which at most one is an OPT, at the root (RFC 6891, 6.1.1). Others are stepped over.
-/// `Err`: malformed, or octets after the end; with the OPT record where it was seen.
+/// among which at most one is an OPT, at the root (RFC 6891, 6.1.1), and the last may be a TSIG
+/// (RFC 8945, 5.1). Others are stepped over: a SIG(0), too, which no query needs to have checked
+/// (RFC 2931, 3.1). `Err`: malformed, signed, or octets after the end.
 #[inline]
 fn parse_records(
     message: &[u8],
     mut at: usize,
     before: u32,
     additional: u16,
-) -> Result<Option<Edns>, Option<Edns>> {
+) -> Result<Option<Edns>, Unread> {
     let mut edns = None;
-    for index in 0..before + u32::from(additional) {
-        let record = Record::at(message, at).ok_or(edns)?;
-        at = record.end;
-        if index >= before && record.rtype == rtype::OPT {
-            if edns.is_some() || !record.owner_is_root {
-                return Err(edns);
+    let unread = |edns| Unread {
+        edns,
+        tsig_at: None,
+    };
+    let count = before + u32::from(additional);
+    for index in 0..count {
+        let record = Record::at(message, at).ok_or(unread(edns))?;
+        if record.rtype == rtype::OPT {
+            if index < before || edns.is_some() || record.owner_end != at + 1 {
+                return Err(unread(edns));
             }
             let opt = edns.insert(Edns::new(record.class, record.ttl));
             if !opt.read_options(record.rdata) {
-                return Err(edns);
+                return Err(unread(edns));
             }
+        } else if record.rtype == rtype::TSIG {
+            let is_last = index >= before && index + 1 == count && record.end == message.len();
+            return Err(Unread {
+                edns,
+                tsig_at: is_last.then_some(at),
+            });
         }
+        at = record.end;
     }
     if at == message.len() {
         Ok(edns)
     } else {
-        Err(edns)
+        Err(unread(edns))
     }
 }
 
-struct Record<'a> {
-    owner_is_root: bool,
-    rtype: u16,
-    class: u16,
-    ttl: u32,
-    rdata: &'a [u8],
-    end: usize,
+/// A resource record as it stands in a message.
+pub(super) struct Record<'a> {
+    /// The octet after the owner's name.
+    pub owner_end: usize,
+    pub rtype: u16,
+    pub class: u16,
+    pub ttl: u32,
+    pub rdata: &'a [u8],
+    pub end: usize,
 }
 
 impl<'a> Record<'a> {
     #[inline]
-    fn at(message: &'a [u8], at: usize) -> Option<Self> {
+    pub fn at(message: &'a [u8], at: usize) -> Option<Self> {
         let fixed_at = skip_name(message, at)?;
         let fixed: &[u8; 10] = message.get(fixed_at..)?.first_chunk()?;
         let rdata_at = fixed_at + 10;
         let end = rdata_at + usize::from(u16::from_be_bytes([fixed[8], fixed[9]]));
         Some(Record {
-            owner_is_root: message[at] == 0,
+            owner_end: fixed_at,
             rtype: u16::from_be_bytes([fixed[0], fixed[1]]),
             class: u16::from_be_bytes([fixed[2], fixed[3]]),
             ttl: u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]),

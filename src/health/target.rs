@@ -116,7 +116,7 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::{At, GeoIp, Panic, Place, Server, TlsProbe};
+    use crate::config::{At, GeoIp, Place, Server, TlsProbe};
     use crate::model::{Balance, MonitorId};
 
     /// A configuration of these pools and their endpoints, watched by one monitor.
@@ -152,23 +152,7 @@ pub(super) mod tests {
     }
 
     fn server() -> Server {
-        Server {
-            listen: Vec::new(),
-            state_dir: None,
-            udp_threads: None,
-            udp_payload_max: 1232,
-            tcp_connections_max: 1,
-            tcp_per_client_max: 1,
-            tcp_idle_timeout: Duration::ZERO,
-            startup_grace: Duration::ZERO,
-            saved_max_age: Duration::ZERO,
-            drain_time: Duration::ZERO,
-            panic: Panic {
-                share: 0.8,
-                hold: Duration::from_secs(30),
-                control: Vec::new(),
-            },
-        }
+        Server::default()
     }
 
     /// The TCP target number `n`, probed every second, in a region.

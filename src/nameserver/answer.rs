@@ -6,11 +6,14 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::chaos;
+use super::options::{Greeting, answer_options};
 use super::respond::{Reply, Responder};
-use crate::dns::compose::{Composer, OptReply};
+use super::unparsed::answer_unparsed;
+use crate::dns::compose::{Composer, ExtendedError, OptReply};
 use crate::dns::edns::Edns;
-use crate::dns::parse::{ParseError, Parsed, parse};
-use crate::dns::{HEADER_LEN, MESSAGE_LEN_MAX, QueryName, Rcode, UDP_PAYLOAD_MIN, class, rtype};
+use crate::dns::parse::{Parsed, parse};
+use crate::dns::{MESSAGE_LEN_MAX, QueryName, Rcode, UDP_PAYLOAD_MIN, class, rtype};
 use crate::random::Random;
 use crate::state::Root;
 use crate::state::feedback::{Counters, SampleQueue};
@@ -22,6 +25,9 @@ pub struct Worker {
     pub random: Random,
     /// Wall-clock time in milliseconds since the Unix epoch, as whoever received the query read it.
     pub unix_ms: u64,
+    /// How long a TCP connection may stay idle, for clients that ask (RFC 7828); 0 asks them to close
+    /// it. `None`: they are not told.
+    pub idle_timeout_100ms: Option<u16>,
     /// Round-robin cursors; see [`Worker::fit`].
     pub cursors: Vec<u32>,
     /// Where steered answers are reported, when somebody watches.
@@ -35,6 +41,7 @@ impl Worker {
             counters: Arc::default(),
             random,
             unix_ms: 0,
+            idle_timeout_100ms: None,
             cursors: Vec::new(),
             samples,
             name: QueryName::default(),
@@ -59,7 +66,7 @@ pub enum Transport {
 
 impl Transport {
     /// Octets that an answer may have (RFC 6891, 6.2.5; RFC 1035, 4.2).
-    fn limit(self, edns: Option<&Edns>) -> usize {
+    pub(super) fn limit(self, edns: Option<&Edns>) -> usize {
         match self {
             Transport::Tcp { .. } => MESSAGE_LEN_MAX,
             Transport::Udp { payload_max } => {
@@ -69,7 +76,7 @@ impl Transport {
     }
 
     /// The UDP payload size that we say we take.
-    fn payload(self) -> u16 {
+    pub(super) fn payload(self) -> u16 {
         match self {
             Transport::Udp { payload_max } | Transport::Tcp { payload_max } => payload_max,
         }
@@ -112,16 +119,13 @@ pub fn answer_recorded<R: Recorder>(
     worker.counters.queries.add(1);
     let (length, rcode) = match parse(query.message, &mut worker.name) {
         Ok(parsed) => answer_parsed(worker, root, query, &parsed, reply, recorder),
-        Err(ParseError::Drop) => {
-            worker.counters.dropped.add(1);
-            return None;
-        }
-        Err(ParseError::FormErr { question_end, edns }) => {
-            answer_unparsed(query, question_end, edns, reply, Rcode::FormErr)
-        }
-        Err(ParseError::Opcode { question_end, edns }) => {
-            answer_unparsed(query, question_end, edns, reply, Rcode::NotImp)
-        }
+        Err(error) => match answer_unparsed(worker, root, query, error, reply) {
+            Some(answered) => answered,
+            None => {
+                worker.counters.dropped.add(1);
+                return None;
+            }
+        },
     };
     worker
         .counters
@@ -149,8 +153,14 @@ fn answer_parsed<R: Recorder>(
     let subnet = opt.and_then(|opt| opt.subnet);
     let limit = query.transport.limit(parsed.edns.as_ref());
     let mut composer = Composer::new(reply, query.message, parsed.question_end, limit, opt);
-    let result = match (refusal(parsed), found) {
-        (None, Some((entry, apex))) => {
+    let greeting = match &parsed.edns {
+        Some(edns) if edns.has_more() => {
+            answer_options(worker, &root.service.identity, query, edns, &mut composer)
+        }
+        _ => Greeting::default(),
+    };
+    let result = match found {
+        Some((entry, apex)) if is_ordinary(parsed) && greeting.refusal.is_none() => {
             worker
                 .counters
                 .client_subnet
@@ -167,7 +177,7 @@ fn answer_parsed<R: Recorder>(
             }
             .respond(&mut composer)
         }
-        (refused, _) => Reply::code(refused.unwrap_or(Rcode::Refused)),
+        _ => answer_without_zone(worker, root, parsed, greeting, &mut composer),
     };
     (
         composer.finish(result.rcode, result.scope, result.error),
@@ -175,39 +185,51 @@ fn answer_parsed<R: Recorder>(
     )
 }
 
+/// Whether a zone may answer.
+#[inline]
+fn is_ordinary(parsed: &Parsed) -> bool {
+    parsed.qclass == class::IN
+        && parsed.edns.is_none_or(|edns| edns.version == 0)
+        && !matches!(parsed.qtype, rtype::OPT | rtype::TKEY..=rtype::MAILA)
+}
+
 /// Queries that no zone can answer.
-fn refusal(parsed: &Parsed) -> Option<Rcode> {
+fn answer_without_zone(
+    worker: &Worker,
+    root: &Root,
+    parsed: &Parsed,
+    greeting: Greeting,
+    composer: &mut Composer<'_>,
+) -> Reply {
     if parsed.edns.is_some_and(|edns| edns.version > 0) {
-        return Some(Rcode::BadVers);
+        return Reply::code(Rcode::BadVers);
     }
-    match (parsed.qclass, parsed.qtype) {
+    if let Some(rcode) = greeting.refusal {
+        return Reply::code(rcode);
+    }
+    let (rcode, error) = match (parsed.qclass, parsed.qtype) {
         // OPT is no type that records of a zone can have.
-        (_, rtype::OPT) => Some(Rcode::FormErr),
-        (class::IN, rtype::TKEY | rtype::TSIG | rtype::MAILA | rtype::MAILB) => Some(Rcode::NotImp),
+        (_, rtype::OPT) => (Rcode::FormErr, None),
+        (class::IN, rtype::TKEY | rtype::TSIG | rtype::MAILA | rtype::MAILB) => {
+            (Rcode::NotImp, Some(NOT_SUPPORTED))
+        }
         // Nobody may transfer.
-        (class::IN, rtype::AXFR | rtype::IXFR) => Some(Rcode::Refused),
-        (class::IN, _) => None,
-        _ => Some(Rcode::Refused),
+        (class::IN, rtype::AXFR | rtype::IXFR) => (Rcode::Refused, Some(PROHIBITED)),
+        (class::CH, qtype) => {
+            let chaos = &root.service.identity.chaos;
+            return chaos::respond(chaos, worker.name.wire(), qtype, composer);
+        }
+        _ => (Rcode::Refused, Some(NOT_AUTHORITATIVE)),
+    };
+    Reply {
+        error,
+        ..Reply::code(rcode)
     }
 }
 
-/// An error for a message that is no proper query: its header, and of its question and its OPT record
-/// what could be read. A client subnet is not answered: no zone was asked.
-fn answer_unparsed(
-    query: &Query<'_>,
-    question_end: Option<usize>,
-    edns: Option<Edns>,
-    reply: &mut [u8],
-    rcode: Rcode,
-) -> (usize, Rcode) {
-    let end = question_end.unwrap_or(HEADER_LEN);
-    let opt = edns.map(|edns| OptReply {
-        subnet: None,
-        ..OptReply::new(&edns, query.transport.payload())
-    });
-    let limit = query.transport.limit(edns.as_ref());
-    (
-        Composer::new(reply, query.message, end, limit, opt).finish(rcode, 0, None),
-        rcode,
-    )
-}
+/// RFC 8914, 4.19.
+const PROHIBITED: ExtendedError = ExtendedError { code: 18, text: "" };
+/// RFC 8914, 4.21.
+const NOT_AUTHORITATIVE: ExtendedError = ExtendedError { code: 20, text: "" };
+/// RFC 8914, 4.22.
+pub(super) const NOT_SUPPORTED: ExtendedError = ExtendedError { code: 21, text: "" };

@@ -5,9 +5,12 @@
 
 pub mod answer;
 mod bind;
+mod chaos;
+mod options;
 mod respond;
 pub mod tcp;
 pub mod udp;
+mod unparsed;
 mod vital;
 
 use std::io;
@@ -138,7 +141,9 @@ impl Nameserver {
         settings: &Settings,
         root: RootReader,
     ) -> io::Result<()> {
-        let worker = self.new_worker(settings);
+        let mut worker = self.new_worker(settings);
+        let timeout_100ms = settings.tcp.idle_timeout.as_millis() / 100;
+        worker.idle_timeout_100ms = Some(u16::try_from(timeout_100ms).unwrap_or(u16::MAX));
         let stop = self.stop.subscribe();
         self.start_thread("tcp".into(), move || server.run(worker, root, stop))
     }

@@ -7,7 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crossbeam_queue::ArrayQueue;
 
+use crate::dns::Rcode;
 use crate::model::EndpointId;
+
+/// RFC 7873, 8.
+const BADCOOKIE: u16 = Rcode::BadCookie as u16;
 
 /// Counters of one worker, on cache lines of its own. Only the worker writes (so a plain add on a
 /// relaxed load and store is enough); anyone may read.
@@ -21,9 +25,13 @@ pub struct Counters {
     /// Answers by RCODE, 0..=15.
     pub rcodes: [Counter; 16],
     pub badvers: Counter,
+    pub badcookie: Counter,
     pub truncated: Counter,
     pub balanced: Counter,
     pub client_subnet: Counter,
+    /// Queries with a cookie, where cookies are used, and those of them whose server cookie is valid.
+    pub cookies: Counter,
+    pub cookies_valid: Counter,
     /// Samples that found the queue full.
     pub samples_dropped: Counter,
     /// Send calls that the kernel refused, per message.
@@ -41,6 +49,7 @@ impl Counters {
         self.answers.add(1);
         match self.rcodes.get(usize::from(rcode)) {
             Some(counter) => counter.add(1),
+            None if rcode == BADCOOKIE => self.badcookie.add(1),
             None => self.badvers.add(1),
         }
         if is_truncated {

@@ -5,6 +5,7 @@
 
 pub mod feedback;
 pub mod health;
+pub mod identity;
 pub mod map;
 pub mod name_table;
 pub mod pools;
@@ -14,6 +15,7 @@ pub mod service;
 pub mod zone;
 
 pub use health::{EndpointHealth, Health};
+pub use identity::Identity;
 pub use map::Map;
 pub use pools::Pools;
 pub use publish::{Publisher, RootReader};

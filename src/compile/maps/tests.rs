@@ -1,13 +1,12 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    GeoIp, LocationSpec, Network, Panic, Place, Policy, PolicyKind, Region, Selector, Server,
+    GeoIp, LocationSpec, Network, Place, Policy, PolicyKind, Region, Selector, Server,
 };
 use crate::geoip::Location;
 use crate::locate::{Client, LocatedBy, Subnet, locate};
@@ -61,23 +60,7 @@ fn geo(regions: &[u16], default: &[u16]) -> Policy {
 fn config(regions: Vec<Region>, policies: Vec<Policy>) -> Config {
     Config {
         path: PathBuf::from("meridian.toml"),
-        server: Server {
-            listen: Vec::new(),
-            state_dir: None,
-            udp_threads: None,
-            udp_payload_max: 1232,
-            tcp_connections_max: 1,
-            tcp_per_client_max: 1,
-            tcp_idle_timeout: Duration::ZERO,
-            startup_grace: Duration::ZERO,
-            saved_max_age: Duration::ZERO,
-            drain_time: Duration::ZERO,
-            panic: Panic {
-                share: 1.0,
-                hold: Duration::ZERO,
-                control: Vec::new(),
-            },
-        },
+        server: Server::default(),
         geoip: GeoIp {
             databases: Vec::new(),
             feeds: Vec::new(),

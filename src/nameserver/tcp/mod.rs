@@ -107,6 +107,8 @@ impl Server {
         self.runtime.block_on(async {
             let mut stop = stop;
             let drain = tasks.run_until(stop_signal(&mut stop)).await;
+            // "Close the connection" (RFC 7828, 3.4).
+            shared.desk.borrow_mut().worker.idle_timeout_100ms = Some(0);
             // Past the drain time, whatever still runs is dropped with `tasks`.
             let _ = timeout(drain, tasks).await;
         });

@@ -1,0 +1,134 @@
+//! `[server.identity]` and `[server.cookies]`.
+
+use super::{FULL, marked, parse_text, reported};
+use crate::dns::cookie::Secret;
+
+#[test]
+fn both_tables_are_read() {
+    let server = parse_text(FULL)
+        .expect("the example is right")
+        .config
+        .server;
+    assert_eq!(server.identity.nsid.as_deref(), Some(&b"fra1"[..]));
+    assert_eq!(server.identity.version.as_deref(), Some("Meridian"));
+    assert_eq!(server.identity.hostname.as_deref(), Some("ns1.example.net"));
+    assert_eq!(server.identity.id.as_deref(), Some("fra1"));
+    let secret = |hex| Secret::from_hex(hex).unwrap();
+    let expected = [
+        secret("e5e973e5a6b2a43f48e7dc849e37bfcf"),
+        secret("445536bcd2513298075a5d379663c962"),
+    ];
+    assert_eq!(server.cookies.secrets, expected);
+    assert!(server.cookies.enabled && server.cookies.require);
+}
+
+#[test]
+fn without_them_nothing_is_said_and_cookies_are_used() {
+    let server = parse_text("").expect("nothing is wrong").config.server;
+    assert_eq!(server.identity, Default::default());
+    assert!(server.cookies.enabled && !server.cookies.require);
+    assert_eq!(
+        (server.cookies.secrets.len(), server.cookies.secret_file),
+        (0, None)
+    );
+}
+
+#[test]
+fn an_nsid_is_text_or_octets() {
+    let nsid = |value: &str| {
+        let text = format!("[server.identity]\nnsid = \"{value}\"");
+        parse_text(&text).expect(value).config.server.identity.nsid
+    };
+    assert_eq!(nsid("ns1"), Some(b"ns1".to_vec()));
+    assert_eq!(nsid("0x00fF"), Some(vec![0, 255]));
+    assert_eq!(nsid("0X00"), Some(b"0X00".to_vec()));
+    assert_eq!(nsid(&"x".repeat(128)).map(|nsid| nsid.len()), Some(128));
+}
+
+/// One mistake, at the mark, with this text.
+fn assert_mistakes(cases: &[(&str, &str)]) {
+    for (text, expected) in cases {
+        let (text, place) = marked(text);
+        let text = text + "\n[zone.example]\nfile = \"example.zone\"";
+        assert_eq!(reported(&text), [format!("{place}: {expected}")], "{text}");
+    }
+}
+
+#[test]
+fn mistakes_in_what_the_server_says() {
+    assert_mistakes(&[
+        (
+            "[server]\nidentity = ¦\"ns1\"",
+            "error: expected a table [server.identity], found the string \"ns1\"",
+        ),
+        (
+            "[server.identity]\n¦nsidd = \"ns1\"",
+            "error: unknown key `nsidd` (did you mean `nsid`?)",
+        ),
+        (
+            "[server.identity]\nnsid = ¦\"\"",
+            "error: expected a text such as \"fra1\", or octets such as \"0x66726131\", found \"\"",
+        ),
+        (
+            "[server.identity]\nnsid = ¦\"0x123\"",
+            "error: expected pairs of hexadecimal digits after \"0x\"",
+        ),
+        (
+            "[server.identity]\nnsid = ¦\"0x\"",
+            "error: expected pairs of hexadecimal digits after \"0x\"",
+        ),
+        (
+            "[server.identity]\nversion = ¦9",
+            "error: expected a text such as \"ns1-fra\", found the integer 9",
+        ),
+    ]);
+    let long =
+        |key: &str, len: usize| format!("[server.identity]\n{key} = ¦\"{}\"", "x".repeat(len));
+    assert_mistakes(&[
+        (
+            &long("nsid", 129),
+            "error: is 129 octets long, 128 at most are told",
+        ),
+        (
+            &long("id", 256),
+            "error: is 256 octets long, 255 at most are told",
+        ),
+    ]);
+}
+
+#[test]
+fn mistakes_in_cookies_never_show_a_secret() {
+    const FORM: &str =
+        "error: expected 32 hexadecimal digits, as `openssl rand -hex 16` makes them";
+    const NO_LIST: &str = "error: expected a list of secrets, the one that signs first";
+    assert_mistakes(&[
+        (
+            "[server.cookies]\nsecrets = [¦\"e5e973e5a6b2a43f48e7dc849e37bfc\"]",
+            FORM,
+        ),
+        ("[server.cookies]\nsecrets = [¦1234]", FORM),
+        (
+            "[server.cookies]\nsecrets = ¦\"e5e973e5a6b2a43f48e7dc849e37bfcf\"",
+            NO_LIST,
+        ),
+        (
+            "[server.cookies]\nsecrets = ¦[]",
+            "error: expected 1 to 4 secrets, found 0",
+        ),
+        (
+            "[server.cookies]\nsecrets = [\"e5e973e5a6b2a43f48e7dc849e37bfcf\"]\n¦secret_file = \"s\"",
+            "error: `secret_file` and `secrets` exclude each other",
+        ),
+        (
+            "[server.cookies]\nenabled = false\n¦require = true",
+            "warning: `require` has no effect while `enabled` is false",
+        ),
+        (
+            "[server.cookies]\nenabled = ¦\"no\"",
+            "error: expected `true` or `false`, found the string \"no\"",
+        ),
+    ]);
+    let secrets = "\"e5e973e5a6b2a43f48e7dc849e37bfcf\", ".repeat(5);
+    let five = format!("[server.cookies]\nsecrets = ¦[{secrets}]");
+    assert_mistakes(&[(&five, "error: expected 1 to 4 secrets, found 5")]);
+}

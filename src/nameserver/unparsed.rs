@@ -1,0 +1,118 @@
+//! What a message is told that no zone can answer, because it is no proper query.
+
+use super::answer::{NOT_SUPPORTED, Query, Worker};
+use super::options::{Greeting, answer_options};
+use crate::dns::compose::{Composer, OptReply};
+use crate::dns::cookie::Standing;
+use crate::dns::edns::Edns;
+use crate::dns::parse::ParseError;
+use crate::dns::tsig::Tsig;
+use crate::dns::{HEADER_LEN, Rcode};
+use crate::state::Root;
+
+/// Octets of an answer's OPT record without options.
+const OPT_LEN: usize = 11;
+
+/// Answers with its header, and of its question and its OPT record what could be read. A client subnet is not
+/// answered: no zone was asked. `None`: nothing may be sent.
+#[cold]
+pub fn answer_unparsed(
+    worker: &Worker,
+    root: &Root,
+    query: &Query<'_>,
+    error: ParseError,
+    reply: &mut [u8],
+) -> Option<(usize, Rcode)> {
+    let answer = |question_end: Option<usize>, edns: Option<Edns>| Answer {
+        worker,
+        root,
+        query,
+        question_end: question_end.unwrap_or(HEADER_LEN),
+        edns,
+    };
+    Some(match error {
+        ParseError::Drop => return None,
+        ParseError::FormErr { question_end, edns } => {
+            answer(question_end, edns).compose(reply, |_| Rcode::FormErr)
+        }
+        ParseError::Opcode { question_end, edns } => {
+            answer(question_end, edns).compose(reply, |_| Rcode::NotImp)
+        }
+        // RFC 7873, 5.4.
+        ParseError::CookieOnly { edns } => {
+            answer(None, Some(edns)).compose(reply, |greeting| match greeting.cookie {
+                None => Rcode::FormErr,
+                Some(Standing::Bad) => Rcode::BadCookie,
+                Some(Standing::ClientOnly | Standing::Valid) => Rcode::NoError,
+            })
+        }
+        ParseError::Signed {
+            question_end,
+            edns,
+            tsig_at,
+        } => {
+            let tsig = Tsig::read(query.message, tsig_at);
+            answer(Some(question_end), edns).compose_bad_key(reply, tsig)
+        }
+    })
+}
+
+struct Answer<'a> {
+    worker: &'a Worker,
+    root: &'a Root,
+    query: &'a Query<'a>,
+    question_end: usize,
+    edns: Option<Edns>,
+}
+
+impl Answer<'_> {
+    fn limit(&self) -> usize {
+        self.query.transport.limit(self.edns.as_ref())
+    }
+
+    fn compose(self, reply: &mut [u8], rcode: impl FnOnce(Greeting) -> Rcode) -> (usize, Rcode) {
+        let (composer, greeting) = self.begin(reply, self.limit());
+        let rcode = rcode(greeting);
+        let error = (rcode == Rcode::NotImp).then_some(NOT_SUPPORTED);
+        (composer.finish(rcode, 0, error), rcode)
+    }
+
+    /// No key is known here (RFC 8945, 5.2.1): the TSIG record says so behind all others, if names of
+    /// absurd length leave it room.
+    fn compose_bad_key(self, reply: &mut [u8], tsig: Option<Tsig<'_>>) -> (usize, Rcode) {
+        let limit = self.limit().min(reply.len());
+        let fits = |tsig: &Tsig<'_>| self.question_end + OPT_LEN + tsig.len() <= limit;
+        let Some(tsig) = tsig.filter(fits) else {
+            let (mut composer, _) = self.begin(reply, limit);
+            composer.set_truncated();
+            return (composer.finish(Rcode::NotAuth, 0, None), Rcode::NotAuth);
+        };
+        let (composer, _) = self.begin(reply, limit - tsig.len());
+        let len = composer.finish(Rcode::NotAuth, 0, None);
+        let end = len + tsig.len();
+        tsig.compose_bad_key(&mut reply[len..end]);
+        // ARCOUNT: OPT at most was there before.
+        reply[11] += 1;
+        (end, Rcode::NotAuth)
+    }
+
+    fn begin<'b>(&self, reply: &'b mut [u8], limit: usize) -> (Composer<'b>, Greeting) {
+        let Answer { query, edns, .. } = self;
+        let opt = edns.map(|edns| OptReply {
+            subnet: None,
+            ..OptReply::new(&edns, query.transport.payload())
+        });
+        let mut composer = Composer::new(reply, query.message, self.question_end, limit, opt);
+        let greeting = match edns {
+            Some(edns) if edns.has_more() => answer_options(
+                self.worker,
+                &self.root.service.identity,
+                query,
+                edns,
+                &mut composer,
+            ),
+            _ => Greeting::default(),
+        };
+        (composer, greeting)
+    }
+}
