@@ -215,11 +215,15 @@ fn answer_without_zone(
         }
         // Nobody may transfer.
         (class::IN, rtype::AXFR | rtype::IXFR) => (Rcode::Refused, Some(PROHIBITED)),
+        (class::IN, _) => (Rcode::Refused, Some(NOT_AUTHORITATIVE)),
         (class::CH, qtype) => {
             let chaos = &root.service.identity.chaos;
-            return chaos::respond(chaos, worker.name.wire(), qtype, composer);
+            match chaos::respond(chaos, worker.name.wire(), qtype, composer) {
+                Some(reply) => return reply,
+                None => (Rcode::Refused, Some(NOT_SUPPORTED)),
+            }
         }
-        _ => (Rcode::Refused, Some(NOT_AUTHORITATIVE)),
+        _ => (Rcode::Refused, Some(NOT_SUPPORTED)),
     };
     Reply {
         error,

@@ -5,24 +5,29 @@ use crate::dns::compose::{Composer, QNAME_POINTER, Section};
 use crate::dns::{Rcode, class, rtype};
 use crate::state::identity::Chaos;
 
-/// Answers for the names that are configured; any other is refused. `name` is on the wire, in lower
-/// case.
+/// Answers for the names that are configured; `None`: refused. `name` is on the wire, in lower case.
 #[cold]
-pub fn respond(chaos: &Chaos, name: &[u8], qtype: u16, composer: &mut Composer<'_>) -> Reply {
+pub fn respond(
+    chaos: &Chaos,
+    name: &[u8],
+    qtype: u16,
+    composer: &mut Composer<'_>,
+) -> Option<Reply> {
     let text = match name {
         b"\x07version\x04bind\x00" | b"\x07version\x06server\x00" => &chaos.version,
         b"\x08hostname\x04bind\x00" => &chaos.hostname,
         b"\x02id\x06server\x00" => &chaos.id,
-        _ => &None,
+        _ => return None,
     };
-    match (text, qtype) {
-        (None, _) | (_, rtype::AXFR | rtype::IXFR) => return Reply::code(Rcode::Refused),
-        (Some(text), rtype::TXT | rtype::ANY) => append_text(text, composer),
+    let text = text.as_deref()?;
+    match qtype {
+        rtype::AXFR | rtype::IXFR => return None,
+        rtype::TXT | rtype::ANY => append_text(text, composer),
         // There is no zone whose SOA could say how long that holds: it is not kept (RFC 2308, 5).
-        (Some(_), _) => {}
+        _ => {}
     }
     composer.set_authoritative();
-    Reply::code(Rcode::NoError)
+    Some(Reply::code(Rcode::NoError))
 }
 
 /// TTL 0: which server of several says it may differ from query to query.

@@ -73,6 +73,172 @@ fn section_4_1_1_a_query_that_cannot_be_read_is_a_format_error() {
     assert_eq!(reply.expect("an answer").rcode(), "FORMERR");
 }
 
+/// Messages in place of a query, and whether its question can be told.
+fn malformed() -> Vec<(&'static str, Vec<u8>, bool)> {
+    const A: &[u8] = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x0a\x00\x00\x01";
+    let query = gslb("mail", "A");
+    let with_counts = |counts: [u8; 4], rest: &[&[u8]]| {
+        let mut message = query.message();
+        for (section, count) in counts.into_iter().enumerate() {
+            message[5 + 2 * section] = count;
+        }
+        message.extend(rest.concat());
+        message
+    };
+    let with_name = |name: &[u8]| {
+        let header = &with_counts([1, 0, 0, 0], &[])[..12];
+        [header, name, b"\x00\x01\x00\x01"].concat()
+    };
+    let label = [&[63][..], &[b'a'; 63]].concat();
+    let cut_name = |name: &[u8]| with_counts([1, 0, 0, 1], &[name]);
+    vec![
+        (
+            "a header alone",
+            with_counts([1, 0, 0, 0], &[])[..12].to_vec(),
+            false,
+        ),
+        (
+            "a name that points to itself",
+            with_name(b"\xc0\x0c"),
+            false,
+        ),
+        (
+            "names that point to each other",
+            with_name(b"\xc0\x0e\xc0\x0c"),
+            false,
+        ),
+        (
+            "a label, then a pointer to it",
+            with_name(b"\x01a\xc0\x0c"),
+            false,
+        ),
+        ("a pointer past the end", with_name(b"\xff\xff"), false),
+        (
+            "half a pointer",
+            with_counts([1, 0, 0, 0], &[])[..12]
+                .iter()
+                .chain(&[0xc0])
+                .copied()
+                .collect(),
+            false,
+        ),
+        ("a label of type 01", with_name(b"\x41a\x00"), false),
+        ("a label of type 10", with_name(b"\x81a\x00"), false),
+        ("a label past the end", with_name(b"\x3fa"), false),
+        (
+            "a name of 256 octets",
+            with_name(&[&label.repeat(3)[..], &[62], &[b'a'; 62], &[0]].concat()),
+            false,
+        ),
+        ("no end of labels", with_name(&label.repeat(10)), false),
+        (
+            "more answers than there are",
+            with_counts([1, 1, 0, 0], &[]),
+            true,
+        ),
+        (
+            "more authority than there is",
+            with_counts([1, 0, 1, 0], &[]),
+            true,
+        ),
+        (
+            "more additional than there is",
+            with_counts([1, 0, 0, 2], &[A]),
+            true,
+        ),
+        ("255 of everything", with_counts([255; 4], &[A]), false),
+        ("an answer", with_counts([1, 1, 0, 0], &[A]), true),
+        ("authority", with_counts([1, 0, 1, 0], &[A]), true),
+        (
+            "octets past the end",
+            with_counts([1, 0, 0, 0], &[b"x"]),
+            true,
+        ),
+        (
+            "a record past the end",
+            with_counts([1, 0, 0, 0], &[A]),
+            true,
+        ),
+        ("a record cut in its owner", cut_name(b"\x03ab"), true),
+        ("a record cut in its pointer", cut_name(b"\xc0"), true),
+        (
+            "a record with a label of type 01",
+            cut_name(b"\x41a\x00"),
+            true,
+        ),
+        ("a record cut behind its owner", cut_name(&A[..2]), true),
+        ("a record cut in its length", cut_name(&A[..11]), true),
+        ("a record cut in its data", cut_name(&A[..15]), true),
+    ]
+}
+
+#[test]
+fn section_4_1_what_is_malformed_is_a_format_error_with_the_question_where_there_is_one() {
+    let query = gslb("mail", "A");
+    for (what, message, has_question) in malformed() {
+        for transport in [query.transport, query.clone().tcp().transport] {
+            let reply = server().exchange(&message, query.peer, transport);
+            let reply = reply.unwrap_or_else(|| panic!("{what}: no answer"));
+            assert_eq!(reply.rcode(), "FORMERR", "{what}");
+            assert_eq!(reply.bytes[..2], message[..2]);
+            assert_eq!(
+                wire::counts(&reply.bytes),
+                [u16::from(has_question), 0, 0, 0],
+                "{what}"
+            );
+            if has_question {
+                let question = wire::question(&reply.bytes);
+                assert_eq!(reply.bytes[question], query.question(), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn section_4_1_1_what_is_malformed_in_a_response_is_not_answered_either() {
+    let query = gslb("mail", "A");
+    for (what, mut message, _) in malformed() {
+        message[2] |= 0x80;
+        let reply = server().exchange(&message, query.peer, query.transport);
+        assert!(reply.is_none(), "{what}");
+    }
+}
+
+#[test]
+fn section_3_1_the_longest_name_is_no_mistake() {
+    let label = "a".repeat(63);
+    let name = format!("{}.{label}.{label}.gslb.example.com", "b".repeat(107 - 44));
+    let query = Query::new(&name, "A");
+    assert_eq!(ask(&query).rcode(), "NXDOMAIN");
+    let labels = "a.".repeat(118);
+    let query = Query::new(&format!("{labels}gslb.example.com"), "A");
+    assert_eq!(query.name.len(), 254);
+    assert_eq!(ask(&query).rcode(), "NXDOMAIN");
+}
+
+#[test]
+fn section_3_2_3_types_that_no_record_has() {
+    for (rtype, rcode) in [
+        (0, "NOERROR"),
+        (41, "FORMERR"),
+        (128, "NOERROR"),
+        (249, "NOTIMP"),
+        (250, "NOTIMP"),
+        (251, "REFUSED"),
+        (252, "REFUSED"),
+        (253, "NOTIMP"),
+        (254, "NOTIMP"),
+        (65_535, "NOERROR"),
+    ] {
+        for query in [gslb("mail", "A"), gslb("mail", "A").tcp()] {
+            let reply = ask(&query.rtype(rtype));
+            assert_eq!(reply.rcode(), rcode, "type {rtype}");
+            assert_eq!(reply.answers(), [""; 0]);
+            assert_eq!(reply.is_authoritative(), rcode == "NOERROR");
+        }
+    }
+}
+
 #[test]
 fn section_4_1_1_other_kinds_of_query_are_not_implemented() {
     // 1: IQUERY, 2: STATUS, 4: NOTIFY, 5: UPDATE.
@@ -166,7 +332,7 @@ fn section_4_2_2_an_answer_over_tcp_is_whole() {
 
 #[test]
 fn section_3_2_4_other_classes_are_refused() {
-    for class in [2, 3, 4, 254, 255, 65_535] {
+    for class in [0, 2, 3, 4, 254, 255, 65_535] {
         let reply = ask(&gslb("mail", "A").class(class));
         assert_eq!(reply.rcode(), "REFUSED", "class {class}");
         assert!(!reply.is_authoritative());

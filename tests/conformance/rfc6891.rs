@@ -72,6 +72,55 @@ fn section_6_1_1_an_opt_record_off_the_root_is_a_format_error() {
 }
 
 #[test]
+fn section_6_1_1_an_opt_record_outside_the_additional_section_is_a_format_error() {
+    // AXFR and IXFR, too: what IXFR may have in the authority section is a SOA (RFC 1995, 3).
+    for rtype in [1, 251, 252] {
+        for count_at in [7, 9] {
+            let query = gslb("mail", "A").rtype(rtype).edns();
+            let mut message = query.message();
+            message[11] = 0;
+            message[count_at] = 1;
+            let reply = server().exchange(&message, query.peer, query.transport);
+            let reply = reply.expect("an answer");
+            assert_eq!(reply.rcode(), "FORMERR", "{rtype}, section {count_at}");
+            assert_eq!(reply.bytes[wire::question(&reply.bytes)], query.question());
+        }
+    }
+}
+
+#[test]
+fn section_6_1_2_the_root_is_one_octet() {
+    let query = gslb("mail", "A");
+    let root_at = 12 + query.name.len() as u8 - 1;
+    let mut message = query.message();
+    message[11] = 1;
+    message.extend([0xc0, root_at]);
+    message.extend(b"\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00");
+    let reply = server().exchange(&message, query.peer, query.transport);
+    assert_eq!(reply.expect("an answer").rcode(), "FORMERR");
+}
+
+#[test]
+fn section_6_1_2_options_that_run_past_their_record_are_a_format_error() {
+    for options in [
+        &b"\x00"[..],
+        b"\xfd\xe9\x00",
+        b"\xfd\xe9\x00\x03ab",
+        b"\xfd\xe9\x00\x00\x00",
+    ] {
+        let query = gslb("mail", "A").edns();
+        let mut message = query.message();
+        let length_at = message.len() - 2;
+        message[length_at + 1] = options.len() as u8;
+        message.extend(options);
+        let reply = server().exchange(&message, query.peer, query.transport);
+        let reply = reply.expect("an answer");
+        assert_eq!(reply.rcode(), "FORMERR", "{options:02x?}");
+        assert!(reply.opt().is_some());
+    }
+}
+
+#[test]
 fn section_6_1_1_other_records_may_precede_and_follow_opt() {
     let query = gslb("mail", "A").edns();
     let message = query.message();
@@ -159,6 +208,17 @@ fn section_6_2_5_our_payload_size_is_told() {
         };
         assert_eq!(ask(&query).opt().unwrap().class, 1400, "{transport:?}");
     }
+}
+
+#[test]
+fn section_6_2_5_options_count_toward_the_payload_size() {
+    // An answer that fits with nothing to spare does not with a cookie.
+    let whole = ask(&gslb("long", "TXT").edns().tcp()).bytes.len() as u16;
+    let query = gslb("long", "TXT").payload_max(whole).payload(whole);
+    assert!(!ask(&query).is_truncated());
+    let reply = ask(&query.option(10, &[1; 8]));
+    assert!(reply.is_truncated());
+    assert_eq!(reply.option(10).map(|cookie| cookie.len()), Some(24));
 }
 
 #[test]

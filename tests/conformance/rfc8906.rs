@@ -1,6 +1,7 @@
 //! RFC 8906: A common operational problem in DNS servers: failure to communicate. Its section 8 is
 //! a list of queries, and of what to expect.
 
+use crate::in_process::wire;
 use crate::*;
 
 #[test]
@@ -47,6 +48,19 @@ fn section_8_1_4_unknown_opcodes() {
     let reply = reply.expect("an answer");
     assert_eq!(reply.rcode(), "NOTIMP");
     assert!(!reply.is_authoritative());
+}
+
+#[test]
+fn section_3_1_4_unknown_opcodes_with_edns_are_answered_with_edns() {
+    for opcode in 1..=15 {
+        let reply = ask(&gslb("@", "SOA").opcode(opcode).edns_flags(0x8000));
+        assert_eq!(reply.rcode(), "NOTIMP", "opcode {opcode}");
+        assert_eq!(reply.opt().unwrap().ttl, 0x8000);
+        // Whatever version it says.
+        let reply = ask(&gslb("@", "SOA").opcode(opcode).version(1));
+        assert_eq!(reply.rcode(), "NOTIMP", "opcode {opcode}");
+        assert_eq!(reply.opt().unwrap().ttl, 0);
+    }
 }
 
 #[test]
@@ -130,5 +144,8 @@ fn section_8_2_10_several_edns_options() {
     let reply = ask(&query);
     assert_eq!(reply.rcode(), "NOERROR");
     assert_eq!(reply.answers().len(), 1);
-    assert!(reply.opt().is_some());
+    // Of these, it knows cookies and client subnets, and has no NSID to tell.
+    let options = wire::options(&reply.bytes[reply.opt().unwrap().rdata]);
+    let codes: Vec<_> = options.iter().map(|option| option.0).collect();
+    assert_eq!(codes, [8, 10]);
 }

@@ -89,3 +89,38 @@ fn section_3_the_error_yields_to_records() {
     assert_eq!(reply.error_text(), None);
     assert!(reply.bytes.len() <= 512);
 }
+
+#[test]
+fn section_4_what_is_not_served_says_why() {
+    for (query, rcode, code) in [
+        // 4.21: Not Authoritative
+        (Query::new("elsewhere.example.org", "A"), "REFUSED", 20),
+        (Query::new(".", "NS"), "REFUSED", 20),
+        // 4.19: Prohibited
+        (gslb("@", "AXFR"), "REFUSED", 18),
+        (gslb("@", "A").rtype(251).tcp(), "REFUSED", 18),
+        // 4.22: Not Supported
+        (gslb("mail", "A").class(4), "REFUSED", 21),
+        (Query::new("version.bind", "TXT").class(3), "REFUSED", 21),
+        (gslb("mail", "A").rtype(253), "NOTIMP", 21),
+        (gslb("mail", "A").rtype(249), "NOTIMP", 21),
+        (gslb("mail", "SOA").opcode(4), "NOTIMP", 21),
+    ] {
+        let reply = ask(&query.clone().edns());
+        assert_eq!(reply.rcode(), rcode, "{query:?}");
+        assert_eq!(reply.error_code(), Some(code), "{query:?}");
+        assert_eq!(reply.error_text().as_deref(), Some(""));
+        assert!(ask(&query).opt().is_none());
+    }
+}
+
+#[test]
+fn section_4_errors_that_their_rcode_explains_say_no_more() {
+    for query in [
+        gslb("mail", "A").version(1),
+        gslb("mail", "A").rtype(41).edns(),
+        gslb("missing", "A").edns(),
+    ] {
+        assert_eq!(ask(&query).error_code(), None, "{query:?}");
+    }
+}

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use meridian::compile::{self, Whole};
 use meridian::nameserver::answer::{self, Transport, Worker};
 use meridian::random::Random;
-use meridian::state::{EndpointHealth, Health, Root};
+use meridian::state::{EndpointHealth, Health, Identity, Root, Service};
 
 pub use query::Query;
 pub use reply::Reply;
@@ -61,6 +61,24 @@ impl Server {
         let pools = &self.root.pools;
         let health = Health::new(pools, |id| known(pools.endpoints[id.index()].address));
         self.root.health = Arc::new(health);
+    }
+
+    /// From now on, this is what the server says of itself.
+    pub fn set_identity(&mut self, identity: Identity) {
+        self.root.service = Arc::new(Service {
+            identity,
+            ..Service::default()
+        });
+    }
+
+    /// From now on it is this time, in seconds since the Unix epoch.
+    pub fn set_time(&mut self, unix_s: u64) {
+        self.worker.unix_ms = unix_s * 1000;
+    }
+
+    /// From now on, TCP connections may stay idle for this long.
+    pub fn set_idle_timeout(&mut self, timeout_100ms: u16) {
+        self.worker.idle_timeout_100ms = Some(timeout_100ms);
     }
 
     /// From now on, these parts and this health are what is answered from.

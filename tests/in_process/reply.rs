@@ -40,7 +40,9 @@ impl Reply {
             3 => "NXDOMAIN",
             4 => "NOTIMP",
             5 => "REFUSED",
+            9 => "NOTAUTH",
             16 => "BADVERS",
+            23 => "BADCOOKIE",
             other => panic!("RCODE {other}"),
         }
     }
@@ -115,6 +117,12 @@ impl Reply {
     /// SCOPE PREFIX-LENGTH.
     pub fn scope(&self) -> Option<u8> {
         self.subnet().map(|data| data[3])
+    }
+
+    /// The code of an Extended DNS Error (RFC 8914, 2).
+    pub fn error_code(&self) -> Option<u16> {
+        let data = self.option(EXTENDED_ERROR)?;
+        Some(u16::from_be_bytes([data[0], data[1]]))
     }
 
     /// The text of an Extended DNS Error (RFC 8914, 2).
