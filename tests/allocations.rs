@@ -80,6 +80,9 @@ fn allocator_calls(work: impl FnOnce()) -> u64 {
 }
 
 const CONFIG: &str = r#"
+[server.identity]
+nsid = "ns1"
+version = "ns1"
 [network.near]
 prefixes = ["20.0.0.0/8", "2a00::/16"]
 location = [50.0, 8.0]
@@ -239,6 +242,7 @@ fn mixed() -> Vec<(Vec<u8>, Header)> {
         (changed(plain, |query| query.truncate(20)), error(1)),
         (changed(with_opt, |query| query[version_at] = 1), error(0)),
     ];
+    queries.extend(asking_for_more());
     for name in ["www", "x.app", "turns", "first"] {
         for client in CLIENTS {
             queries.push((ask(name, rtype::A, client), ANSWER));
@@ -246,6 +250,29 @@ fn mixed() -> Vec<(Vec<u8>, Header)> {
         }
     }
     queries
+}
+
+/// Queries for what the server says of itself, with cookies, and signed.
+fn asking_for_more() -> Vec<(Vec<u8>, Header)> {
+    const OPTIONS: &[u8] = b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x14\
+        \x00\x03\x00\x00\x00\x0a\x00\x08\x01\x02\x03\x04\x05\x06\x07\x08\x00\x0b\x00\x00";
+    const SIGNATURE: &[u8] = b"\x03key\x00\x00\xfa\x00\xff\x00\x00\x00\x00\x00\x1f\
+        \x0bhmac-sha256\x00\x00\x00\x5c\xf7\x9f\x11\x01\x2c\x00\x02ab\x12\x34\x00\x00\x00\x00";
+    let with = |query: &[u8], record: &[u8]| {
+        let mut query = [query, record].concat();
+        query[11] += 1;
+        query
+    };
+    let chaos = Name::parse("version.bind").unwrap();
+    let mut chaos = query::compose(7, &chaos, rtype::TXT, None);
+    *chaos.last_mut().unwrap() = 3;
+    let mail = ask("mail", rtype::A, None);
+    vec![
+        (with(&mail, OPTIONS), ANSWER),
+        (with(&mail, SIGNATURE), error(9)),
+        (with(&with(&mail, OPTIONS), SIGNATURE), error(9)),
+        (chaos, ANSWER),
+    ]
 }
 
 #[test]

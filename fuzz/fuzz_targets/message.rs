@@ -28,6 +28,7 @@ fuzz_target!(|message: &[u8]| {
     for (transport, limit) in [(udp, usize::from(PAYLOAD_MAX)), (tcp, 65_535)] {
         let mut worker = Worker::new(Random::from_seed(1), None);
         worker.fit(root);
+        worker.idle_timeout_100ms = Some(100);
         let query = Query {
             message,
             peer: IpAddr::V4(Ipv4Addr::new(193, 0, 0, 1)),

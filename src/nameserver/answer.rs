@@ -189,11 +189,12 @@ fn answer_parsed<R: Recorder>(
 #[inline]
 fn is_ordinary(parsed: &Parsed) -> bool {
     parsed.qclass == class::IN
-        && parsed.edns.is_none_or(|edns| edns.version == 0)
+        && parsed.edns.as_ref().is_none_or(|edns| edns.version == 0)
         && !matches!(parsed.qtype, rtype::OPT | rtype::TKEY..=rtype::MAILA)
 }
 
 /// Queries that no zone can answer.
+#[inline]
 fn answer_without_zone(
     worker: &Worker,
     root: &Root,
@@ -201,7 +202,7 @@ fn answer_without_zone(
     greeting: Greeting,
     composer: &mut Composer<'_>,
 ) -> Reply {
-    if parsed.edns.is_some_and(|edns| edns.version > 0) {
+    if parsed.edns.as_ref().is_some_and(|edns| edns.version > 0) {
         return Reply::code(Rcode::BadVers);
     }
     if let Some(rcode) = greeting.refusal {

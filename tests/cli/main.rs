@@ -13,4 +13,5 @@ mod process;
 mod query;
 mod serve;
 mod serve_files;
+mod serve_identity;
 mod server;

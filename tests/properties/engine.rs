@@ -6,10 +6,12 @@ use std::sync::Arc;
 use hickory_proto::op::{Message, MessageType, OpCode, Query as Question, ResponseCode};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{Name, Record, RecordType};
+use meridian::dns::cookie::{Secret, Secrets};
 use meridian::nameserver::answer::{Query, Transport, Worker, answer};
 use meridian::random::Random;
+use meridian::state::identity::{Chaos, Cookies, Identity, NSID_LEN_MAX};
 use meridian::state::zone::ZoneEntry;
-use meridian::state::{Root, Zone, Zones};
+use meridian::state::{Root, Service, Zone, Zones};
 
 /// Where queries come from that carry no client subnet.
 pub const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(20, 1, 2, 3));
@@ -28,7 +30,27 @@ pub fn root_of(zone: Zone) -> Root {
         maps: Arc::new([]),
         pools: Arc::default(),
         health: Arc::default(),
-        service: Arc::default(),
+        service: Arc::new(Service {
+            identity: identity(),
+            ..Service::default()
+        }),
+    }
+}
+
+/// As long as it may be.
+fn identity() -> Identity {
+    let text: Option<Box<[u8]>> = Some([b'x'; 255].into());
+    Identity {
+        nsid: Some([b'x'; NSID_LEN_MAX].into()),
+        chaos: Chaos {
+            version: text.clone(),
+            hostname: text.clone(),
+            id: text,
+        },
+        cookies: Some(Cookies {
+            secrets: Secrets::new(vec![Secret::new([1; 16])]).expect("a secret"),
+            require: false,
+        }),
     }
 }
 
@@ -43,6 +65,7 @@ pub fn query(name: &Name, rtype: RecordType) -> Vec<u8> {
 pub fn ask(root: &Root, message: &[u8], transport: Transport, seed: u64) -> Option<Vec<u8>> {
     let mut worker = Worker::new(Random::from_seed(seed), None);
     worker.fit(root);
+    worker.idle_timeout_100ms = Some(100);
     let query = Query {
         message,
         peer: RESOLVER,

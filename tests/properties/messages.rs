@@ -8,7 +8,7 @@ use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsOption};
 use hickory_proto::rr::{Name, Record, RecordType};
 use meridian::dns::edns::SubnetOption;
 use meridian::nameserver::answer::Transport;
-use meridian::state::Root;
+use meridian::state::{Identity, Root};
 use proptest::prelude::*;
 
 use crate::configurations::{balanced_question, configuration};
@@ -30,6 +30,8 @@ pub struct Options {
     pub dnssec_ok: bool,
     pub subnet: Option<(IpAddr, u8)>,
     pub unknown: Option<(u16, Vec<u8>)>,
+    /// NSID, COOKIE, TCP keepalive.
+    pub known: Vec<(u16, Vec<u8>)>,
 }
 
 impl Wrapping {
@@ -56,7 +58,7 @@ impl Options {
             let subnet = ClientSubnet::new(address, source, 0);
             edns.options_mut().insert(EdnsOption::Subnet(subnet));
         }
-        if let Some((code, data)) = &self.unknown {
+        for (code, data) in self.unknown.iter().chain(&self.known) {
             let option = EdnsOption::Unknown(*code, data.clone());
             edns.options_mut().insert(option);
         }
@@ -71,6 +73,21 @@ fn subnet() -> impl Strategy<Value = (IpAddr, u8)> {
     ]
 }
 
+/// A cookie of a length that it may have (RFC 7873, 4), and options that only ask.
+fn known() -> impl Strategy<Value = Vec<(u16, Vec<u8>)>> {
+    let octets = |len| prop::collection::vec(any::<u8>(), len);
+    let cookie = prop_oneof![octets(8..=8), octets(16..=40)];
+    let options = vec![
+        cookie.prop_map(|cookie| (10, cookie)).boxed(),
+        Just((3, Vec::new())).boxed(),
+        Just((11, Vec::new())).boxed(),
+    ];
+    (options, any::<[bool; 3]>()).prop_map(|(options, is_there)| {
+        let there = options.into_iter().zip(is_there).filter(|there| there.1);
+        there.map(|(option, _)| option).collect()
+    })
+}
+
 prop_compose! {
     fn options()(
         payload in prop_oneof![Just(0), Just(512), 512..1500u16, any::<u16>()],
@@ -78,8 +95,9 @@ prop_compose! {
         subnet in prop::option::of(subnet()),
         // Not one that hickory-proto or we read.
         unknown in prop::option::of((100..=u16::MAX, prop::collection::vec(any::<u8>(), 0..20))),
+        known in known(),
     ) -> Options {
-        Options { payload, dnssec_ok, subnet, unknown }
+        Options { payload, dnssec_ok, subnet, unknown, known }
     }
 }
 
@@ -144,19 +162,27 @@ fn check(
     prop_assert_eq!(&message.queries, &query.queries);
     // The case of the letters, too.
     prop_assert_eq!(message.queries[0].name.to_string(), name.to_string());
-    check_edns(wrapping, &message)?;
+    check_edns(&root.service.identity, wrapping, &message)?;
     check_truncation(&message, &decode(&ask(root, &octets, TCP, 7).unwrap()))
 }
 
 /// An OPT record exactly when the query had one (RFC 6891, 6.1.1), with its client subnet (RFC 7871,
 /// 7.2.1).
-fn check_edns(wrapping: &Wrapping, message: &Message) -> Result<(), TestCaseError> {
+fn check_edns(
+    identity: &Identity,
+    wrapping: &Wrapping,
+    message: &Message,
+) -> Result<(), TestCaseError> {
     prop_assert_eq!(message.edns.is_some(), wrapping.edns.is_some());
     let (Some(options), Some(edns)) = (&wrapping.edns, &message.edns) else {
         return Ok(());
     };
     prop_assert_eq!(edns.flags().dnssec_ok, options.dnssec_ok);
     prop_assert_eq!(edns.version(), 0);
+    let has = |code: u16| edns.option(code.into()).is_some();
+    let asked = |code: u16| options.known.iter().any(|known| known.0 == code);
+    prop_assert_eq!(has(3), asked(3) && identity.nsid.is_some());
+    prop_assert_eq!(has(10), asked(10) && identity.cookies.is_some());
     let said = edns.option(hickory_proto::rr::rdata::opt::EdnsCode::Subnet);
     let Some(EdnsOption::Subnet(said)) = said else {
         // Only a zone that is ours can have an opinion about subnets.
@@ -249,6 +275,8 @@ proptest! {
     ) {
         let root = root_of(zone.compiled());
         options.payload = u16::MAX;
+        // Over TCP only.
+        options.known.retain(|known| known.0 != 11);
         let wrapping = Wrapping {
             id: 1,
             recursion_desired: false,
@@ -261,7 +289,11 @@ proptest! {
     }
 }
 
-/// Octets of a query, some of them overwritten, the end perhaps cut off or grown.
+/// A record that signs what is before it (RFC 8945, 4.2), by a key that nobody has.
+const SIGNATURE: &[u8] = b"\x03key\xc0\x0c\x00\xfa\x00\xff\x00\x00\x00\x00\x00\x1f\
+    \x0bhmac-sha256\x00\x00\x00\x5c\xf7\x9f\x11\x01\x2c\x00\x02ab\x12\x34\x00\x00\x00\x00";
+
+/// Octets of a query, perhaps signed, some of them overwritten, the end perhaps cut off or grown.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6);
     let tail = prop::collection::vec(any::<u8>(), 0..4);
@@ -272,19 +304,26 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
         any::<prop::sample::Index>(),
         prop::bool::weighted(0.2),
         tail,
+        prop::bool::weighted(0.2),
     )
-        .prop_map(|(wrapping, (name, rtype), changes, end, is_cut, tail)| {
-            let mut octets = wrapping.around(&name, rtype).to_vec().unwrap();
-            for (at, octet) in changes {
-                let at = at.index(octets.len());
-                octets[at] = octet;
-            }
-            if is_cut {
-                octets.truncate(end.index(octets.len()));
-                octets.extend(tail);
-            }
-            octets
-        })
+        .prop_map(
+            |(wrapping, (name, rtype), changes, end, is_cut, tail, is_signed)| {
+                let mut octets = wrapping.around(&name, rtype).to_vec().unwrap();
+                if is_signed {
+                    octets[11] += 1;
+                    octets.extend(SIGNATURE);
+                }
+                for (at, octet) in changes {
+                    let at = at.index(octets.len());
+                    octets[at] = octet;
+                }
+                if is_cut {
+                    octets.truncate(end.index(octets.len()));
+                    octets.extend(tail);
+                }
+                octets
+            },
+        )
 }
 
 /// A header that promises one question, and anything after it.
