@@ -51,12 +51,12 @@ impl<'a> Tsig<'a> {
     }
 
     /// Octets of the record that [`Self::compose_bad_key`] makes.
-    pub fn len(&self) -> usize {
+    pub fn bad_key_len(&self) -> usize {
         self.owner.len() + self.algorithm.len() + FIXED_LEN
     }
 
     /// Composes the record that says BADKEY, unsigned (RFC 8945, 5.3.2), into `to`, which has
-    /// [`Self::len`] octets, behind a question that is the query's.
+    /// [`Self::bad_key_len`] octets, behind a question that is the query's.
     pub fn compose_bad_key(&self, to: &mut [u8]) {
         let data_len = (self.algorithm.len() + 16) as u16;
         let parts: [&[u8]; 9] = [
@@ -124,7 +124,7 @@ mod tests {
     fn read(record: &[u8]) -> Option<Vec<u8>> {
         let message = [QUERY, record].concat();
         let tsig = Tsig::read(&message, QUERY.len())?;
-        let mut composed = vec![0xaa; tsig.len()];
+        let mut composed = vec![0xaa; tsig.bad_key_len()];
         tsig.compose_bad_key(&mut composed);
         Some(composed)
     }

@@ -81,15 +81,15 @@ impl Answer<'_> {
     /// absurd length leave it room.
     fn compose_bad_key(self, reply: &mut [u8], tsig: Option<Tsig<'_>>) -> (usize, Rcode) {
         let limit = self.limit().min(reply.len());
-        let fits = |tsig: &Tsig<'_>| self.question_end + OPT_LEN + tsig.len() <= limit;
+        let fits = |tsig: &Tsig<'_>| self.question_end + OPT_LEN + tsig.bad_key_len() <= limit;
         let Some(tsig) = tsig.filter(fits) else {
             let (mut composer, _) = self.begin(reply, limit);
             composer.set_truncated();
             return (composer.finish(Rcode::NotAuth, 0, None), Rcode::NotAuth);
         };
-        let (composer, _) = self.begin(reply, limit - tsig.len());
+        let (composer, _) = self.begin(reply, limit - tsig.bad_key_len());
         let len = composer.finish(Rcode::NotAuth, 0, None);
-        let end = len + tsig.len();
+        let end = len + tsig.bad_key_len();
         tsig.compose_bad_key(&mut reply[len..end]);
         // ARCOUNT: OPT at most was there before.
         reply[11] += 1;
