@@ -117,6 +117,12 @@ impl<'a> Composer<'a> {
         self.len
     }
 
+    /// The message so far, without the counts in its header.
+    #[inline]
+    pub fn written(&self) -> &[u8] {
+        &self.buffer[..self.len]
+    }
+
     /// The answer is authoritative (AA).
     #[inline]
     pub fn set_authoritative(&mut self) {
@@ -130,22 +136,23 @@ impl<'a> Composer<'a> {
     }
 
     /// Appends whole records, all or none; false when they do not fit. `patch` fills in the copied
-    /// octets.
+    /// octets; it also gets what stands before them.
     #[inline]
     pub fn append(
         &mut self,
         section: Section,
         records: &[u8],
         count: u16,
-        patch: impl FnOnce(&mut [u8]),
+        patch: impl FnOnce(&[u8], &mut [u8]),
     ) -> bool {
         let end = self.len + records.len();
         if end > self.limit {
             return false;
         }
-        let copied = &mut self.buffer[self.len..end];
+        let (before, rest) = self.buffer.split_at_mut(self.len);
+        let copied = &mut rest[..records.len()];
         copied.copy_from_slice(records);
-        patch(copied);
+        patch(before, copied);
         self.len = end;
         self.counts[section as usize] += count;
         true
@@ -172,7 +179,7 @@ impl<'a> Composer<'a> {
                 28
             }
         };
-        self.append(Section::Answer, &record[..len], 1, |_| {})
+        self.append(Section::Answer, &record[..len], 1, |_, _| {})
     }
 
     /// A mark to go back to when an RRset turns out not to fit whole.
@@ -187,12 +194,12 @@ impl<'a> Composer<'a> {
     }
 
     /// Writes RCODE, counts and the OPT record, and returns the message's length. `error` is left
-    /// out when there is no OPT or no room for it. An error has no authority: AA goes with NOERROR
-    /// and NXDOMAIN only.
+    /// out when there is no OPT or no room for it. An error has no authority: AA goes with NOERROR,
+    /// NXDOMAIN and YXDOMAIN only.
     #[inline]
     pub fn finish(mut self, rcode: Rcode, scope: u8, error: Option<ExtendedError>) -> usize {
         self.buffer[3] |= (rcode as u16 & 0x0f) as u8;
-        if !matches!(rcode, Rcode::NoError | Rcode::NxDomain) {
+        if !matches!(rcode, Rcode::NoError | Rcode::NxDomain | Rcode::YxDomain) {
             self.buffer[2] &= !AUTHORITATIVE;
         }
         if let Some(opt) = self.opt {

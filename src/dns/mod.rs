@@ -7,6 +7,7 @@ pub mod cookie;
 pub mod edns;
 pub mod name;
 pub mod parse;
+pub mod placed;
 pub mod query;
 pub mod query_name;
 pub mod tsig;
@@ -26,8 +27,12 @@ pub mod rtype {
     pub const TXT: u16 = 16;
     pub const AAAA: u16 = 28;
     pub const SRV: u16 = 33;
+    pub const NAPTR: u16 = 35;
+    pub const DNAME: u16 = 39;
     pub const OPT: u16 = 41;
     pub const DS: u16 = 43;
+    pub const SVCB: u16 = 64;
+    pub const HTTPS: u16 = 65;
     pub const TKEY: u16 = 249;
     pub const TSIG: u16 = 250;
     pub const IXFR: u16 = 251;
@@ -56,6 +61,7 @@ pub enum Rcode {
     NxDomain = 3,
     NotImp = 4,
     Refused = 5,
+    YxDomain = 6,
     /// With a TSIG record: the signature is not good (RFC 8945, 5.2).
     NotAuth = 9,
     BadVers = 16,
@@ -73,6 +79,7 @@ pub fn rcode_mnemonic(code: u16) -> String {
         3 => "NXDOMAIN",
         4 => "NOTIMP",
         5 => "REFUSED",
+        6 => "YXDOMAIN",
         9 => "NOTAUTH",
         16 => "BADVERS",
         23 => "BADCOOKIE",

@@ -13,6 +13,7 @@ use super::unparsed::answer_unparsed;
 use crate::dns::compose::{Composer, ExtendedError, OptReply};
 use crate::dns::edns::Edns;
 use crate::dns::parse::{Parsed, parse};
+use crate::dns::placed::PlacedName;
 use crate::dns::{MESSAGE_LEN_MAX, QueryName, Rcode, UDP_PAYLOAD_MIN, class, rtype};
 use crate::random::Random;
 use crate::state::Root;
@@ -165,11 +166,13 @@ fn answer_parsed<R: Recorder>(
                 .counters
                 .client_subnet
                 .add(u64::from(subnet.is_some()));
+            let name = PlacedName::question(worker.name.wire().len());
             Responder {
                 worker,
                 root,
                 entry,
                 apex,
+                name,
                 qtype: parsed.qtype,
                 peer: query.peer,
                 subnet,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::name_table::NameTable;
+use crate::dns::compose::QNAME_POINTER;
+use crate::dns::placed::{POINTER, PlacedName};
 use crate::dns::{Name, QueryName, rtype};
 use crate::model::{PolicyId, TtlRange};
 
@@ -81,8 +83,8 @@ impl Zones {
 /// One zone.
 ///
 /// RRsets stand in `blob` ready to be copied: owner (a pointer to the question's name), TYPE, CLASS,
-/// TTL, RDLENGTH, RDATA, record after record. Names in RDATA that end in the apex end in a pointer,
-/// whose target depends on the query and is filled in after copying, at `patches`.
+/// TTL, RDLENGTH, RDATA, record after record. Where names in RDATA are compressed, two octets at
+/// `patches` say what to point to, and become that pointer after copying: see [`Compressed`].
 #[derive(Debug)]
 pub struct Zone {
     pub apex: Name,
@@ -95,7 +97,7 @@ pub struct Zone {
     pub(crate) blob: Box<[u8]>,
     /// Lower-case labels of all nodes, relative to the apex.
     pub(crate) names: Box<[u8]>,
-    /// Places in an RRset's bytes where a pointer to the apex stands.
+    /// Places in an RRset's bytes where a [`Compressed`] stands.
     pub(crate) patches: Box<[u16]>,
     /// Names in RDATA whose addresses belong in the additional section.
     pub(crate) targets: Box<[Target]>,
@@ -117,8 +119,9 @@ pub(crate) struct Node {
     pub rrsets_at: u32,
     /// The node of the zone cut that this one is or lies below; the apex is none.
     pub cut: u32,
-    /// The node `*.` below this one.
-    pub wildcard: u32,
+    /// What answers for names below this one that do not exist: the node `*.` below it, or this node
+    /// itself, whose DNAME redirects them.
+    pub below: u32,
     /// Index into `balanced`.
     pub balanced: u32,
 }
@@ -136,11 +139,46 @@ pub struct Rrset {
     pub(crate) target_count: u16,
 }
 
-/// A name in the RDATA of an NS, MX or SRV record that this zone has addresses for.
+/// The end of a compressed name, as it stands in a [`Zone`]: two octets, of which a message gets a
+/// pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compressed {
+    /// That suffix of the name being looked up which has so many octets, 2..=255: the RRset's owner,
+    /// or a name above it.
+    Suffix(u8),
+    /// What stands at this place of the RRset's own bytes.
+    Own(u16),
+}
+
+impl Compressed {
+    /// Places past this one are not pointed to: the RRset that an answer is about begins below it, so
+    /// that a pointer's 14 bits suffice.
+    pub const OWN_MAX: usize = 0x1FFF;
+
+    pub fn to_octets(self) -> [u8; 2] {
+        match self {
+            Compressed::Suffix(len) => [0, len],
+            Compressed::Own(at) => (POINTER | at).to_be_bytes(),
+        }
+    }
+
+    #[inline]
+    fn from_octets(octets: [u8; 2]) -> Self {
+        match octets {
+            [0, len] => Compressed::Suffix(len),
+            other => Compressed::Own(u16::from_be_bytes(other) & !POINTER),
+        }
+    }
+}
+
+/// A name in the RDATA of an RRset whose addresses come along: that of an NS, MX, SRV, SVCB, HTTPS or
+/// NAPTR record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
-    /// Where the name stands in its RRset's bytes.
+    /// Where the name stands in its RRset's bytes; 0 is the owner.
     pub position: u16,
+    /// Records of this type come along, too; 0 for none.
+    pub also: u16,
     pub node: u32,
     /// The record delegates, and the name lies at or below the cut: without it the delegation does
     /// not work (RFC 9471).
@@ -161,6 +199,8 @@ pub struct BalancedName {
 pub enum Found {
     /// The name itself, or the wildcard that covers it.
     Node(NodeId),
+    /// Below a node with a DNAME.
+    Redirected(NodeId),
     /// At or below a zone cut.
     Delegated(NodeId),
     /// Neither the name nor a wildcard for it exists.
@@ -176,32 +216,35 @@ impl Zone {
     #[inline]
     pub fn find(&self, name: &QueryName, apex: usize) -> Found {
         if let Some(index) = self.node(name, 0, apex) {
-            return self.found(index, index);
+            return match self.nodes[index as usize].cut {
+                NONE => Found::Node(NodeId(index)),
+                cut => Found::Delegated(NodeId(cut)),
+            };
         }
         // The closest encloser (RFC 4592, 3.3.1). The apex always exists.
         let longest = name
             .label_count()
             .saturating_sub(usize::from(self.label_count_max));
         let encloser = (longest.max(1)..=apex).find_map(|suffix| self.node(name, suffix, apex));
-        match encloser {
-            Some(encloser) => self.found(encloser, self.nodes[encloser as usize].wildcard),
-            None => Found::Nothing,
-        }
+        encloser.map_or(Found::Nothing, |encloser| self.found_below(encloser))
     }
 
     /// Whether there is a zone cut at `name` itself.
     pub fn delegates(&self, name: &QueryName, apex: usize) -> bool {
         match self.find(name, apex) {
             Found::Delegated(cut) => self.relative_name(cut) == name.between(0, apex),
-            Found::Node(_) | Found::Nothing => false,
+            Found::Node(_) | Found::Redirected(_) | Found::Nothing => false,
         }
     }
 
+    /// Where a name leads that does not exist, and whose closest encloser does.
     #[inline]
-    fn found(&self, nearest: u32, node: u32) -> Found {
-        match (self.nodes[nearest as usize].cut, node) {
+    fn found_below(&self, encloser: u32) -> Found {
+        let node = &self.nodes[encloser as usize];
+        match (node.cut, node.below) {
             (NONE, NONE) => Found::Nothing,
-            (NONE, node) => Found::Node(NodeId(node)),
+            (NONE, below) if below == encloser => Found::Redirected(NodeId(below)),
+            (NONE, below) => Found::Node(NodeId(below)),
             (cut, _) => Found::Delegated(NodeId(cut)),
         }
     }
@@ -253,14 +296,26 @@ impl Zone {
         &self.blob[rrset.at as usize..][..usize::from(rrset.len)]
     }
 
-    /// Fills in what depends on the query: `owner` is a pointer to the RRset's owner name, `apex` one
-    /// to the apex.
+    /// Fills in what depends on the message, of which `before` precedes the copied records: `owner` is a
+    /// pointer to their owner, `name` the name being looked up.
     #[inline]
-    pub fn patch(&self, rrset: &Rrset, copied: &mut [u8], owner: u16, apex: u16) {
+    pub fn patch(
+        &self,
+        rrset: &Rrset,
+        before: &[u8],
+        copied: &mut [u8],
+        owner: u16,
+        name: PlacedName,
+    ) {
         for &at in &self.patches[rrset.patches_at as usize..][..usize::from(rrset.patch_count)] {
-            copied[usize::from(at)..][..2].copy_from_slice(&apex.to_be_bytes());
+            let octets = &mut copied[usize::from(at)..][..2];
+            let pointer = match Compressed::from_octets([octets[0], octets[1]]) {
+                Compressed::Suffix(len) => name.suffix(before, usize::from(len)),
+                Compressed::Own(at) => POINTER | (before.len() as u16 + at),
+            };
+            octets.copy_from_slice(&pointer.to_be_bytes());
         }
-        if owner == crate::dns::compose::QNAME_POINTER {
+        if owner == QNAME_POINTER {
             return;
         }
         let mut at = 0;
@@ -270,21 +325,22 @@ impl Zone {
         }
     }
 
-    /// Writes the target of a CNAME into `to` and returns its length; `None` when it lies outside the
-    /// zone.
-    pub fn target_in_zone(&self, cname: &Rrset, to: &mut [u8; 256]) -> Option<usize> {
-        let rdata = self.records(cname).get(12..)?;
-        let (labels, apex): (&[u8], &[u8]) = match cname.patch_count {
-            // Ends in a pointer to the apex.
-            1 => (&rdata[..rdata.len() - 2], &self.apex_lower),
-            // Below the root, nothing is compressed and nothing is outside.
-            _ if self.apex_lower.len() == 1 => (rdata, &[]),
-            _ => return None,
-        };
-        let len = labels.len() + apex.len();
-        to.get_mut(..labels.len())?.copy_from_slice(labels);
-        to.get_mut(labels.len()..len)?.copy_from_slice(apex);
-        Some(len)
+    /// Octets of the apex on the wire.
+    #[inline]
+    pub fn apex_len(&self) -> usize {
+        self.apex_lower.len()
+    }
+
+    /// Octets of a node's name on the wire.
+    #[inline]
+    pub fn name_len(&self, node: NodeId) -> usize {
+        usize::from(self.nodes[node.0 as usize].name_len) + self.apex_lower.len()
+    }
+
+    /// Whether `name` is the apex or lies below it.
+    pub fn contains(&self, name: &QueryName) -> bool {
+        let labels = name.label_count().checked_sub(self.apex.label_count());
+        labels.is_some_and(|apex| *name.suffix(apex) == *self.apex_lower)
     }
 
     /// Names in the RRset's data that want addresses in the additional section.

@@ -17,6 +17,7 @@ mod rfc4343;
 mod rfc4592;
 mod rfc4892;
 mod rfc5001;
+mod rfc6672;
 mod rfc6891;
 mod rfc7828;
 mod rfc7830;
@@ -48,6 +49,10 @@ static WHOLE: LazyLock<Whole> = LazyLock::new(|| {
         (
             "inner.gslb.example.com.zone",
             include_str!("inner.gslb.example.com.zone"),
+        ),
+        (
+            "redirected.example.zone",
+            include_str!("redirected.example.zone"),
         ),
         (
             "bare.gslb.example.com.zone",

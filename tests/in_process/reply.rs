@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use hickory_proto::op::Message;
-use hickory_proto::rr::Record;
+use hickory_proto::rr::{Name, RData, Record};
+use hickory_proto::serialize::binary::BinDecodable;
 
 use super::query::CLIENT_SUBNET;
 use super::wire::{self, RawRecord};
@@ -40,6 +41,7 @@ impl Reply {
             3 => "NXDOMAIN",
             4 => "NOTIMP",
             5 => "REFUSED",
+            6 => "YXDOMAIN",
             9 => "NOTAUTH",
             16 => "BADVERS",
             23 => "BADCOOKIE",
@@ -145,6 +147,17 @@ fn readable(bytes: &[u8]) -> Vec<u8> {
     readable
 }
 
+/// The record as text; hickory-proto reads the data of a DNAME as mere octets.
+fn line(record: &Record) -> String {
+    match &record.data {
+        RData::Unknown { code, rdata } if u16::from(*code) == 39 => {
+            let target = Name::from_bytes(&rdata.anything).expect("a name");
+            format!("{} {} IN DNAME {target}", record.name, record.ttl)
+        }
+        _ => record.to_string(),
+    }
+}
+
 fn lines(records: &[Record]) -> Vec<String> {
-    records.iter().map(Record::to_string).collect()
+    records.iter().map(line).collect()
 }

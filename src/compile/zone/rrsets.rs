@@ -1,0 +1,116 @@
+//! Which octets does an RRset have in a message?
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::super::zonefile::ZoneRecord;
+use super::Builder;
+use super::compression::{Pointables, compressed_names};
+use crate::dns::compose::QNAME_POINTER;
+use crate::dns::{Name, class};
+use crate::state::zone::Rrset;
+
+/// An RRset being written.
+pub(super) struct Draft {
+    /// Where it begins among the octets of all.
+    pub at: usize,
+    pub pointables: Pointables,
+    /// Names in its data whose addresses come along.
+    pub named: HashSet<Name>,
+}
+
+impl Builder<'_> {
+    pub(super) fn add_rrsets(&mut self, records: &[ZoneRecord]) -> Result<Vec<Rrset>, String> {
+        let mut grouped: BTreeMap<(u32, u16), Vec<&ZoneRecord>> = BTreeMap::new();
+        for record in records {
+            if let Some(node) = self.node_of(&record.owner) {
+                grouped
+                    .entry((node, record.rtype))
+                    .or_default()
+                    .push(record);
+            }
+        }
+        let mut rrsets = Vec::with_capacity(grouped.len());
+        for ((node, _), group) in grouped {
+            let at = rrsets.len() as u32;
+            rrsets.push(self.rrset(&group)?);
+            let node = &mut self.nodes[node as usize];
+            if node.rrset_count == 0 {
+                node.rrsets_at = at;
+            }
+            node.rrset_count = node
+                .rrset_count
+                .checked_add(1)
+                .ok_or_else(|| format!("{} has records of more than 255 types", group[0].owner))?;
+        }
+        Ok(rrsets)
+    }
+
+    /// Encodes records of one owner and type.
+    pub(super) fn rrset(&mut self, records: &[&ZoneRecord]) -> Result<Rrset, String> {
+        let first = records[0];
+        let ttl = records.iter().map(|record| record.ttl).min().unwrap_or(0);
+        let (at, patches_at, targets_at) =
+            (self.blob.len(), self.patches.len(), self.targets.len());
+        let mut draft = Draft {
+            at,
+            pointables: Pointables::new(&first.owner),
+            named: HashSet::new(),
+        };
+        for record in records {
+            self.blob.extend_from_slice(&QNAME_POINTER.to_be_bytes());
+            self.blob.extend_from_slice(&record.rtype.to_be_bytes());
+            self.blob.extend_from_slice(&class::IN.to_be_bytes());
+            self.blob.extend_from_slice(&ttl.to_be_bytes());
+            let length_at = self.blob.len();
+            self.blob.extend_from_slice(&[0, 0]);
+            self.rdata(record, &mut draft);
+            let len = self.blob.len() - length_at - 2;
+            if self.blob.len() - at > usize::from(u16::MAX) - 1024 {
+                return Err(format!(
+                    "the records of {} and type {} do not fit a message of 65,535 octets",
+                    first.owner, first.rtype
+                ));
+            }
+            self.blob[length_at..length_at + 2].copy_from_slice(&(len as u16).to_be_bytes());
+        }
+        Ok(Rrset {
+            rtype: first.rtype,
+            count: records.len() as u16,
+            at: at as u32,
+            len: (self.blob.len() - at) as u16,
+            patches_at: patches_at as u32,
+            patch_count: (self.patches.len() - patches_at) as u16,
+            targets_at: targets_at as u32,
+            target_count: (self.targets.len() - targets_at) as u16,
+        })
+    }
+
+    /// Appends RDATA, with names compressed where RFC 3597, 4 allows it.
+    fn rdata(&mut self, record: &ZoneRecord, draft: &mut Draft) {
+        let (fixed, names) = compressed_names(record.rtype);
+        let (head, mut rest) = record.rdata.split_at(fixed.min(record.rdata.len()));
+        let rdata_at = self.blob.len() - draft.at;
+        self.blob.extend_from_slice(head);
+        for _ in 0..names {
+            let (wire, tail) = rest.split_at(name_len(rest));
+            rest = tail;
+            let split = draft.pointables.add(wire, self.blob.len() - draft.at);
+            self.blob.extend_from_slice(&wire[..split.labels_len]);
+            if let Some(end) = split.end {
+                self.patches.push((self.blob.len() - draft.at) as u16);
+                self.blob.extend_from_slice(&end.to_octets());
+            }
+        }
+        self.blob.extend_from_slice(rest);
+        self.add_target(record, rdata_at, draft);
+    }
+}
+
+/// Octets of the uncompressed name at the start of checked RDATA.
+pub(super) fn name_len(wire: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(&len) = wire.get(at).filter(|&&len| len != 0) {
+        at += 1 + usize::from(len);
+    }
+    (at + 1).min(wire.len())
+}

@@ -1,0 +1,101 @@
+//! Whose addresses come along with an RRset?
+//!
+//! Of names in the same zone only. Names that a wildcard covers count; what lies at or below a zone cut
+//! comes along with NS records only: it is not ours to tell otherwise. Balanced names have no static
+//! addresses, and so bring none: which ones they have depends on the client, and the additional section
+//! has no client subnet (RFC 7871, 7.4).
+
+use super::super::zonefile::ZoneRecord;
+use super::Builder;
+use super::rrsets::{Draft, name_len};
+use crate::dns::{Name, rtype};
+use crate::state::zone::Target;
+
+/// What a record wants to come along.
+struct Wanted<'r> {
+    /// Where its target's name begins in the data.
+    offset: usize,
+    /// The name on the wire, without compression.
+    name: &'r [u8],
+    /// Records of that name besides addresses; 0 for none.
+    also: u16,
+}
+
+impl<'r> Wanted<'r> {
+    fn of(record: &'r ZoneRecord) -> Option<Self> {
+        let data = &record.rdata;
+        let (offset, also) = match record.rtype {
+            rtype::NS => (0, 0),
+            rtype::MX => (2, 0),
+            rtype::SRV => (6, 0),
+            // Alias mode leads to records of the same type (RFC 9460, 2.4.2 and 4.1).
+            rtype::SVCB | rtype::HTTPS => match data.starts_with(&[0, 0]) {
+                true => (2, record.rtype),
+                false => (2, 0),
+            },
+            rtype::NAPTR => naptr(data)?,
+            _ => return None,
+        };
+        let rest = data.get(offset..)?;
+        Some(Wanted {
+            offset,
+            name: &rest[..name_len(rest)],
+            also,
+        })
+    }
+}
+
+/// Where the replacement begins, and what is found there: the flags "A" and "S" say addresses and SRV
+/// (RFC 3404, 4.3); other flags end in something else than a name.
+fn naptr(data: &[u8]) -> Option<(usize, u16)> {
+    let flags = data.get(5..5 + usize::from(*data.get(4)?))?;
+    let also = match flags {
+        [b'a' | b'A'] => 0,
+        [b's' | b'S'] => rtype::SRV,
+        _ => return None,
+    };
+    // Order, preference, and three strings: flags, services, expression.
+    let end = (0..3).try_fold(4, |at, _| Some(at + 1 + usize::from(*data.get(at)?)))?;
+    Some((end, also))
+}
+
+impl Builder<'_> {
+    /// Notes what comes along with `record`, whose data begin at `rdata_at` of its RRset: once, however
+    /// many records of the RRset want it.
+    pub(super) fn add_target(&mut self, record: &ZoneRecord, rdata_at: usize, draft: &mut Draft) {
+        let Some(wanted) = Wanted::of(record) else {
+            return;
+        };
+        // "." is the owner in service mode, and "none" in alias mode (RFC 9460, 2.5).
+        let is_service = matches!(record.rtype, rtype::SVCB | rtype::HTTPS) && wanted.also == 0;
+        let (name, position) = match wanted.name {
+            [0] if is_service => (record.owner.clone(), 0),
+            [0] => return,
+            wire => match Name::from_wire(wire) {
+                Ok(name) => (name, rdata_at + wanted.offset),
+                Err(_) => return,
+            },
+        };
+        let is_ns = record.rtype == rtype::NS;
+        // Glue says the way down, and nothing else.
+        let glue = self.node_of(&name).filter(|_| is_ns);
+        let Some(node) = glue.or_else(|| self.authoritative_node_of(&name)) else {
+            return;
+        };
+        let delegates = is_ns && record.owner != *self.apex;
+        let is_needed = delegates && name.is_in(&record.owner);
+        // The RRset itself is there already.
+        let also = match name == record.owner {
+            true => 0,
+            false => wanted.also,
+        };
+        if draft.named.insert(name) {
+            self.targets.push(Target {
+                position: position as u16,
+                also,
+                node,
+                is_needed,
+            });
+        }
+    }
+}
