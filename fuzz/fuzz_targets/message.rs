@@ -11,6 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use meridian::compile;
 use meridian::config::{At, Config, Place, Zone};
 use meridian::dns::Name;
+use meridian::model::{Responses, RrsetOrder};
 use meridian::nameserver::answer::{Query, Transport, Worker, answer};
 use meridian::random::Random;
 use meridian::state::{EndpointHealth, Health, Root};
@@ -71,6 +72,8 @@ fn root() -> &'static Root {
                     place: Place::file(&zone),
                 },
                 client_subnet: true,
+                responses: Responses::Full,
+                rrset_order: RrsetOrder::Rotated,
                 balanced: Vec::new(),
             });
         };

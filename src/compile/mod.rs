@@ -133,7 +133,12 @@ fn compile_zone(
             answers: balanced.answers,
         })
         .collect();
-    match zone::build(&source.apex, source.client_subnet, &records, &balanced) {
+    let settings = zone::Settings {
+        client_subnet: source.client_subnet,
+        responses: source.responses,
+        rrset_order: source.rrset_order,
+    };
+    match zone::build(&source.apex, settings, &records, &balanced) {
         Ok(zone) => Some(Arc::new(zone)),
         Err(message) => {
             diagnostics.error(&config::Place::file(&source.file.value), message, None);

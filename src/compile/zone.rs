@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use super::zonefile::ZoneRecord;
 use crate::dns::query_name::{ROOT_HASH, hash_label};
 use crate::dns::{Name, rtype};
-use crate::model::TtlRange;
+use crate::model::{Responses, RrsetOrder, TtlRange};
 use crate::state::name_table::NameTable;
 use crate::state::zone::{BalancedName, Node, Rrset, Target, Zone};
 
@@ -30,6 +30,25 @@ pub struct BalancedSpec<'a> {
     pub answers: u8,
 }
 
+/// How a zone answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether client subnets steer here (RFC 7871).
+    pub client_subnet: bool,
+    pub responses: Responses,
+    pub rrset_order: RrsetOrder,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            client_subnet: true,
+            responses: Responses::default(),
+            rrset_order: RrsetOrder::default(),
+        }
+    }
+}
+
 /// Builds the zone `apex` out of checked records (exactly one SOA, all owners inside the zone).
 /// Those below a DNAME are left out: they do not exist (RFC 6672, 2.4).
 ///
@@ -37,11 +56,11 @@ pub struct BalancedSpec<'a> {
 /// In words, when an RRset does not fit a message or an owner has more than 255 types.
 pub fn build(
     apex: &Name,
-    client_subnet: bool,
+    settings: Settings,
     records: &[ZoneRecord],
     balanced: &[BalancedSpec<'_>],
 ) -> Result<Zone, String> {
-    let mut builder = Builder::new(apex);
+    let mut builder = Builder::new(apex, settings);
     let owners = records
         .iter()
         .map(|r| &r.owner)
@@ -56,11 +75,12 @@ pub fn build(
         .find(|record| record.rtype == rtype::SOA && record.owner == *apex)
         .ok_or_else(|| format!("zone {apex} has no SOA record"))?;
     let negative_soa = builder.negative_soa(soa)?;
-    Ok(builder.finish(client_subnet, rrsets, negative_soa, policy_names))
+    Ok(builder.finish(rrsets, negative_soa, policy_names))
 }
 
 struct Builder<'a> {
     apex: &'a Name,
+    settings: Settings,
     apex_labels: usize,
     apex_hash: u64,
     /// Lower-case relative labels -> node.
@@ -81,7 +101,7 @@ fn split_label(relative: &[u8]) -> (&[u8], &[u8]) {
 }
 
 impl<'a> Builder<'a> {
-    fn new(apex: &'a Name) -> Self {
+    fn new(apex: &'a Name, settings: Settings) -> Self {
         let lower = apex.to_lowercase();
         let mut suffixes = Vec::new();
         let mut rest = lower.as_wire();
@@ -96,6 +116,7 @@ impl<'a> Builder<'a> {
             .fold(ROOT_HASH, |hash, label| hash_label(hash, label));
         Builder {
             apex,
+            settings,
             apex_labels: suffixes.len(),
             apex_hash,
             nodes_by_name: HashMap::new(),
@@ -142,17 +163,13 @@ impl<'a> Builder<'a> {
         }])
     }
 
-    fn finish(
-        self,
-        client_subnet: bool,
-        rrsets: Vec<Rrset>,
-        negative_soa: Rrset,
-        policy_names: Vec<Box<str>>,
-    ) -> Zone {
+    fn finish(self, rrsets: Vec<Rrset>, negative_soa: Rrset, policy_names: Vec<Box<str>>) -> Zone {
         Zone {
             apex: self.apex.clone(),
             apex_lower: self.apex.to_lowercase().as_wire().into(),
-            client_subnet,
+            client_subnet: self.settings.client_subnet,
+            is_full: self.settings.responses == Responses::Full,
+            is_rotated: self.settings.rrset_order == RrsetOrder::Rotated,
             table: NameTable::new(self.hashes.into_iter()),
             nodes: self.nodes.into(),
             rrsets: rrsets.into(),

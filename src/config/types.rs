@@ -11,7 +11,7 @@ use crate::dns::Name;
 use crate::dns::cookie::Secret;
 use crate::model::{
     Balance, Coordinates, FamilyFallback, MonitorId, NetworkId, PolicyId, PoolId, RegionId,
-    TtlRange, WhenAllDown,
+    Responses, RrsetOrder, TtlRange, WhenAllDown,
 };
 
 /// A value and where it was written, for mistakes that only show later (a file that is missing).
@@ -315,6 +315,12 @@ pub struct Zone {
     /// Whether client subnets steer here (RFC 7871). Default true; when false, the option is
     /// ignored and never answered.
     pub client_subnet: bool,
+    /// What answers say besides: `"minimal"`, `"additional"` (addresses of hosts that they name: the
+    /// default) or `"full"` (the zone's nameservers as well). Referrals always have what they need.
+    pub responses: Responses,
+    /// The order of static records of one name and type: `"fixed"`, as in the zone file (default), or
+    /// `"rotated"`.
+    pub rrset_order: RrsetOrder,
     pub balanced: Vec<Balanced>,
 }
 

@@ -7,11 +7,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::reader::{Reader, Table, Value, in_order, quoted};
 use super::references::References;
-use super::scalar::{boolean, integer, path};
+use super::scalar::{boolean, choice, integer, path};
 use super::units::ttl_range;
 use super::{Balanced, Zone};
 use crate::dns::{Name, NameError};
-use crate::model::{ANSWERS_MAX, TtlRange};
+use crate::model::{ANSWERS_MAX, Responses, RrsetOrder, TtlRange};
 
 const TTL_DEFAULT: TtlRange = TtlRange {
     min_s: 5,
@@ -66,6 +66,21 @@ fn zone(
     let example = "\"zones/example.com.zone\"";
     let file = table.required(reader, "file", example, path);
     let client_subnet = table.optional(reader, "client_subnet", boolean);
+    let responses = table.optional(reader, "responses", |reader, value| {
+        let choices = [
+            ("minimal", Responses::Minimal),
+            ("additional", Responses::Additional),
+            ("full", Responses::Full),
+        ];
+        choice(reader, value, &choices)
+    });
+    let rrset_order = table.optional(reader, "rrset_order", |reader, value| {
+        let choices = [
+            ("fixed", RrsetOrder::Fixed),
+            ("rotated", RrsetOrder::Rotated),
+        ];
+        choice(reader, value, &choices)
+    });
     let balanced = table.optional(reader, "balanced", |reader, value| match value.get_ref() {
         DeValue::Table(entries) => Some(balanced_names(reader, references, &apex, entries)),
         _ => reader.wrong_type(value, "a table of balanced names"),
@@ -75,6 +90,8 @@ fn zone(
         apex,
         file: file?,
         client_subnet: client_subnet.unwrap_or(true),
+        responses: responses.unwrap_or_default(),
+        rrset_order: rrset_order.unwrap_or_default(),
         balanced: balanced.unwrap_or_default(),
     })
 }

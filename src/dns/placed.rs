@@ -29,13 +29,13 @@ impl PlacedName {
         }
     }
 
-    /// The name that stands at `at`, compressed or not.
-    pub fn read_at(message: &[u8], at: usize) -> Self {
+    /// The name that stands at `at`, compressed or not; it is written out to `to`.
+    pub fn read_at(message: &[u8], at: usize, to: &mut [u8; NAME_LEN_MAX + 1]) -> Self {
         let mut name = PlacedName {
             at: POINTER | walk(message, at as u16, 0) as u16,
             len: 0,
         };
-        name.len = name.read(message, &mut [0; NAME_LEN_MAX + 1]) as u8;
+        name.len = name.read(message, to) as u8;
         name
     }
 

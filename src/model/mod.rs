@@ -148,6 +148,30 @@ pub enum FamilyFallback {
     NoData,
 }
 
+/// How much an answer says beyond what it cannot do without: the SOA of a "no", and the nameservers of a
+/// delegation with their addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Responses {
+    /// Nothing; but the addresses of the zone's own nameservers come along with their names, as whoever
+    /// asks for these is about to ask them (RFC 9609, 4).
+    Minimal,
+    /// Addresses of the hosts that the answer names, where there is room (RFC 1034, 4.3.2, step 6).
+    #[default]
+    Additional,
+    /// The zone's nameservers and their addresses as well.
+    Full,
+}
+
+/// In which order the records of one name and type are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RrsetOrder {
+    /// That of the zone file.
+    #[default]
+    Fixed,
+    /// The same circle, but each answer begins it at another record.
+    Rotated,
+}
+
 /// The stable identity of a probe target: what is asked of whom. Two endpoints with an equal key
 /// share one probe; a verdict outlives a reload exactly when its key does.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -34,6 +34,8 @@ pub struct Worker {
     /// Where steered answers are reported, when somebody watches.
     pub samples: Option<Arc<SampleQueue>>,
     pub(super) name: QueryName,
+    /// Where rotated RRsets begin; see [`Worker::turn`].
+    turns: u32,
 }
 
 impl Worker {
@@ -46,7 +48,16 @@ impl Worker {
             cursors: Vec::new(),
             samples,
             name: QueryName::default(),
+            turns: 0,
         }
+    }
+
+    /// Which of `count` records comes first this time. Steps by the golden ratio: each comes equally often,
+    /// also for who asks in a rhythm (A and AAAA in turn), as with a plain counter it would not.
+    #[inline]
+    pub(super) fn turn(&mut self, count: u16) -> usize {
+        self.turns = self.turns.wrapping_add(0x9E37_79B9);
+        ((u64::from(self.turns) * u64::from(count)) >> 32) as usize
     }
 
     /// Makes room for the cursors of `root`: once per new root, so that answering needs not allocate.

@@ -19,7 +19,7 @@ use crate::dns::placed::PlacedName;
 use crate::dns::{HEADER_LEN, Rcode, rtype};
 use crate::model::Family;
 use crate::state::Root;
-use crate::state::zone::{Found, NodeId, Rrset, Zone, ZoneEntry};
+use crate::state::zone::{Found, NodeId, Rrset, Turn, Zone, ZoneEntry};
 use crate::steering::Recorder;
 use chain::Link;
 
@@ -108,7 +108,7 @@ impl<'a, R: Recorder> Responder<'a, R> {
         }
         let owner = self.name.suffix(composer.written(), zone.name_len(cut));
         if let Some(ns) = zone.rrset(cut, rtype::NS) {
-            self.append_with_additional(composer, Section::Authority, ns, owner);
+            self.append_referral(composer, ns, owner);
         }
         Reply::code(Rcode::NoError)
     }
@@ -132,7 +132,7 @@ impl<'a, R: Recorder> Responder<'a, R> {
         };
         match rrset {
             Some(rrset) => {
-                self.append_with_additional(composer, Section::Answer, rrset, self.name.at);
+                self.append_answer(composer, rrset);
             }
             None if self.qtype == rtype::ANY && zone.balanced(node).is_some() => {
                 self.append_hinfo(composer);
@@ -156,7 +156,7 @@ impl<'a, R: Recorder> Responder<'a, R> {
             zone.records(rrset),
             rrset.count,
             |before, copied| {
-                zone.patch(rrset, before, copied, owner, name);
+                zone.patch(rrset, before, copied, owner, name, Turn::NONE);
             },
         )
     }
@@ -171,7 +171,7 @@ impl<'a, R: Recorder> Responder<'a, R> {
             1,
             |before, copied| {
                 let apex = name.suffix(before, zone.apex_len());
-                zone.patch(soa, before, copied, apex, name);
+                zone.patch(soa, before, copied, apex, name, Turn::NONE);
                 let ttl =
                     u32::from_be_bytes([copied[6], copied[7], copied[8], copied[9]]).min(ttl_max_s);
                 copied[6..10].copy_from_slice(&ttl.to_be_bytes());

@@ -91,6 +91,10 @@ pub struct Zone {
     pub(crate) apex_lower: Box<[u8]>,
     /// Whether client subnets steer here.
     pub client_subnet: bool,
+    /// Whether answers also carry the zone's nameservers.
+    pub is_full: bool,
+    /// Whether each answer begins an RRset at another record.
+    pub is_rotated: bool,
     pub(crate) table: NameTable,
     pub(crate) nodes: Box<[Node]>,
     pub(crate) rrsets: Box<[Rrset]>,
@@ -167,6 +171,26 @@ impl Compressed {
         match octets {
             [0, len] => Compressed::Suffix(len),
             other => Compressed::Own(u16::from_be_bytes(other) & !POINTER),
+        }
+    }
+}
+
+/// By how many octets an RRset was rotated when it was copied.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    by: u16,
+    len: u16,
+}
+
+impl Turn {
+    pub const NONE: Turn = Turn { by: 0, len: 0 };
+
+    /// Where that stands which stood at `at`.
+    #[inline]
+    pub fn place(self, at: usize) -> usize {
+        match at.checked_sub(usize::from(self.by)) {
+            Some(place) => place,
+            None => at + usize::from(self.len - self.by),
         }
     }
 }
@@ -284,6 +308,11 @@ impl Zone {
         &self.names[node.name_at as usize..][..usize::from(node.name_len)]
     }
 
+    /// The zone's nameservers.
+    pub fn nameservers(&self) -> Option<&Rrset> {
+        self.rrset(NodeId(0), rtype::NS)
+    }
+
     /// The SOA as negative answers carry it.
     #[inline]
     pub fn negative_soa(&self) -> &Rrset {
@@ -306,9 +335,10 @@ impl Zone {
         copied: &mut [u8],
         owner: u16,
         name: PlacedName,
+        turn: Turn,
     ) {
         for &at in &self.patches[rrset.patches_at as usize..][..usize::from(rrset.patch_count)] {
-            let octets = &mut copied[usize::from(at)..][..2];
+            let octets = &mut copied[turn.place(usize::from(at))..][..2];
             let pointer = match Compressed::from_octets([octets[0], octets[1]]) {
                 Compressed::Suffix(len) => name.suffix(before, usize::from(len)),
                 Compressed::Own(at) => POINTER | (before.len() as u16 + at),
@@ -322,6 +352,20 @@ impl Zone {
         for _ in 0..rrset.count {
             copied[at..at + 2].copy_from_slice(&owner.to_be_bytes());
             at += 12 + usize::from(u16::from_be_bytes([copied[at + 10], copied[at + 11]]));
+        }
+    }
+
+    /// Makes record `first` of the copied ones the first, and those before it the last. Its names must
+    /// not be compressed against each other.
+    pub fn turn(&self, rrset: &Rrset, copied: &mut [u8], first: usize) -> Turn {
+        let mut at = 0;
+        for _ in 0..first {
+            at += 12 + usize::from(u16::from_be_bytes([copied[at + 10], copied[at + 11]]));
+        }
+        copied.rotate_left(at);
+        Turn {
+            by: at as u16,
+            len: rrset.len,
         }
     }
 

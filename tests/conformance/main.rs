@@ -8,9 +8,12 @@ mod in_process;
 
 mod rfc1034;
 mod rfc1035;
+mod rfc1794;
 mod rfc1995;
 mod rfc2181;
 mod rfc2308;
+mod rfc2782;
+mod rfc3404;
 mod rfc3597;
 mod rfc4035;
 mod rfc4343;
@@ -29,7 +32,9 @@ mod rfc8906;
 mod rfc8914;
 mod rfc8945;
 mod rfc9018;
+mod rfc9460;
 mod rfc9471;
+mod rfc9609;
 mod rfc9619;
 
 use std::sync::LazyLock;
@@ -54,6 +59,7 @@ static WHOLE: LazyLock<Whole> = LazyLock::new(|| {
             "redirected.example.zone",
             include_str!("redirected.example.zone"),
         ),
+        ("hosts.zone", include_str!("hosts.zone")),
         (
             "bare.gslb.example.com.zone",
             include_str!("bare.gslb.example.com.zone"),
@@ -78,6 +84,15 @@ fn gslb(name: &str, rtype: &str) -> Query {
     match name {
         "@" => Query::new("gslb.example.com", rtype),
         name => Query::new(&format!("{name}.gslb.example.com"), rtype),
+    }
+}
+
+/// A query for a name in one of the zones that share their file.
+#[track_caller]
+fn in_zone(zone: &str, name: &str, rtype: &str) -> Query {
+    match name {
+        "@" => Query::new(zone, rtype),
+        name => Query::new(&format!("{name}.{zone}"), rtype),
     }
 }
 

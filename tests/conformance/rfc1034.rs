@@ -260,3 +260,99 @@ fn balanced_names_answer_as_static_ones_do_at_any_place_in_the_zone() {
         assert_answers(&reply, &[&format!("{owner} 30 IN AAAA 2001:db8:2::1")]);
     }
 }
+
+#[test]
+fn section_4_3_2_step_6_minimal_answers_have_nothing_that_can_be_done_without() {
+    let reply = ask(&in_zone("minimal.example", "@", "MX"));
+    assert_eq!(reply.answers().len(), 4);
+    assert_eq!(reply.additional(), [""; 0]);
+    for (name, rtype) in [("_sip._tcp", "SRV"), ("alias", "HTTPS"), ("sip", "NAPTR")] {
+        let reply = ask(&in_zone("minimal.example", name, rtype));
+        assert_eq!(reply.additional(), [""; 0], "{name}");
+    }
+    // A delegation cannot do without.
+    let reply = ask(&in_zone("minimal.example", "host.sub", "A"));
+    assert_eq!(reply.authority().len(), 2);
+    assert!(
+        reply
+            .additional()
+            .contains(&"glue.sub.minimal.example. 300 IN A 192.0.2.61".to_owned())
+    );
+    let reply = ask(&in_zone("minimal.example", "missing", "A"));
+    assert_eq!(reply.authority().len(), 1);
+}
+
+#[test]
+fn section_4_3_2_step_6_full_answers_have_the_zones_nameservers() {
+    for zone in ["full.example", "both.example"] {
+        for (name, rtype) in [
+            ("mail", "A"),
+            ("www", "A"),
+            ("to-many", "A"),
+            ("x.wild", "A"),
+        ] {
+            let reply = ask(&in_zone(zone, name, rtype));
+            assert_same(
+                reply.authority(),
+                &[
+                    &format!("{zone}. 300 IN NS ns1.{zone}."),
+                    &format!("{zone}. 300 IN NS ns2.{zone}."),
+                    &format!("{zone}. 300 IN NS ns.a.example.net."),
+                    &format!("{zone}. 300 IN NS ns.b.example.net."),
+                ],
+            );
+            assert_same(
+                reply.additional(),
+                &[
+                    &format!("ns1.{zone}. 300 IN A 192.0.2.53"),
+                    &format!("ns1.{zone}. 300 IN AAAA 2001:db8::53"),
+                    &format!("ns2.{zone}. 300 IN A 192.0.2.54"),
+                ],
+            );
+        }
+        // Other answers as ever.
+        assert_eq!(ask(&in_zone(zone, "missing", "A")).authority().len(), 1);
+        assert_eq!(ask(&in_zone(zone, "mail", "AAAA")).authority().len(), 1);
+        let referral = ask(&in_zone(zone, "host.sub", "A"));
+        assert_eq!(referral.authority().len(), 2);
+        assert!(!referral.is_authoritative());
+    }
+}
+
+#[test]
+fn section_4_3_2_step_6_nothing_comes_twice() {
+    for (name, rtype) in [("@", "MX"), ("ns1", "A"), ("ns1", "AAAA"), ("@", "NS")] {
+        let reply = ask(&in_zone("full.example", name, rtype).tcp());
+        let mut lines = [reply.answers(), reply.authority(), reply.additional()].concat();
+        let count = lines.len();
+        lines.sort();
+        lines.dedup();
+        assert_eq!(lines.len(), count, "{name} {rtype}");
+    }
+    let reply = ask(&in_zone("full.example", "ns1", "A"));
+    assert_same(
+        reply.additional(),
+        &[
+            "ns1.full.example. 300 IN AAAA 2001:db8::53",
+            "ns2.full.example. 300 IN A 192.0.2.54",
+        ],
+    );
+}
+
+#[test]
+fn section_4_3_2_step_6_what_comes_along_never_truncates() {
+    for (name, rtype) in [("@", "MX"), ("many", "TXT"), ("many-full", "AAAA")] {
+        let query = in_zone("full.example", name, rtype);
+        let alone = ask(&in_zone("minimal.example", name, rtype).tcp())
+            .answers()
+            .len();
+        let whole = ask(&query.clone().tcp());
+        assert_eq!(whole.authority().len(), 4);
+        for payload in 512..1232 {
+            let reply = ask(&query.clone().payload(payload));
+            assert!(matches!(reply.authority().len(), 0 | 4));
+            assert_eq!(reply.is_truncated(), reply.answers().is_empty());
+            assert!(name == "many-full" || reply.answers().len() == alone);
+        }
+    }
+}

@@ -54,7 +54,7 @@ impl StaticZone {
     /// As the answer engine reads it.
     pub fn compiled(&self) -> Zone {
         let apex = meridian::dns::Name::parse(APEX).unwrap();
-        zone::build(&apex, true, &self.records, &[]).unwrap()
+        zone::build(&apex, zone::Settings::default(), &self.records, &[]).unwrap()
     }
 
     /// As hickory-proto reads it.

@@ -26,6 +26,8 @@ pub(super) struct Pointables {
     owner: Box<[u8]>,
     /// Suffixes of names in the data so far, in lower case, and where in the RRset they stand.
     own: HashMap<Box<[u8]>, u16>,
+    /// The order of the records differs from answer to answer: none can point to an earlier one.
+    may_turn: bool,
 }
 
 /// A name in two parts: labels written out, and how it goes on.
@@ -36,7 +38,7 @@ pub(super) struct Split {
 }
 
 impl Pointables {
-    pub fn new(owner: &Name) -> Self {
+    pub fn new(owner: &Name, may_turn: bool) -> Self {
         let owner = owner.to_lowercase();
         let wire = owner.as_wire();
         let shared = match owner.is_wildcard() {
@@ -46,6 +48,7 @@ impl Pointables {
         Pointables {
             owner: shared.into(),
             own: HashMap::new(),
+            may_turn,
         }
     }
 
@@ -62,7 +65,7 @@ impl Pointables {
                     end: Some(end),
                 };
             }
-            if at + labels_len <= Compressed::OWN_MAX {
+            if !self.may_turn && at + labels_len <= Compressed::OWN_MAX {
                 self.own.insert(rest.into(), (at + labels_len) as u16);
             }
             rest = split_label(rest).1;

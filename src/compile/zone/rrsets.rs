@@ -6,7 +6,8 @@ use super::super::zonefile::ZoneRecord;
 use super::Builder;
 use super::compression::{Pointables, compressed_names};
 use crate::dns::compose::QNAME_POINTER;
-use crate::dns::{Name, class};
+use crate::dns::{Name, class, rtype};
+use crate::model::RrsetOrder;
 use crate::state::zone::Rrset;
 
 /// An RRset being written.
@@ -53,7 +54,7 @@ impl Builder<'_> {
             (self.blob.len(), self.patches.len(), self.targets.len());
         let mut draft = Draft {
             at,
-            pointables: Pointables::new(&first.owner),
+            pointables: Pointables::new(&first.owner, self.may_turn(records)),
             named: HashSet::new(),
         };
         for record in records {
@@ -83,6 +84,12 @@ impl Builder<'_> {
             targets_at: targets_at as u32,
             target_count: (self.targets.len() - targets_at) as u16,
         })
+    }
+
+    /// Whether answers may begin with any of the records: not those of a delegation, which are no answer.
+    fn may_turn(&self, records: &[&ZoneRecord]) -> bool {
+        let delegates = records[0].rtype == rtype::NS && records[0].owner != *self.apex;
+        self.settings.rrset_order == RrsetOrder::Rotated && records.len() > 1 && !delegates
     }
 
     /// Appends RDATA, with names compressed where RFC 3597, 4 allows it.

@@ -9,6 +9,7 @@ use super::super::zonefile::ZoneRecord;
 use super::Builder;
 use super::rrsets::{Draft, name_len};
 use crate::dns::{Name, rtype};
+use crate::model::Responses;
 use crate::state::zone::Target;
 
 /// What a record wants to come along.
@@ -63,9 +64,13 @@ impl Builder<'_> {
     /// Notes what comes along with `record`, whose data begin at `rdata_at` of its RRset: once, however
     /// many records of the RRset want it.
     pub(super) fn add_target(&mut self, record: &ZoneRecord, rdata_at: usize, draft: &mut Draft) {
+        let is_ns = record.rtype == rtype::NS;
         let Some(wanted) = Wanted::of(record) else {
             return;
         };
+        if !is_ns && self.settings.responses == Responses::Minimal {
+            return;
+        }
         // "." is the owner in service mode, and "none" in alias mode (RFC 9460, 2.5).
         let is_service = matches!(record.rtype, rtype::SVCB | rtype::HTTPS) && wanted.also == 0;
         let (name, position) = match wanted.name {
@@ -76,7 +81,6 @@ impl Builder<'_> {
                 Err(_) => return,
             },
         };
-        let is_ns = record.rtype == rtype::NS;
         // Glue says the way down, and nothing else.
         let glue = self.node_of(&name).filter(|_| is_ns);
         let Some(node) = glue.or_else(|| self.authoritative_node_of(&name)) else {
@@ -84,15 +88,10 @@ impl Builder<'_> {
         };
         let delegates = is_ns && record.owner != *self.apex;
         let is_needed = delegates && name.is_in(&record.owner);
-        // The RRset itself is there already.
-        let also = match name == record.owner {
-            true => 0,
-            false => wanted.also,
-        };
         if draft.named.insert(name) {
             self.targets.push(Target {
                 position: position as u16,
-                also,
+                also: wanted.also,
                 node,
                 is_needed,
             });

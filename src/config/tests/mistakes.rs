@@ -598,6 +598,16 @@ fn monitors() {
             "a `tcp` monitor needs a `port` (write `port = 443`)",
         ),
         (
+            "client_subnet = false",
+            "responses = ¦\"all\"",
+            "\"all\" is none of `minimal`, `additional` and `full`",
+        ),
+        (
+            "client_subnet = false",
+            "rrset_order = ¦true",
+            "expected one of `fixed` and `rotated`, found `true`",
+        ),
+        (
             "unknown_is = \"down\"",
             "unknown_is = ¦\"dwn\"",
             "\"dwn\" is none of `up` and `down` (did you mean `down`?)",

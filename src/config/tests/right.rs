@@ -7,7 +7,7 @@ use super::{FULL, parse_text, reported};
 use crate::dns::Name;
 use crate::model::{
     Balance, Coordinates, FamilyFallback, MonitorId, NetworkId, PolicyId, PoolId, RegionId,
-    TtlRange, WhenAllDown,
+    Responses, RrsetOrder, TtlRange, WhenAllDown,
 };
 
 fn full() -> Config {
@@ -183,6 +183,8 @@ fn zones_and_balanced_names_are_read() {
     assert_eq!(zone.apex, Name::parse("gslb.example.com").unwrap());
     assert_eq!(zone.file.value, Path::new("/etc/meridian/gslb.zone"));
     assert!(!zone.client_subnet);
+    assert_eq!(zone.responses, Responses::Additional);
+    assert_eq!(zone.rrset_order, RrsetOrder::Fixed);
     let [www, app, apex] = zone.balanced.as_slice() else {
         panic!("three names");
     };
@@ -289,5 +291,26 @@ fn columns_count_characters_in_any_order_of_asking() {
     assert_eq!(
         columns(&[0, 5, 9, 5, 0, 16, 15]),
         [(1, 1), (1, 5), (1, 8), (1, 5), (1, 1), (2, 2), (2, 1)]
+    );
+}
+
+#[test]
+fn how_a_zone_answers() {
+    let with = |settings: &str| {
+        let text = FULL.replace("client_subnet = false", settings);
+        let zone = parse_text(&text).unwrap().config.zones.swap_remove(0);
+        (zone.client_subnet, zone.responses, zone.rrset_order)
+    };
+    assert_eq!(
+        with("responses = \"full\"\nrrset_order = \"rotated\""),
+        (true, Responses::Full, RrsetOrder::Rotated)
+    );
+    assert_eq!(
+        with("responses = \"minimal\""),
+        (true, Responses::Minimal, RrsetOrder::Fixed)
+    );
+    assert_eq!(
+        with("responses = \"additional\"\nrrset_order = \"fixed\""),
+        with("")
     );
 }

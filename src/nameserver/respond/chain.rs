@@ -114,34 +114,32 @@ impl<'a, R: Recorder> Responder<'a, R> {
         }
     }
 
+    /// The CNAME; where its target stands.
     fn alias(
         &mut self,
         composer: &mut Composer<'_>,
         node: NodeId,
         cname: &Rrset,
         trail: &mut Trail,
-    ) -> Result<PlacedName, Reply> {
+    ) -> Result<usize, Reply> {
         // In a circle, nothing but duplicates would follow (RFC 2181, 5).
         if trail.find(|step| step.node == node).is_some() {
             return Err(Reply::code(Rcode::NoError));
         }
-        let data_at = composer.position() + RECORD_FIXED;
-        if !self.append(composer, Section::Answer, cname, self.name.at) {
-            return Err(truncated(composer));
-        }
+        let data_at = self.append_alias(composer, cname, self.name.at)?;
         trail.push(node, self.worker.name.hash_of(0), data_at);
-        Ok(PlacedName::read_at(composer.written(), data_at))
+        Ok(data_at)
     }
 
     /// The DNAME, once however often it is met, and the CNAME that it means for the name being looked
     /// up, with the TTL of the DNAME (RFC 6672, 3.1). A name that would get too long is YXDOMAIN
-    /// (RFC 6672, 2.2).
+    /// (RFC 6672, 2.2). Where the target stands.
     fn redirect(
         &mut self,
         composer: &mut Composer<'_>,
         node: NodeId,
         trail: &mut Trail,
-    ) -> Result<PlacedName, Reply> {
+    ) -> Result<usize, Reply> {
         let zone = &self.entry.zone;
         let hash = self.worker.name.hash_of(0);
         let dname = zone.rrset(node, rtype::DNAME);
@@ -150,15 +148,11 @@ impl<'a, R: Recorder> Responder<'a, R> {
         };
         let owner_len = zone.name_len(node);
         let known = trail.find(|step| step.node == node);
-        let data_at = match known.map(|step| step.data_at) {
-            Some(data_at) => data_at,
+        let data_at = match known {
+            Some(step) => step.data_at,
             None => {
                 let owner = self.name.suffix(composer.written(), owner_len);
-                let data_at = composer.position() + RECORD_FIXED;
-                if !self.append(composer, Section::Answer, dname, owner) {
-                    return Err(truncated(composer));
-                }
-                data_at
+                self.append_alias(composer, dname, owner)?
             }
         };
         trail.push(node, hash, data_at);
@@ -180,19 +174,29 @@ impl<'a, R: Recorder> Responder<'a, R> {
         if !append_cname(composer, self.name.at, ttl, &name[..kept], end) {
             return Err(truncated(composer));
         }
-        Ok(PlacedName {
-            at: POINTER | (composer.position() - kept - end.len()) as u16,
-            len: (kept + target.len()) as u8,
-        })
+        Ok(composer.position() - kept - end.len())
     }
 
-    /// Makes `target` the name being looked up, and finds the zone that it belongs to.
-    fn go_to(&mut self, composer: &Composer<'_>, target: PlacedName) -> Next {
+    /// A CNAME or DNAME record of the zone; where its data begin.
+    fn append_alias(
+        &self,
+        composer: &mut Composer<'_>,
+        alias: &Rrset,
+        owner: u16,
+    ) -> Result<usize, Reply> {
+        let data_at = composer.position() + RECORD_FIXED;
+        match self.append(composer, Section::Answer, alias, owner) {
+            true => Ok(data_at),
+            false => Err(truncated(composer)),
+        }
+    }
+
+    /// Makes the name at `target` the one being looked up, and finds the zone that it belongs to.
+    fn go_to(&mut self, composer: &Composer<'_>, target: usize) -> Next {
         let mut text = [0; NAME_LEN_MAX + 1];
-        let len = target.read(composer.written(), &mut text);
+        self.name = PlacedName::read_at(composer.written(), target, &mut text);
         let name = &mut self.worker.name;
-        name.read(&text[..len]);
-        self.name = target;
+        name.read(&text);
         if !self.entry.zone.contains(name) {
             return Next::Elsewhere;
         }

@@ -53,7 +53,10 @@ impl<R: Recorder> Responder<'_, R> {
         if rcode == Rcode::NoError && decision.endpoints().is_empty() {
             self.negative(composer, decision.ttl_s);
         } else {
-            self.append_addresses(composer, &decision);
+            let fit = self.append_addresses(composer, &decision);
+            if self.entry.zone.is_full && fit && rcode == Rcode::NoError {
+                self.append_nameservers(composer, None, None);
+            }
         }
         Reply {
             rcode,
@@ -78,18 +81,19 @@ impl<R: Recorder> Responder<'_, R> {
         }
     }
 
-    /// All of the decision's addresses, or none and TC.
+    /// All of the decision's addresses, or none and TC, and then false.
     #[inline]
-    fn append_addresses(&self, composer: &mut Composer<'_>, decision: &Decision) {
+    fn append_addresses(&self, composer: &mut Composer<'_>, decision: &Decision) -> bool {
         let mark = composer.mark();
         for &endpoint in decision.endpoints() {
             let address = self.root.pools.endpoints[endpoint.index()].address;
             if !composer.append_address(self.name.at, decision.ttl_s, address) {
                 composer.rewind(mark);
                 composer.set_truncated();
-                return;
+                return false;
             }
         }
+        true
     }
 
     #[inline]
