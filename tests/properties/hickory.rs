@@ -115,6 +115,9 @@ fn difference(
     rtype: RecordType,
     gist: &Gist,
 ) -> Option<&'static str> {
+    if zone.records.iter().any(|record| record.rtype == 39) {
+        return Some("RFC 6672: hickory-server has no DNAME");
+    }
     let owners = |rtype| {
         zone.records
             .iter()

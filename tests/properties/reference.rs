@@ -2,7 +2,9 @@
 //! is answered by reading all records. Slow, and easy to compare with the standard.
 
 use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::rdata::CNAME;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::serialize::binary::BinDecodable;
 
 use crate::engine::{Said, sorted};
 
@@ -20,6 +22,8 @@ enum Found {
     /// The name itself, or the wildcard that stands for it.
     At(Name),
     Delegated(Name),
+    /// Below a name with a DNAME.
+    Redirected(Name),
     Nothing,
 }
 
@@ -37,6 +41,7 @@ impl Reference<'_> {
             return said;
         }
         let mut seen = Vec::new();
+        let mut redirected = Vec::new();
         while seen.len() < CNAMES_MAX {
             match self.find(&name, rtype) {
                 Found::Nothing => {
@@ -48,6 +53,22 @@ impl Reference<'_> {
                 Found::Delegated(cut) => {
                     said.authorities = sorted(self.at(&cut, RecordType::NS));
                     break;
+                }
+                Found::Redirected(node) => {
+                    said.authoritative = true;
+                    if redirected.contains(&name) {
+                        break;
+                    }
+                    let Some(target) = self.redirect(&node, &name, &mut said) else {
+                        said.rcode = ResponseCode::YXDomain;
+                        break;
+                    };
+                    redirected.push(name);
+                    seen.push(node);
+                    name = target;
+                    if rtype == RecordType::CNAME || !self.apex.zone_of(&name) {
+                        break;
+                    }
                 }
                 Found::At(node) => {
                     said.authoritative = true;
@@ -76,12 +97,17 @@ impl Reference<'_> {
     /// RFC 1034, 4.3.2, step 3: label by label down from the apex.
     fn find(&self, name: &Name, rtype: RecordType) -> Found {
         let apex_labels = labels(self.apex);
-        for count in apex_labels + 1..=labels(name) {
+        for count in apex_labels..=labels(name) {
             let ancestor = name.trim_to(count);
+            let is_cut = |ancestor| self.at(ancestor, RecordType::NS).next().is_some();
             // DS at the cut belongs to this side of it (RFC 4035, 3.1.4.1).
             let is_ours = rtype == RecordType::DS && ancestor == *name;
-            if !is_ours && self.at(&ancestor, RecordType::NS).next().is_some() {
+            if !is_ours && ancestor != *self.apex && is_cut(&ancestor) {
                 return Found::Delegated(ancestor);
+            }
+            // RFC 6672, 3.2, step 3C; the owner itself is not redirected (2.3).
+            if ancestor != *name && self.dname(&ancestor).is_some() {
+                return Found::Redirected(ancestor);
             }
         }
         if self.exists(name) {
@@ -122,6 +148,29 @@ impl Reference<'_> {
             })
             .collect();
         sorted(&records)
+    }
+
+    fn dname<'s>(&'s self, node: &'s Name) -> Option<(&'s Record, Name)> {
+        let record = self.at(node, RecordType::DNAME).next()?;
+        match &record.data {
+            RData::Unknown { rdata, .. } => Some((record, Name::from_bytes(&rdata.anything).ok()?)),
+            _ => None,
+        }
+    }
+
+    /// The DNAME and the CNAME that follows from it (RFC 6672, 3.1), unless the name gets too long.
+    fn redirect(&self, node: &Name, name: &Name, said: &mut Said) -> Option<Name> {
+        let (record, target) = self.dname(node).expect("a DNAME");
+        let dname = sorted([record]);
+        if !said.answers.contains(&dname[0]) {
+            said.answers.extend(dname);
+        }
+        let kept = name.iter().take(labels(name) - labels(node));
+        let renamed = Name::from_labels(kept.chain(target.iter())).ok()?;
+        let cname = RData::CNAME(CNAME(renamed.clone()));
+        let record = Record::from_rdata(name.clone(), record.ttl, cname);
+        said.answers.extend(sorted([&record]));
+        Some(renamed.to_lowercase())
     }
 
     fn alias(&self, node: &Name, rtype: RecordType) -> Option<Name> {

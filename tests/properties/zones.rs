@@ -6,9 +6,10 @@ use std::path::Path;
 
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinDecoder, Restrict};
-use meridian::compile::zone;
+use meridian::compile::zone::{self, Settings};
 use meridian::compile::zonefile::{self, ZoneRecord};
 use meridian::config::{Diagnostics, Severity};
+use meridian::model::{Responses, RrsetOrder};
 use meridian::state::Zone;
 use proptest::prelude::*;
 
@@ -19,6 +20,7 @@ pub const APEX: &str = "example.com.";
 enum Node {
     Records(Vec<String>),
     Alias(String),
+    Redirection(String),
     Delegation { servers: Vec<String>, signed: bool },
 }
 
@@ -53,8 +55,12 @@ impl StaticZone {
 
     /// As the answer engine reads it.
     pub fn compiled(&self) -> Zone {
+        self.compiled_with(Settings::default())
+    }
+
+    pub fn compiled_with(&self, settings: Settings) -> Zone {
         let apex = meridian::dns::Name::parse(APEX).unwrap();
-        zone::build(&apex, zone::Settings::default(), &self.records, &[]).unwrap()
+        zone::build(&apex, settings, &self.records, &[]).unwrap()
     }
 
     /// As hickory-proto reads it.
@@ -83,6 +89,7 @@ impl Node {
         match self {
             Node::Records(records) => records.iter().for_each(|record| line(record)),
             Node::Alias(target) => line(&format!("CNAME {target}")),
+            Node::Redirection(target) => line(&format!("DNAME {target}")),
             // A wildcard cannot delegate (RFC 4592, 4.2).
             Node::Delegation { servers, .. } if owner.starts_with('*') => {
                 servers
@@ -158,6 +165,7 @@ fn node() -> impl Strategy<Value = Node> {
         6 => prop::collection::vec(record(), 1..12).prop_map(Node::Records),
         1 => texts.prop_map(Node::Records),
         3 => target().prop_map(Node::Alias),
+        1 => target().prop_map(Node::Redirection),
         1 => delegation.prop_map(|(servers, signed)| Node::Delegation { servers, signed }),
     ]
 }
@@ -165,6 +173,21 @@ fn node() -> impl Strategy<Value = Node> {
 pub fn zone() -> impl Strategy<Value = StaticZone> {
     prop::collection::btree_map(relative_name(), node(), 0..14)
         .prop_map(|nodes| StaticZone::new(&nodes))
+}
+
+pub fn order() -> impl Strategy<Value = RrsetOrder> {
+    prop::sample::select(vec![RrsetOrder::Fixed, RrsetOrder::Rotated])
+}
+
+/// Every way to answer.
+pub fn settings() -> impl Strategy<Value = Settings> {
+    let responses = vec![Responses::Minimal, Responses::Additional, Responses::Full];
+    let choices = (prop::sample::select(responses), order());
+    choices.prop_map(|(responses, rrset_order)| Settings {
+        responses,
+        rrset_order,
+        ..Settings::default()
+    })
 }
 
 /// A name and a type to ask for: mostly in the zone, in any case of letters.
@@ -194,7 +217,7 @@ fn rtype() -> impl Strategy<Value = RecordType> {
         2 => Just(RecordType::TXT),
         1 => prop::sample::select(vec![
             RecordType::NS, RecordType::SOA, RecordType::TXT, RecordType::SRV,
-            RecordType::PTR, RecordType::CNAME, RecordType::DS, RecordType::CAA,
+            RecordType::PTR, RecordType::CNAME, RecordType::DNAME, RecordType::DS, RecordType::CAA,
         ]),
         1 => Just(RecordType::ANY),
         1 => Just(RecordType::Unknown(65_280)),
