@@ -140,8 +140,9 @@ fn compile_zone(
     };
     match zone::build(&source.apex, settings, &records, &balanced) {
         Ok(zone) => Some(Arc::new(zone)),
-        Err(message) => {
-            diagnostics.error(&config::Place::file(&source.file.value), message, None);
+        Err(zone::Refused { place, message }) => {
+            let file = || config::Place::file(&source.file.value);
+            diagnostics.error(&place.unwrap_or_else(file), message, None);
             None
         }
     }

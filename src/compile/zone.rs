@@ -15,6 +15,7 @@ mod targets;
 use std::collections::HashMap;
 
 use super::zonefile::ZoneRecord;
+use crate::config::Place;
 use crate::dns::query_name::{ROOT_HASH, hash_label};
 use crate::dns::{Name, rtype};
 use crate::model::{Responses, RrsetOrder, TtlRange};
@@ -49,17 +50,34 @@ impl Default for Settings {
     }
 }
 
+/// Why there is no zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Where the first record stands that makes it so.
+    pub place: Option<Place>,
+    pub message: String,
+}
+
+impl Refused {
+    fn at(record: &ZoneRecord, message: String) -> Self {
+        Refused {
+            place: Some(record.place.clone()),
+            message,
+        }
+    }
+}
+
 /// Builds the zone `apex` out of checked records (exactly one SOA, all owners inside the zone).
 /// Those below a DNAME are left out: they do not exist (RFC 6672, 2.4).
 ///
 /// # Errors
-/// In words, when an RRset does not fit a message or an owner has more than 255 types.
+/// When an RRset does not fit a message or an owner has more than 255 types.
 pub fn build(
     apex: &Name,
     settings: Settings,
     records: &[ZoneRecord],
     balanced: &[BalancedSpec<'_>],
-) -> Result<Zone, String> {
+) -> Result<Zone, Refused> {
     let mut builder = Builder::new(apex, settings);
     let owners = records
         .iter()
@@ -73,7 +91,10 @@ pub fn build(
     let soa = records
         .iter()
         .find(|record| record.rtype == rtype::SOA && record.owner == *apex)
-        .ok_or_else(|| format!("zone {apex} has no SOA record"))?;
+        .ok_or_else(|| Refused {
+            place: None,
+            message: format!("zone `{apex}` has no SOA record"),
+        })?;
     let negative_soa = builder.negative_soa(soa)?;
     Ok(builder.finish(rrsets, negative_soa, policy_names))
 }
@@ -152,7 +173,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The SOA once more, its TTL the lesser of its own and MINIMUM (RFC 2308, 5).
-    fn negative_soa(&mut self, soa: &ZoneRecord) -> Result<Rrset, String> {
+    fn negative_soa(&mut self, soa: &ZoneRecord) -> Result<Rrset, Refused> {
         let minimum = soa
             .rdata
             .last_chunk()

@@ -338,3 +338,146 @@ fn section_3_2_4_other_classes_are_refused() {
         assert!(!reply.is_authoritative());
     }
 }
+
+/// A zone example.com with these records.
+#[track_caller]
+fn zone_with(records: &str) -> Result<Whole, String> {
+    let zone =
+        "$TTL 60\n@ SOA ns.example.com. hostmaster.example.com. 1 2 3 4 5\n@ NS ns.example.net.\n";
+    compile(&[
+        (
+            "meridian.toml",
+            "[zone.\"example.com\"]\nfile = \"example.com.zone\"\n",
+        ),
+        ("example.com.zone", &[zone, records].concat()),
+    ])
+}
+
+#[test]
+fn section_4_1_4_names_are_compressed_against_each_other() {
+    let rdata = |name: &str, rtype: &str| {
+        let reply = ask(&in_zone("hosts.example", name, rtype));
+        let records = reply.records();
+        let data = |record: &wire::RawRecord| reply.bytes[record.rdata.clone()].to_vec();
+        records.iter().map(data).collect::<Vec<_>>()
+    };
+    // Against the apex, and an earlier name.
+    let mx = rdata("@", "MX");
+    assert_eq!(mx[0], b"\0\x0a\x04mail\xc0\x0c");
+    assert_eq!(mx[2], b"\0\x1e\x02mx\x07example\x03net\0");
+    assert_eq!(mx[3][..6], *b"\0\x28\x03mx2");
+    assert_eq!(mx[3].len(), 8);
+    // Against a name between the owner and the apex, and against the owner's.
+    assert_eq!(rdata("deep.down", "MX")[0], b"\0\x0a\x02mx\xc0\x11");
+    // Against the name in the data of the CNAME before.
+    let reply = ask(&in_zone("hosts.example", "to-many", "A"));
+    let records = reply.records();
+    let target = 0xc000 | records[0].rdata.start as u16;
+    assert_eq!(reply.bytes[records[1].owner.clone()], target.to_be_bytes());
+}
+
+#[test]
+fn section_4_1_4_pointers_lead_back_and_never_to_pointers() {
+    let names = [
+        "@",
+        "mail",
+        "ns1",
+        "to-many",
+        "deep.down",
+        "_sip._tcp",
+        "svc",
+        "alias",
+        "sip",
+        "x.web",
+        "host.sub",
+        "missing",
+        "www",
+    ];
+    let mut pointers = 0;
+    for zone in [
+        "hosts.example",
+        "full.example",
+        "rotated.example",
+        "both.example",
+    ] {
+        for name in names {
+            for rtype in ["A", "MX", "NS", "SOA", "SRV", "HTTPS", "NAPTR", "TXT"] {
+                let reply = ask(&in_zone(zone, name, rtype).tcp());
+                for (at, to) in wire::pointers(&reply.bytes) {
+                    assert!(to < at && reply.bytes[to] < 0xc0, "{zone} {name} {rtype}");
+                    pointers += 1;
+                }
+            }
+        }
+    }
+    assert!(pointers > 1000);
+}
+
+#[test]
+fn section_4_2_2_a_message_over_tcp_has_up_to_65_535_octets() {
+    let text = "t".repeat(250);
+    let line = |i: u32| format!("*.big TXT \"{i:04}{text}\"\n");
+    let records: String = (0..241).map(line).collect();
+    let whole = zone_with(&records).unwrap();
+    let mut server = Server::new(&whole, 1);
+    let name = format!("{}.big.example.com", ["a"; 110].join("."));
+    let query = Query::new(&name, "TXT").subnet("20.1.2.0/24");
+    let reply = server.ask(&query.clone().tcp());
+    assert_eq!(reply.answers().len(), 241);
+    assert!(!reply.is_truncated());
+    assert!(reply.bytes.len() > 64_000);
+    // Over UDP, all or nothing, and OPT.
+    let reply = server.ask(&query);
+    assert!(reply.is_truncated());
+    assert_eq!(reply.answers(), [""; 0]);
+    assert!(reply.opt().is_some());
+    // More fits no message, whatever is asked.
+    let records: String = (0..244).map(line).collect();
+    let mistake = zone_with(&records).err().unwrap();
+    assert!(
+        mistake.starts_with(
+            "example.com.zone:4:7: error: the TXT records of `*.big.example.com.` have more than"
+        ),
+        "{mistake}"
+    );
+}
+
+#[test]
+fn section_4_1_4_names_past_the_reach_of_a_pointer_are_written_out() {
+    let mx = |i: u32| {
+        format!("big MX {i} host{i}.far.example.net.\nbig MX {i} near{i}\nnear{i} A 192.0.2.1\n")
+    };
+    let records: String = (0..800).map(mx).collect();
+    for settings in ["", "rrset_order = \"rotated\"\nresponses = \"full\"\n"] {
+        let config = format!("[zone.\"example.com\"]\nfile = \"example.com.zone\"\n{settings}");
+        let zone = "$TTL 60\n@ SOA ns.example.com. hostmaster 1 2 3 4 5\n@ NS ns.example.net.\n";
+        let zone = [zone, &records].concat();
+        let whole = compile(&[("meridian.toml", &config), ("example.com.zone", &zone)]).unwrap();
+        let mut server = Server::new(&whole, 1);
+        for _ in 0..5 {
+            let reply = server.ask(&Query::new("big.example.com", "MX").tcp());
+            assert!(!reply.is_truncated());
+            assert!(reply.bytes.len() > 0x3fff);
+            let mut answers = reply.answers();
+            answers.sort();
+            let mut expected: Vec<_> = (0..800)
+                .flat_map(|i| {
+                    let line = |host| format!("big.example.com. 60 IN MX {i} {host}{i}.");
+                    [
+                        line("host") + "far.example.net.",
+                        line("near") + "example.com.",
+                    ]
+                })
+                .collect();
+            expected.sort();
+            assert_eq!(answers, expected);
+            let additional = reply.additional();
+            assert!(additional.len() > 100);
+            assert!(
+                additional
+                    .iter()
+                    .all(|line| line.starts_with("near") && line.ends_with(" 192.0.2.1"))
+            );
+        }
+    }
+}

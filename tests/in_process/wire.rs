@@ -87,6 +87,35 @@ fn name_end(message: &[u8], mut at: usize) -> usize {
     }
 }
 
+/// Every compression pointer in owners and in the data of the types that may be compressed (RFC 3597, 4):
+/// where it stands and where it leads.
+pub fn pointers(message: &[u8]) -> Vec<(usize, usize)> {
+    let mut pointers = Vec::new();
+    let mut look = |mut at: usize| loop {
+        match message[at] {
+            0 => return at + 1,
+            length if length >= 0xc0 => {
+                pointers.push((at, usize::from(u16_at(message, at) & 0x3fff)));
+                return at + 2;
+            }
+            length => at += 1 + usize::from(length),
+        }
+    };
+    for record in records(message) {
+        look(record.owner.start);
+        match record.rtype {
+            2 | 5 | 12 => drop(look(record.rdata.start)),
+            6 => drop({
+                let second = look(record.rdata.start);
+                look(second)
+            }),
+            15 => drop(look(record.rdata.start + 2)),
+            _ => {}
+        }
+    }
+    pointers
+}
+
 /// The options of an OPT record's data: codes and data.
 pub fn options(mut rdata: &[u8]) -> Vec<(u16, Vec<u8>)> {
     let mut options = Vec::new();

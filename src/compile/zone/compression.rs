@@ -13,21 +13,29 @@ use crate::state::zone::Compressed;
 /// there are. Only types of RFC 1035 (RFC 3597, 4).
 pub(super) fn compressed_names(rtype: u16) -> (usize, usize) {
     match rtype {
-        rtype::NS | rtype::CNAME | rtype::PTR | 3 | 4 | 7 | 8 | 9 => (0, 1),
-        rtype::SOA | 14 => (0, 2),
+        rtype::NS | rtype::CNAME | rtype::PTR | MD | MF | MB | MG | MR => (0, 1),
+        rtype::SOA | MINFO => (0, 2),
         rtype::MX => (2, 1),
         _ => (0, 0),
     }
 }
 
+// Obsolete or experimental ever since (RFC 1035, 3.2.2).
+const MD: u16 = 3;
+const MF: u16 = 4;
+const MB: u16 = 7;
+const MG: u16 = 8;
+const MR: u16 = 9;
+const MINFO: u16 = 14;
+
 /// What names in an RRset's data can point to.
-pub(super) struct Pointables {
-    /// The owner in lower case; of a wildcard, what it shares with all names that it covers.
-    owner: Box<[u8]>,
+pub(super) struct Pointables<'r> {
+    /// The owner; of a wildcard, what it shares with all names that it covers.
+    owner: &'r [u8],
+    /// Whether names can point to earlier ones of the same RRset.
+    point_back: bool,
     /// Suffixes of names in the data so far, in lower case, and where in the RRset they stand.
     own: HashMap<Box<[u8]>, u16>,
-    /// The order of the records differs from answer to answer: none can point to an earlier one.
-    may_turn: bool,
 }
 
 /// A name in two parts: labels written out, and how it goes on.
@@ -37,36 +45,34 @@ pub(super) struct Split {
     pub end: Option<Compressed>,
 }
 
-impl Pointables {
-    pub fn new(owner: &Name, may_turn: bool) -> Self {
-        let owner = owner.to_lowercase();
+impl<'r> Pointables<'r> {
+    pub fn new(owner: &'r Name, point_back: bool) -> Self {
         let wire = owner.as_wire();
-        let shared = match owner.is_wildcard() {
-            true => split_label(wire).1,
-            false => wire,
-        };
         Pointables {
-            owner: shared.into(),
+            owner: match owner.is_wildcard() {
+                true => split_label(wire).1,
+                false => wire,
+            },
+            point_back,
             own: HashMap::new(),
-            may_turn,
         }
     }
 
     /// Splits the name `wire`, which will stand at `at`, where it becomes known.
     pub fn add(&mut self, wire: &[u8], at: usize) -> Split {
-        let lower = wire.to_ascii_lowercase();
-        let mut rest = &lower[..];
+        let mut rest = wire;
         // A pointer saves nothing against the root.
         while rest.len() > 1 {
-            let labels_len = lower.len() - rest.len();
+            let labels_len = wire.len() - rest.len();
             if let Some(end) = self.find(rest) {
                 return Split {
                     labels_len,
                     end: Some(end),
                 };
             }
-            if !self.may_turn && at + labels_len <= Compressed::OWN_MAX {
-                self.own.insert(rest.into(), (at + labels_len) as u16);
+            if self.point_back && at + labels_len <= Compressed::OWN_MAX {
+                let known = rest.to_ascii_lowercase().into();
+                self.own.insert(known, (at + labels_len) as u16);
             }
             rest = split_label(rest).1;
         }
@@ -77,18 +83,22 @@ impl Pointables {
     }
 
     fn find(&self, suffix: &[u8]) -> Option<Compressed> {
-        if is_suffix(suffix, &self.owner) {
+        if is_suffix(suffix, self.owner) {
             return Some(Compressed::Suffix(suffix.len() as u8));
         }
-        self.own.get(suffix).map(|&at| Compressed::Own(at))
+        if self.own.is_empty() {
+            return None;
+        }
+        let lower = suffix.to_ascii_lowercase();
+        self.own.get(&*lower).map(|&at| Compressed::Own(at))
     }
 }
 
-/// Whether the name `name` ends in the name `suffix`, label by label.
+/// Whether the name `name` ends in the name `suffix`, label by label and without case (RFC 4343, 4.1).
 fn is_suffix(suffix: &[u8], name: &[u8]) -> bool {
     let mut rest = name;
     while rest.len() > suffix.len() {
         rest = split_label(rest).1;
     }
-    rest == suffix
+    rest.eq_ignore_ascii_case(suffix)
 }

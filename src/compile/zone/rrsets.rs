@@ -2,25 +2,31 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use domain::base::iana::Rtype;
+
 use super::super::zonefile::ZoneRecord;
-use super::Builder;
 use super::compression::{Pointables, compressed_names};
+use super::{Builder, Refused};
 use crate::dns::compose::QNAME_POINTER;
-use crate::dns::{Name, class, rtype};
+use crate::dns::{MESSAGE_LEN_MAX, Name, class, rtype};
 use crate::model::RrsetOrder;
 use crate::state::zone::Rrset;
 
+/// Octets of an RRset at most: what a message has, less what the header, the question and an OPT record
+/// may need.
+const RRSET_LEN_MAX: usize = MESSAGE_LEN_MAX - 1024;
+
 /// An RRset being written.
-pub(super) struct Draft {
+pub(super) struct Draft<'r> {
     /// Where it begins among the octets of all.
     pub at: usize,
-    pub pointables: Pointables,
+    pub pointables: Pointables<'r>,
     /// Names in its data whose addresses come along.
     pub named: HashSet<Name>,
 }
 
 impl Builder<'_> {
-    pub(super) fn add_rrsets(&mut self, records: &[ZoneRecord]) -> Result<Vec<Rrset>, String> {
+    pub(super) fn add_rrsets(&mut self, records: &[ZoneRecord]) -> Result<Vec<Rrset>, Refused> {
         let mut grouped: BTreeMap<(u32, u16), Vec<&ZoneRecord>> = BTreeMap::new();
         for record in records {
             if let Some(node) = self.node_of(&record.owner) {
@@ -38,23 +44,23 @@ impl Builder<'_> {
             if node.rrset_count == 0 {
                 node.rrsets_at = at;
             }
-            node.rrset_count = node
-                .rrset_count
-                .checked_add(1)
-                .ok_or_else(|| format!("{} has records of more than 255 types", group[0].owner))?;
+            node.rrset_count = node.rrset_count.checked_add(1).ok_or_else(|| {
+                let message = format!("`{}` has records of more than 255 types", group[0].owner);
+                Refused::at(group[0], message)
+            })?;
         }
         Ok(rrsets)
     }
 
     /// Encodes records of one owner and type.
-    pub(super) fn rrset(&mut self, records: &[&ZoneRecord]) -> Result<Rrset, String> {
+    pub(super) fn rrset(&mut self, records: &[&ZoneRecord]) -> Result<Rrset, Refused> {
         let first = records[0];
         let ttl = records.iter().map(|record| record.ttl).min().unwrap_or(0);
         let (at, patches_at, targets_at) =
             (self.blob.len(), self.patches.len(), self.targets.len());
         let mut draft = Draft {
             at,
-            pointables: Pointables::new(&first.owner, self.may_turn(records)),
+            pointables: Pointables::new(&first.owner, self.may_point_back(records)),
             named: HashSet::new(),
         };
         for record in records {
@@ -66,11 +72,13 @@ impl Builder<'_> {
             self.blob.extend_from_slice(&[0, 0]);
             self.rdata(record, &mut draft);
             let len = self.blob.len() - length_at - 2;
-            if self.blob.len() - at > usize::from(u16::MAX) - 1024 {
-                return Err(format!(
-                    "the records of {} and type {} do not fit a message of 65,535 octets",
-                    first.owner, first.rtype
-                ));
+            if self.blob.len() - at > RRSET_LEN_MAX {
+                let message = format!(
+                    "the {} records of `{}` have more than {RRSET_LEN_MAX} octets and so fit no message",
+                    Rtype::from_int(first.rtype),
+                    first.owner
+                );
+                return Err(Refused::at(first, message));
             }
             self.blob[length_at..length_at + 2].copy_from_slice(&(len as u16).to_be_bytes());
         }
@@ -86,14 +94,22 @@ impl Builder<'_> {
         })
     }
 
-    /// Whether answers may begin with any of the records: not those of a delegation, which are no answer.
-    fn may_turn(&self, records: &[&ZoneRecord]) -> bool {
-        let delegates = records[0].rtype == rtype::NS && records[0].owner != *self.apex;
-        self.settings.rrset_order == RrsetOrder::Rotated && records.len() > 1 && !delegates
+    /// Whether a name in the records can point to an earlier one: not where answers begin with any of them,
+    /// as they do but for those of a delegation, which are no answer.
+    fn may_point_back(&self, records: &[&ZoneRecord]) -> bool {
+        let first = records[0];
+        let is_turned = || {
+            let delegates = first.rtype == rtype::NS && first.owner != *self.apex;
+            self.settings.rrset_order == RrsetOrder::Rotated && !delegates
+        };
+        match records.len() {
+            1 => compressed_names(first.rtype).1 > 1,
+            _ => !is_turned(),
+        }
     }
 
     /// Appends RDATA, with names compressed where RFC 3597, 4 allows it.
-    fn rdata(&mut self, record: &ZoneRecord, draft: &mut Draft) {
+    fn rdata(&mut self, record: &ZoneRecord, draft: &mut Draft<'_>) {
         let (fixed, names) = compressed_names(record.rtype);
         let (head, mut rest) = record.rdata.split_at(fixed.min(record.rdata.len()));
         let rdata_at = self.blob.len() - draft.at;

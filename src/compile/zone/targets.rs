@@ -63,7 +63,12 @@ fn naptr(data: &[u8]) -> Option<(usize, u16)> {
 impl Builder<'_> {
     /// Notes what comes along with `record`, whose data begin at `rdata_at` of its RRset: once, however
     /// many records of the RRset want it.
-    pub(super) fn add_target(&mut self, record: &ZoneRecord, rdata_at: usize, draft: &mut Draft) {
+    pub(super) fn add_target(
+        &mut self,
+        record: &ZoneRecord,
+        rdata_at: usize,
+        draft: &mut Draft<'_>,
+    ) {
         let is_ns = record.rtype == rtype::NS;
         let Some(wanted) = Wanted::of(record) else {
             return;
