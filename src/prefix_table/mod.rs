@@ -15,6 +15,7 @@ mod index;
 mod mean;
 mod reserved;
 mod runs;
+mod set;
 
 use std::net::IpAddr;
 
@@ -22,6 +23,7 @@ pub use build::{Builder, ClassRange};
 use graft::Graft;
 pub use mean::{mean_scope_v4, mean_scope_v6};
 use runs::Runs;
+pub use set::NetworkSet;
 
 /// The class of private and unroutable space that no own network covers (RFC 7871, 10 and 11.3):
 /// the client is to be placed by its resolver's address, but the scope is that of the block.
