@@ -61,6 +61,7 @@ impl Sources {
             name: format!("network-{}", self.networks.len()),
             prefixes: prefixes.iter().map(at).collect(),
             location,
+            places_clients: true,
         });
         self
     }

@@ -13,6 +13,7 @@ use super::words::Words;
 use crate::dns::edns::option;
 use crate::dns::{MESSAGE_LEN_MAX, Name, QueryName, query, rcode_mnemonic};
 use crate::geoip::World;
+use crate::nameserver::access;
 use crate::nameserver::answer::{
     DEFAULT_PAYLOAD, Query, Transport, Worker, answer, answer_recorded,
 };
@@ -134,6 +135,7 @@ pub fn explain(
     let mut steps = vec![client_line(question, asked.peer, world, &words)];
     let (zone, line) = zone_line(root, &name, code);
     steps.push(line);
+    steps.extend(access_line(root, &name, code, asked.peer));
     steps.extend(recorded.iter().map(|step| words.line(step)));
     Ok(Explanation {
         name: name.to_string(),
@@ -195,6 +197,26 @@ fn zone_line(root: &Root, name: &Name, rtype: u16) -> (Option<String>, Line) {
             text,
         },
     )
+}
+
+/// What the access list says, if there is one.
+fn access_line(root: &Root, name: &Name, rtype: u16, peer: IpAddr) -> Option<Line> {
+    let mut lookup = QueryName::default();
+    lookup.read(name.as_wire());
+    let zone = root.zones.find(&lookup, rtype).map(|(entry, _)| entry);
+    let listed = access::listed(root, zone, peer)?;
+    let list = match zone.filter(|_| !listed.by_server) {
+        Some(entry) => format!("`allow_query` of zone {}", entry.zone.apex),
+        None => "`allow_query` of [server]".to_owned(),
+    };
+    let text = match listed.is_allowed {
+        true => format!("{peer} is in {list}"),
+        false => format!("refused: {peer} is not in {list}"),
+    };
+    Some(Line {
+        step: "access".to_owned(),
+        text,
+    })
 }
 
 /// Reads the answer with an implementation that is not ours.

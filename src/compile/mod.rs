@@ -6,6 +6,7 @@ pub mod maps;
 mod nested;
 pub mod pools;
 mod service;
+mod traffic;
 mod whole;
 pub mod zone;
 pub mod zonefile;
@@ -92,7 +93,13 @@ fn link(config: &Config, zones: Vec<Arc<Zone>>, maps: &Maps, service: Arc<Servic
         .enumerate()
         .map(|(id, policy)| (policy.name.as_str(), PolicyId(id as u32)))
         .collect();
+    let own_lists = traffic::zone_lists(config);
+    let allow_query = |zone: &Zone| {
+        let own = own_lists.get(&zone.apex);
+        own.or(service.traffic.allow_query.as_ref()).cloned()
+    };
     let entries = zones.into_iter().map(|zone| ZoneEntry {
+        allow_query: allow_query(&zone),
         policies: zone
             .policy_names
             .iter()

@@ -1,6 +1,6 @@
 //! `[server]` -> the part of the root that answers read.
 
-use super::identity;
+use super::{identity, traffic};
 use crate::config::{Config, Diagnostics};
 use crate::state::Service;
 
@@ -8,6 +8,6 @@ use crate::state::Service;
 pub(super) fn compile(config: &Config, diagnostics: &mut Diagnostics) -> Option<Service> {
     Some(Service {
         identity: identity::compile(config, diagnostics)?,
-        ..Service::default()
+        traffic: traffic::compile(config),
     })
 }

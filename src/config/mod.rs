@@ -9,11 +9,12 @@
 //! | `syntax` | whether it is TOML at all |
 //! | `reader` | keys and values, each mistake with its place |
 //! | `references` | names of tables, resolved to ids |
-//! | `scalar`, `units`, `address`, `location` | single values |
-//! | `server`, `identity`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy`, `zone` | tables |
+//! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
+//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy`, `zone` | tables |
 //! | `policy_graph` | what must hold between policies |
 //! | `unused` | what has no effect |
 
+mod access;
 mod address;
 pub mod diagnostic;
 mod geoip;
@@ -26,6 +27,7 @@ mod network;
 mod policy;
 mod policy_graph;
 mod pool;
+mod rate_limit;
 mod reader;
 mod references;
 mod region;
@@ -143,10 +145,10 @@ pub fn parse(text: &str, path: &Path) -> Result<Loaded, Refused> {
 /// any other part could not be read.
 fn read_config(reader: &mut Reader, tree: &DeTable) -> Result<Config, (Vec<Zone>, GeoIp)> {
     let mut top = Table::new("a configuration", 0..0, tree);
-    let server = server::server(reader, &mut top);
-    let geoip = geoip::geoip(reader, &mut top);
     let mut references = References::read(reader, &mut top);
-    let networks = network::networks(reader, &mut references);
+    let server = server::server(reader, &mut references, &mut top);
+    let geoip = geoip::geoip(reader, &mut top);
+    let mut networks = network::networks(reader, &mut references);
     let regions = region::regions(reader, &mut references);
     let monitors = monitor::monitors(reader, &mut references);
     let pools = pool::pools(reader, &mut references);
@@ -155,7 +157,7 @@ fn read_config(reader: &mut Reader, tree: &DeTable) -> Result<Config, (Vec<Zone>
     let zones = zone::zones(reader, &mut references, &mut top);
     top.finish(reader);
     if !reader.has_errors() {
-        network::check_use(reader, &references, &networks);
+        network::check_use(reader, &references, &mut networks);
         unused::warn(reader, &references, &geoip, &policies, &zones);
     }
     let (Some(networks), Some(regions), Some(monitors), Some(pools), Some(policies)) = (

@@ -36,6 +36,7 @@ fn network<'t>(
         name: name.to_owned(),
         prefixes: prefixes?,
         location,
+        places_clients: true,
     })
 }
 
@@ -64,16 +65,20 @@ fn prefixes<'t>(
     Some(prefixes)
 }
 
-/// Reports networks that say nothing: without a location and served by no region. Call when all
-/// tables were read without mistakes.
+/// Reports networks that say nothing: without a location, served by no region and in no list; and
+/// notes which only stand in lists. Call when all tables were read without mistakes.
 pub(super) fn check_use(
     reader: &mut Reader,
     references: &References,
-    networks: &[Option<Network>],
+    networks: &mut [Option<Network>],
 ) {
     for (name, span) in references.networks.unused() {
-        let read = networks.iter().flatten().find(|n| n.name == name);
-        if read.is_some_and(|network| network.location.is_none()) {
+        let read = networks.iter_mut().flatten().find(|n| n.name == name);
+        let Some(network) = read.filter(|network| network.location.is_none()) else {
+            continue;
+        };
+        network.places_clients = false;
+        if !references.is_listed(name) {
             let message = format!("network {} has no location", ticked(name));
             let help = format!("give it one, or let a region serve \"network:{name}\"");
             reader.error(span, message, Some(help));

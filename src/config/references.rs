@@ -1,7 +1,7 @@
 //! Names of tables, and references to them. All names are known before the first table is read,
 //! so a reference is resolved (or refused) where it stands.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use toml::de::DeValue;
@@ -79,9 +79,13 @@ impl<'t> Group<'t> {
 
     /// The place of `name` in the group, marked as used.
     fn find(&mut self, name: &str) -> Option<usize> {
-        let id = *self.ids.get(name)?;
+        let id = self.place(name)?;
         self.used[id] = true;
         Some(id)
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        self.ids.get(name).copied()
     }
 
     /// The tables with their names, to be read; what is no table stays as `None`.
@@ -147,6 +151,8 @@ pub(super) struct References<'t> {
     pub monitors: Group<'t>,
     pub pools: Group<'t>,
     pub policies: Group<'t>,
+    /// Networks that some list of client networks names.
+    listed_networks: HashSet<usize>,
 }
 
 impl<'t> References<'t> {
@@ -157,7 +163,29 @@ impl<'t> References<'t> {
             monitors: Group::read(reader, top, "monitor", TABLES_MAX),
             pools: Group::read(reader, top, "pool", POOLS_MAX),
             policies: Group::read(reader, top, "policy", TABLES_MAX),
+            listed_networks: HashSet::new(),
         }
+    }
+
+    /// A network whose prefixes are meant, not its place: it counts as listed, not as used.
+    pub fn listed_network(
+        &mut self,
+        reader: &mut Reader,
+        name: &str,
+        span: Range<usize>,
+    ) -> Option<NetworkId> {
+        let Some(id) = self.networks.place(name) else {
+            self.networks.dangling(reader, name, span);
+            return None;
+        };
+        self.listed_networks.insert(id);
+        u16::try_from(id).ok().map(NetworkId)
+    }
+
+    /// Whether some list of client networks has the network `name`.
+    pub fn is_listed(&self, name: &str) -> bool {
+        let place = self.networks.place(name);
+        place.is_some_and(|id| self.listed_networks.contains(&id))
     }
 
     pub fn network(

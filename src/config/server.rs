@@ -4,9 +4,12 @@ use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use super::access::allow_query;
 use super::address::socket;
 use super::identity::{cookies, identity};
+use super::rate_limit::rate_limit;
 use super::reader::{Reader, Table, Value};
+use super::references::References;
 use super::scalar::{integer, list, number, path};
 use super::units::duration;
 use super::{Cookies, Identity, Panic, Server};
@@ -34,6 +37,8 @@ impl Default for Server {
             panic: Panic::default(),
             identity: Identity::default(),
             cookies: Cookies::default(),
+            allow_query: None,
+            rate_limit: None,
         }
     }
 }
@@ -48,7 +53,11 @@ impl Default for Panic {
     }
 }
 
-pub(super) fn server<'t>(reader: &mut Reader, top: &mut Table<'t>) -> Server {
+pub(super) fn server<'t>(
+    reader: &mut Reader,
+    references: &mut References,
+    top: &mut Table<'t>,
+) -> Server {
     let mut server = Server::default();
     let Some((_, value)) = top.entry("server") else {
         return server;
@@ -72,6 +81,9 @@ pub(super) fn server<'t>(reader: &mut Reader, top: &mut Table<'t>) -> Server {
     if let Some(cookies) = table.optional(reader, "cookies", cookies) {
         server.cookies = cookies;
     }
+    server.allow_query =
+        table.optional(reader, "allow_query", |r, v| allow_query(r, references, v));
+    server.rate_limit = table.optional(reader, "rate_limit", |r, v| rate_limit(r, references, v));
     warn_without_state_dir(reader, &table);
     table.finish(reader);
     server

@@ -72,6 +72,13 @@ pub struct Server {
     pub identity: Identity,
     /// Follows a reload.
     pub cookies: Cookies,
+    /// Whom queries are answered; others get REFUSED with EDE 18 (RFC 8914, 4.19). It is the address that
+    /// a query comes from which counts, never its client subnet. A zone's own list replaces this
+    /// one. Default: everyone.
+    pub allow_query: Option<Vec<ClientNetwork>>,
+    /// Response rate limiting. Default: none; an empty table `[server.rate_limit]` turns it on with
+    /// its defaults.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// `[server.identity]`: what the server says of itself to those who ask. Default: nothing.
@@ -103,6 +110,52 @@ pub struct Cookies {
     /// as long as it has no valid one (RFC 7873, 5.2.3). Clients without cookies are answered. Default
     /// false.
     pub require: bool,
+}
+
+/// An element of a list of client networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClientNetwork {
+    /// `"10.0.0.0/8"`
+    Prefix(IpNet),
+    /// `"network:office"`: every prefix of `[network.office]`.
+    Named(NetworkId),
+}
+
+/// `[server.rate_limit]`: how many answers of one kind a client network gets over UDP, so that forged
+/// queries cannot turn this server against the network that they claim to come from (P. Vixie, V.
+/// Schryver: "DNS Response Rate Limiting", ISC-TN-2012-1).
+///
+/// The rates are of the whole server, 0..=100,000 answers per second; 0 is no limit. A client network
+/// may have one second's answers at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RateLimit {
+    /// For one name and type (all names that one wildcard makes count as one). Default 200: a public
+    /// resolver asks for one name once per client network of its own, as it should, since answers
+    /// depend on that.
+    pub responses_per_second: u32,
+    /// For one delegation. Default: `responses_per_second`, as for the two below.
+    pub referrals_per_second: u32,
+    /// NXDOMAIN and NODATA, for one zone.
+    pub negatives_per_second: u32,
+    /// REFUSED, FORMERR and other errors, in all.
+    pub errors_per_second: u32,
+    /// How long a client network that goes on asking too much is held off after it has stopped, at
+    /// most: 1 s..=1 h. Default 15 s.
+    pub window: Duration,
+    /// One in so many of the answers held back is sent after all, without records and with TC set, so
+    /// that a real client asks again over TCP. 0..=100; 0: none, 1: all. Default 2.
+    pub slip: u32,
+    /// Bits of an IPv4 client network, 1..=32. Default 24.
+    pub ipv4_prefix: u8,
+    /// Bits of an IPv6 client network, 1..=128. Default 56.
+    pub ipv6_prefix: u8,
+    /// How many rates are told apart, 1,000..=100,000,000, rounded up to a power of two; 8 octets each.
+    /// Past it, those that are furthest from their limit are forgotten. Default 1,000,000.
+    pub table_size: u32,
+    /// Client networks without a limit. Default none.
+    pub exempt: Vec<ClientNetwork>,
+    /// Count what would be held back, and send it. Default false.
+    pub dry_run: bool,
 }
 
 /// `[server.panic]`: doubt about one's own way out (design: a node that loses its own network
@@ -137,8 +190,11 @@ pub struct GeoIp {
 pub struct Network {
     pub name: String,
     pub prefixes: Vec<At<IpNet>>,
-    /// Where it is; needed unless a region `serves` it by name.
+    /// Where it is; needed unless a region `serves` it by name, or a list of client networks has it.
     pub location: Option<LocationSpec>,
+    /// Whether it says where clients are: it has a location, or a region `serves` it. One that only
+    /// stands in lists leaves to the databases where its clients are.
+    pub places_clients: bool,
 }
 
 /// A place on earth, as an operator writes it.
@@ -321,6 +377,8 @@ pub struct Zone {
     /// The order of static records of one name and type: `"fixed"`, as in the zone file (default), or
     /// `"rotated"`.
     pub rrset_order: RrsetOrder,
+    /// Whom queries for this zone are answered, whatever the server's list says. Default: that list.
+    pub allow_query: Option<Vec<ClientNetwork>>,
     pub balanced: Vec<Balanced>,
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use super::access::allow_query;
 use super::reader::{Reader, Table, Value, in_order, quoted};
 use super::references::References;
 use super::scalar::{boolean, choice, integer, path};
@@ -81,6 +82,7 @@ fn zone(
         ];
         choice(reader, value, &choices)
     });
+    let allow_query = table.optional(reader, "allow_query", |r, v| allow_query(r, references, v));
     let balanced = table.optional(reader, "balanced", |reader, value| match value.get_ref() {
         DeValue::Table(entries) => Some(balanced_names(reader, references, &apex, entries)),
         _ => reader.wrong_type(value, "a table of balanced names"),
@@ -92,6 +94,7 @@ fn zone(
         client_subnet: client_subnet.unwrap_or(true),
         responses: responses.unwrap_or_default(),
         rrset_order: rrset_order.unwrap_or_default(),
+        allow_query,
         balanced: balanced.unwrap_or_default(),
     })
 }

@@ -193,17 +193,19 @@ fn parse_records(
 }
 
 /// A resource record as it stands in a message.
-pub(super) struct Record<'a> {
+pub struct Record<'a> {
     /// The octet after the owner's name.
     pub owner_end: usize,
     pub rtype: u16,
     pub class: u16,
     pub ttl: u32,
     pub rdata: &'a [u8],
+    /// Where the next record begins.
     pub end: usize,
 }
 
 impl<'a> Record<'a> {
+    /// The record that begins at `at`, if it lies whole inside the message.
     #[inline]
     pub fn at(message: &'a [u8], at: usize) -> Option<Self> {
         let fixed_at = skip_name(message, at)?;
@@ -222,7 +224,7 @@ impl<'a> Record<'a> {
 }
 
 /// The octet after the name at `at`. A pointer ends a name; where it points is nobody's business here.
-fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
+pub fn skip_name(message: &[u8], mut at: usize) -> Option<usize> {
     loop {
         let len = *message.get(at)?;
         match len >> 6 {

@@ -88,7 +88,8 @@ impl Layers {
 
     fn networks(&mut self, networks: &[Network]) -> Ranges {
         let mut prefixes = Vec::new();
-        for (id, network) in (0..).map(NetworkId).zip(networks) {
+        let networks = (0..).map(NetworkId).zip(networks);
+        for (id, network) in networks.filter(|(_, network)| network.places_clients) {
             let location = Location {
                 network: Some(id),
                 ..network.location.as_ref().map(specified).unwrap_or_default()

@@ -136,7 +136,7 @@ pub(super) mod tests {
         };
         Config {
             path: "c.toml".into(),
-            server: server(),
+            server: Server::default(),
             geoip: GeoIp {
                 databases: Vec::new(),
                 feeds: Vec::new(),
@@ -149,10 +149,6 @@ pub(super) mod tests {
             policies: Vec::new(),
             zones: Vec::new(),
         }
-    }
-
-    fn server() -> Server {
-        Server::default()
     }
 
     /// The TCP target number `n`, probed every second, in a region.

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::access::{self, NOT_ALLOWED};
 use super::chaos;
 use super::options::{Greeting, answer_options};
 use super::respond::{Reply, Responder};
@@ -171,8 +172,10 @@ fn answer_parsed<R: Recorder>(
         }
         _ => Greeting::default(),
     };
+    let zone = found.map(|(entry, _)| entry);
+    let is_allowed = access::is_allowed(root, zone, query.peer);
     let result = match found {
-        Some((entry, apex)) if is_ordinary(parsed) && greeting.refusal.is_none() => {
+        Some((entry, apex)) if is_allowed && is_ordinary(parsed) && greeting.refusal.is_none() => {
             worker
                 .counters
                 .client_subnet
@@ -191,7 +194,7 @@ fn answer_parsed<R: Recorder>(
             }
             .respond(&mut composer)
         }
-        _ => answer_without_zone(worker, root, parsed, greeting, &mut composer),
+        _ => answer_without_zone(worker, root, parsed, greeting, is_allowed, &mut composer),
     };
     (
         composer.finish(result.rcode, result.scope, result.error),
@@ -207,13 +210,14 @@ fn is_ordinary(parsed: &Parsed) -> bool {
         && !matches!(parsed.qtype, rtype::OPT | rtype::TKEY..=rtype::MAILA)
 }
 
-/// Queries that no zone can answer.
+/// Queries that no zone can answer, or may.
 #[inline]
 fn answer_without_zone(
     worker: &Worker,
     root: &Root,
     parsed: &Parsed,
     greeting: Greeting,
+    is_allowed: bool,
     composer: &mut Composer<'_>,
 ) -> Reply {
     if parsed.edns.as_ref().is_some_and(|edns| edns.version > 0) {
@@ -221,6 +225,12 @@ fn answer_without_zone(
     }
     if let Some(rcode) = greeting.refusal {
         return Reply::code(rcode);
+    }
+    if !is_allowed {
+        return Reply {
+            error: Some(NOT_ALLOWED),
+            ..Reply::code(Rcode::Refused)
+        };
     }
     let (rcode, error) = match (parsed.qclass, parsed.qtype) {
         // OPT is no type that records of a zone can have.

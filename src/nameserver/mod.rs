@@ -3,10 +3,12 @@
 //! [`answer`] is the engine: bytes in, bytes out. [`udp`] and [`tcp`] frame it. [`Nameserver`]
 //! starts and stops the threads that they run on.
 
+pub mod access;
 pub mod answer;
 mod bind;
 mod chaos;
 mod options;
+mod rate_limit;
 mod respond;
 pub mod tcp;
 pub mod udp;

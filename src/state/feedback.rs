@@ -32,6 +32,12 @@ pub struct Counters {
     /// Queries with a cookie, where cookies are used, and those of them whose server cookie is valid.
     pub cookies: Counter,
     pub cookies_valid: Counter,
+    /// Answers, counted above, that rate limiting held back.
+    pub limited_dropped: Counter,
+    /// Answers, counted above, that rate limiting sent without their records, and TC.
+    pub limited_slipped: Counter,
+    /// Answers that rate limiting would have held back, had it not been told to only count them.
+    pub limited_dry_run: Counter,
     /// Samples that found the queue full.
     pub samples_dropped: Counter,
     /// Send calls that the kernel refused, per message.

@@ -10,8 +10,10 @@ pub mod map;
 pub mod name_table;
 pub mod pools;
 pub mod publish;
+pub mod rate_table;
 mod root;
 pub mod service;
+pub mod traffic;
 pub mod zone;
 
 pub use health::{EndpointHealth, Health};

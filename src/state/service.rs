@@ -1,6 +1,7 @@
 //! What holds for the whole server and follows a reload: who it says it is, and whom it serves how much.
 
 use super::Identity;
+use super::traffic::Traffic;
 
 /// A part of the root, compiled from `[server]`.
 #[derive(Debug, Default)]
@@ -8,7 +9,3 @@ pub struct Service {
     pub identity: Identity,
     pub traffic: Traffic,
 }
-
-/// Who may ask, and how much.
-#[derive(Debug, Default)]
-pub struct Traffic {}

@@ -7,6 +7,7 @@ use crate::dns::compose::QNAME_POINTER;
 use crate::dns::placed::{POINTER, PlacedName};
 use crate::dns::{Name, QueryName, rtype};
 use crate::model::{PolicyId, TtlRange};
+use crate::prefix_table::NetworkSet;
 
 /// "No such node", where a node index may be absent.
 pub const NONE: u32 = u32::MAX;
@@ -26,6 +27,8 @@ pub struct ZoneEntry {
     pub zone: Arc<Zone>,
     /// By [`BalancedName::policy`].
     pub policies: Box<[PolicyId]>,
+    /// Whom queries for it are answered: the zone's own list, or else the server's. `None`: everyone.
+    pub allow_query: Option<Arc<NetworkSet>>,
 }
 
 impl Zones {

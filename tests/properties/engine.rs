@@ -26,6 +26,7 @@ pub fn root_of(zone: Zone) -> Root {
         zones: Arc::new(Zones::new(vec![ZoneEntry {
             zone: Arc::new(zone),
             policies: Box::default(),
+            allow_query: None,
         }])),
         maps: Arc::new([]),
         pools: Arc::default(),

@@ -70,6 +70,7 @@ fn config(regions: Vec<Region>, policies: Vec<Policy>) -> Config {
             name: "office".into(),
             prefixes: Vec::new(),
             location: None,
+            places_clients: true,
         }],
         regions,
         monitors: Vec::new(),

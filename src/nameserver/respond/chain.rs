@@ -1,5 +1,6 @@
 //! Where do aliases lead? CNAME (RFC 1034, 3.6.2) and DNAME (RFC 6672), in any order.
 
+use super::super::access;
 use super::{Reply, Responder};
 use crate::dns::compose::{Composer, Section};
 use crate::dns::name::NAME_LEN_MAX;
@@ -203,7 +204,10 @@ impl<'a, R: Recorder> Responder<'a, R> {
         self.apex = name.label_count() - self.entry.zone.apex.label_count();
         match self.root.zones.find(name, self.qtype) {
             Some((_, apex)) if apex == self.apex => Next::Here,
-            Some((entry, apex)) if apex < self.apex => {
+            // Whom the zone below does not answer goes on alone, and is told.
+            Some((entry, apex))
+                if apex < self.apex && access::is_allowed(self.root, Some(entry), self.peer) =>
+            {
                 self.subnet = self.subnet.filter(|_| entry.zone.client_subnet);
                 (self.entry, self.apex) = (entry, apex);
                 Next::Nested

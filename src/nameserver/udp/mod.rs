@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::answer::{Query, Transport, Worker, answer};
+use super::rate_limit::{Answered, sent_len};
 use crate::clock;
 use crate::state::RootReader;
 use batch::Batch;
@@ -89,6 +90,7 @@ impl Server {
         let transport = Transport::Udp {
             payload_max: self.payload_max,
         };
+        let limit = root.service.traffic.rate_limit.as_ref();
         for slot in self.batch.received() {
             let Some((message, peer, reply)) = slot.exchange() else {
                 self.worker.counters.dropped.add(1);
@@ -99,9 +101,20 @@ impl Server {
                 peer,
                 transport,
             };
-            if let Some(len) = answer(&mut self.worker, &root, &query, reply) {
-                slot.set_reply(len);
+            let Some(mut len) = answer(&mut self.worker, &root, &query, reply) else {
+                continue;
+            };
+            if let Some(limit) = limit {
+                let answered = Answered {
+                    query: message,
+                    peer,
+                    has_valid_cookie: false,
+                    reply,
+                    len,
+                };
+                len = sent_len(&mut self.worker, &root, limit, answered);
             }
+            slot.set_reply(len);
         }
     }
 }
