@@ -44,8 +44,7 @@ fn set(config: &Config, networks: &[ClientNetwork]) -> NetworkSet {
 }
 
 fn rate_limit(config: &Config, limit: &config::RateLimit) -> RateLimit {
-    let window_s = limit.window.as_secs() as u32;
-    let pace = |per_second| (per_second > 0).then(|| Pace::new(per_second, window_s));
+    let pace = |per_second| (per_second > 0).then(|| Pace::new(per_second, limit.window));
     RateLimit {
         responses: pace(limit.responses_per_second),
         referrals: pace(limit.referrals_per_second),

@@ -1,10 +1,13 @@
 //! Reads lists of client networks: who may ask, who is exempt.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 
 use super::ClientNetwork;
-use super::address::prefix;
-use super::reader::{Reader, Value};
+use super::address::without_host_bits;
+use super::reader::{Reader, Value, quoted};
 use super::references::References;
 use super::scalar::{one_or_many, text};
 
@@ -51,10 +54,21 @@ fn client_network(
 ) -> Option<ClientNetwork> {
     const EXPECTED: &str = "a prefix such as \"10.0.0.0/8\", or \"network:NAME\"";
     let text = text(reader, value, EXPECTED)?;
-    match text.strip_prefix("network:") {
-        Some(name) => references
-            .listed_network(reader, name, value.span())
-            .map(ClientNetwork::Named),
-        None => prefix(reader, value).map(|at| ClientNetwork::Prefix(at.value)),
+    if let Some(name) = text.strip_prefix("network:") {
+        let id = references.listed_network(reader, name, value.span());
+        return id.map(ClientNetwork::Named);
     }
+    let Ok(prefix) = text.parse::<IpNet>() else {
+        let meant = match text.parse::<IpAddr>() {
+            Ok(address) => Some(IpNet::from(address).to_string()),
+            Err(_) => references
+                .has_network(text)
+                .then(|| format!("network:{text}")),
+        };
+        let message = format!("expected {EXPECTED}, found {}", quoted(text));
+        let help = meant.map(|meant| format!("did you mean \"{meant}\"?"));
+        reader.error(value.span(), message, help);
+        return None;
+    };
+    without_host_bits(reader, value, prefix).map(ClientNetwork::Prefix)
 }

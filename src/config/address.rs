@@ -71,11 +71,16 @@ pub(super) fn prefix(reader: &mut Reader, value: &Value) -> Option<At<IpNet>> {
         reader.error(value.span(), message, help);
         return None;
     };
+    without_host_bits(reader, value, net).map(|net| reader.at(net, value.span()))
+}
+
+/// A prefix, unless bits past its length are set: then it is not clear what was meant.
+pub(super) fn without_host_bits(reader: &mut Reader, value: &Value, net: IpNet) -> Option<IpNet> {
     if net != net.trunc() {
         let message = format!("{net} has host bits set");
         let help = format!("did you mean {}?", net.trunc());
         reader.error(value.span(), message, Some(help));
         return None;
     }
-    Some(reader.at(net, value.span()))
+    Some(net)
 }

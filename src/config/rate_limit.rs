@@ -1,5 +1,6 @@
 //! Reads `[server.rate_limit]`.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::RateLimit;
@@ -11,6 +12,8 @@ use super::units::duration;
 
 /// What `responses_per_second` is when it is not written.
 const RESPONSES_PER_SECOND: u32 = 200;
+
+const WINDOW_RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
 impl Default for RateLimit {
     fn default() -> Self {
@@ -37,45 +40,47 @@ pub(super) fn rate_limit<'t>(
 ) -> Option<RateLimit> {
     let title = "[server.rate_limit]";
     let mut table = Table::of(reader, title, value, "a table [server.rate_limit]")?;
-    let mut limit = RateLimit::default();
-    rates(reader, &mut table, &mut limit);
-    let second = Duration::from_secs(1);
-    if let Some(window) = table.optional(reader, "window", |r, v| {
-        duration(r, v, second..=3600 * second)
-    }) {
-        limit.window = window;
-    }
-    if let Some(slip) = table.optional(reader, "slip", |r, v| integer(r, v, 0..=100)) {
-        limit.slip = slip;
-    }
-    if let Some(bits) = table.optional(reader, "ipv4_prefix", |r, v| integer(r, v, 1..=32)) {
-        limit.ipv4_prefix = bits;
-    }
-    if let Some(bits) = table.optional(reader, "ipv6_prefix", |r, v| integer(r, v, 1..=128)) {
-        limit.ipv6_prefix = bits;
-    }
-    if let Some(size) = table.optional(reader, "table_size", |r, v| {
-        integer(r, v, 1000..=100_000_000)
-    }) {
-        limit.table_size = size;
-    }
-    if let Some(exempt) = table.optional(reader, "exempt", |r, v| client_networks(r, references, v))
-    {
-        limit.exempt = exempt;
-    }
-    if let Some(dry_run) = table.optional(reader, "dry_run", boolean) {
-        limit.dry_run = dry_run;
-    }
+    let default = RateLimit::default();
+    let common = rate(
+        reader,
+        &mut table,
+        "responses_per_second",
+        RESPONSES_PER_SECOND,
+    );
+    let limit = RateLimit {
+        responses_per_second: common,
+        referrals_per_second: rate(reader, &mut table, "referrals_per_second", common),
+        negatives_per_second: rate(reader, &mut table, "negatives_per_second", common),
+        errors_per_second: rate(reader, &mut table, "errors_per_second", common),
+        window: table
+            .optional(reader, "window", |r, v| duration(r, v, WINDOW_RANGE))
+            .unwrap_or(default.window),
+        slip: table
+            .optional(reader, "slip", |r, v| integer(r, v, 0..=100))
+            .unwrap_or(default.slip),
+        ipv4_prefix: table
+            .optional(reader, "ipv4_prefix", |r, v| integer(r, v, 1..=32))
+            .unwrap_or(default.ipv4_prefix),
+        ipv6_prefix: table
+            .optional(reader, "ipv6_prefix", |r, v| integer(r, v, 1..=128))
+            .unwrap_or(default.ipv6_prefix),
+        table_size: table
+            .optional(reader, "table_size", |r, v| {
+                integer(r, v, 1000..=100_000_000)
+            })
+            .unwrap_or(default.table_size),
+        exempt: table
+            .optional(reader, "exempt", |r, v| client_networks(r, references, v))
+            .unwrap_or(default.exempt),
+        dry_run: table
+            .optional(reader, "dry_run", boolean)
+            .unwrap_or(default.dry_run),
+    };
     table.finish(reader);
     Some(limit)
 }
 
-/// `responses_per_second` holds for every kind that has no rate of its own.
-fn rates(reader: &mut Reader, table: &mut Table, limit: &mut RateLimit) {
-    let mut rate = |key| table.optional(reader, key, |r, v| integer(r, v, 0..=100_000));
-    let common = rate("responses_per_second").unwrap_or(RESPONSES_PER_SECOND);
-    limit.responses_per_second = common;
-    limit.referrals_per_second = rate("referrals_per_second").unwrap_or(common);
-    limit.negatives_per_second = rate("negatives_per_second").unwrap_or(common);
-    limit.errors_per_second = rate("errors_per_second").unwrap_or(common);
+fn rate(reader: &mut Reader, table: &mut Table, key: &'static str, default: u32) -> u32 {
+    let rate = table.optional(reader, key, |r, v| integer(r, v, 0..=100_000));
+    rate.unwrap_or(default)
 }

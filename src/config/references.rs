@@ -182,6 +182,10 @@ impl<'t> References<'t> {
         u16::try_from(id).ok().map(NetworkId)
     }
 
+    pub fn has_network(&self, name: &str) -> bool {
+        self.networks.place(name).is_some()
+    }
+
     /// Whether some list of client networks has the network `name`.
     pub fn is_listed(&self, name: &str) -> bool {
         let place = self.networks.place(name);

@@ -9,6 +9,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 /// Buckets that share a place: as many as fit a cache line.
 const WAYS: usize = 8;
@@ -51,11 +52,11 @@ pub struct Pace {
 const CREDIT_US: i64 = 1_000_000;
 
 impl Pace {
-    /// `per_second` is 1..=1,000,000; `debt_s` at most 3600.
-    pub fn new(per_second: u32, debt_s: u32) -> Self {
+    /// `per_second` is 1..=1,000,000; `debt` at most an hour.
+    pub fn new(per_second: u32, debt: Duration) -> Self {
         Pace {
             interval_us: CREDIT_US / i64::from(per_second.max(1)),
-            debt_us: i64::from(debt_s.min(3600)) * 1_000_000,
+            debt_us: debt.as_micros().min(3_600_000_000) as i64,
         }
     }
 }
@@ -137,6 +138,7 @@ mod tests {
 
     /// Some time in 2026.
     const NOW: u64 = 1_795_000_000_000;
+    const WINDOW: Duration = Duration::from_secs(15);
 
     fn taken(table: &RateTable, key: u32, now_ms: u64, pace: Pace, tries: u32) -> u32 {
         (0..tries)
@@ -146,14 +148,14 @@ mod tests {
 
     #[test]
     fn one_seconds_tokens_may_be_taken_at_once_and_no_more() {
-        let (table, pace) = (RateTable::new(1000), Pace::new(20, 15));
+        let (table, pace) = (RateTable::new(1000), Pace::new(20, WINDOW));
         assert_eq!(taken(&table, 1, NOW, pace, 100), 20);
         assert_eq!(taken(&table, 2, NOW, pace, 100), 20);
     }
 
     #[test]
     fn who_goes_on_taking_gets_nothing_and_who_stops_is_even_after_the_window() {
-        let (table, pace) = (RateTable::new(1000), Pace::new(20, 15));
+        let (table, pace) = (RateTable::new(1000), Pace::new(20, WINDOW));
         for second in 0..100 {
             let passed = taken(&table, 1, NOW + second * 1000, pace, 100);
             assert_eq!(passed, if second == 0 { 20 } else { 0 }, "{second}");
@@ -166,21 +168,21 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_holds_nobody_off() {
-        let (table, pace) = (RateTable::new(1000), Pace::new(1, 15));
+        let (table, pace) = (RateTable::new(1000), Pace::new(1, WINDOW));
         taken(&table, 1, NOW, pace, 100);
         assert!(table.take(&1u32, NOW - 3_600_000, pace));
     }
 
     #[test]
     fn a_thread_whose_clock_is_a_little_late_lets_nobody_through() {
-        let (table, pace) = (RateTable::new(1000), Pace::new(1, 15));
+        let (table, pace) = (RateTable::new(1000), Pace::new(1, WINDOW));
         taken(&table, 1, NOW, pace, 100);
         assert!(!table.take(&1u32, NOW - 100, pace));
     }
 
     #[test]
     fn a_bucket_forgotten_for_weeks_is_full() {
-        let (table, pace) = (RateTable::new(1000), Pace::new(1, 15));
+        let (table, pace) = (RateTable::new(1000), Pace::new(1, WINDOW));
         for weeks in 1..200 {
             taken(&table, 1, NOW, pace, 100);
             let later = NOW + weeks * 7 * 86_400_000;
@@ -192,7 +194,7 @@ mod tests {
     #[test]
     fn the_deepest_in_debt_are_the_last_to_be_forgotten() {
         // One place of eight buckets.
-        let (table, pace) = (RateTable::new(8), Pace::new(10, 15));
+        let (table, pace) = (RateTable::new(8), Pace::new(10, WINDOW));
         for offender in 0..4u32 {
             taken(&table, offender, NOW, pace, 1000);
         }
@@ -206,7 +208,7 @@ mod tests {
 
     #[test]
     fn threads_share_one_rate() {
-        let (table, pace) = (RateTable::new(1000), Pace::new(1000, 15));
+        let (table, pace) = (RateTable::new(1000), Pace::new(1000, WINDOW));
         let passed: u32 = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..4)
                 .map(|_| scope.spawn(|| taken(&table, 1, NOW, pace, 10_000)))
@@ -223,7 +225,7 @@ mod tests {
             per_second in 1u32..500,
             asks in prop::collection::vec((0u32..4, 0u64..300), 1..2000),
         ) {
-            let (table, pace) = (RateTable::new(10_000), Pace::new(per_second, 15));
+            let (table, pace) = (RateTable::new(10_000), Pace::new(per_second, WINDOW));
             let mut now = NOW;
             let mut seen: HashMap<u32, (Vec<u64>, u64)> = HashMap::new();
             for (key, pause_ms) in asks {

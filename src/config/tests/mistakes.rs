@@ -109,7 +109,7 @@ fn mistakes_in_many_tables_are_reported_at_once() {
         .iter()
         .map(|report| report.split(':').next().unwrap().to_owned())
         .collect();
-    assert_eq!(lines, ["2", "40", "66", "71", "104"]);
+    assert_eq!(lines, ["2", "41", "67", "72", "106"]);
 }
 
 #[test]
@@ -130,7 +130,8 @@ fn unknown_keys_and_tables() {
             "¦colour",
             "unknown key `colour` ([server] knows `listen`, `state_dir`, `udp_threads`, \
              `udp_payload_max`, `tcp_connections_max`, `tcp_per_client_max`, `tcp_idle_timeout`, \
-             `startup_grace`, `saved_max_age`, `drain_time`, `panic`, `identity` and `cookies`)",
+             `startup_grace`, `saved_max_age`, `drain_time`, `panic`, `identity`, `cookies`, \
+             `allow_query` and `rate_limit`)",
         ),
         (
             "[geoip]",
@@ -405,12 +406,12 @@ fn addresses() {
             ),
             (
                 "[\"192.0.2.4\", ¦\"192.0.2.4\"]",
-                "192.0.2.4 is in this pool already (it stands on line 77; `weight` says how much \
+                "192.0.2.4 is in this pool already (it stands on line 78; `weight` says how much \
                  it gets)",
             ),
             (
                 "[\"2001:db8::4\", ¦{ address = \"2001:DB8:0::4\" }]",
-                "2001:db8::4 is in this pool already (it stands on line 77; `weight` says how much \
+                "2001:db8::4 is in this pool already (it stands on line 78; `weight` says how much \
                  it gets)",
             ),
             (
@@ -468,7 +469,7 @@ fn prefixes() {
             ("¦\"192.0.2.0/33\"", &format!("{prefix} \"192.0.2.0/33\"")),
             (
                 "[¦\"203.0.113.0/24\"]",
-                "203.0.113.0/24 is in network `office` already (it stands on line 20)",
+                "203.0.113.0/24 is in network `office` already (it stands on line 21)",
             ),
             ("¦[]", "`prefixes` is empty"),
         ],
@@ -832,7 +833,7 @@ fn zones() {
             "[zone.\"gslb.example.com\"]\n",
             "[zone.\"GSLB.example.com.\"]\nfile = \"x\"\n[zone.¦\"gslb.example.com\"]\n",
             "zone gslb.example.com. is configured twice \
-             (it stands on line 99 too; upper and lower case are the same)",
+             (it stands on line 100 too; upper and lower case are the same)",
         ),
         (
             "[zone.\"gslb.example.com\"]\n",
@@ -847,7 +848,7 @@ fn zones() {
         (
             "\"@\" = { policy = \"world\" }",
             "¦WWW = { policy = \"world\" }",
-            "WWW.gslb.example.com. is balanced twice (it stands on line 104 too)",
+            "WWW.gslb.example.com. is balanced twice (it stands on line 106 too)",
         ),
         (
             "\"@\" = { policy = \"world\" }",

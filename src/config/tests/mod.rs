@@ -5,6 +5,7 @@ mod limits;
 mod mistakes;
 mod never_panics;
 mod right;
+mod traffic;
 
 use std::path::Path;
 

@@ -50,7 +50,7 @@ fn paths_begin_at_the_folder_of_the_file_and_keep_their_place() {
     );
     let feed = &config.geoip.feeds[0];
     assert_eq!(feed.value, Path::new("/etc/meridian/feed.csv"));
-    assert_eq!(feed.place.to_string(), "/etc/meridian/meridian.toml:16:12");
+    assert_eq!(feed.place.to_string(), "/etc/meridian/meridian.toml:17:12");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn networks_and_regions_are_read_in_the_order_of_the_file() {
     let config = full();
     assert_eq!(config.geoip.depth, 4);
     let names: Vec<_> = config.networks.iter().map(|n| n.name.as_str()).collect();
-    assert_eq!(names, ["office", "lab"]);
+    assert_eq!(names, ["office", "lab", "staff"]);
     assert_eq!(
         config.networks[0].location,
         Some(LocationSpec::Country(*b"DE"))
