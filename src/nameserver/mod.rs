@@ -11,6 +11,8 @@ mod options;
 mod rate_limit;
 mod respond;
 pub mod tcp;
+#[cfg(test)]
+mod tests;
 pub mod udp;
 mod unparsed;
 mod vital;

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use super::super::answer::{Query, Transport, Worker, answer};
 use super::{Answered, sent_len};
-use crate::compile;
 use crate::dns::{Name, query, rtype};
+use crate::nameserver::tests::root;
 use crate::random::Random;
-use crate::state::{EndpointHealth, Health, Root};
+use crate::state::Root;
 
 const ZONE: &str = "$TTL 60\n\
     @ SOA ns hostmaster 1 7200 1800 1209600 60\n\
@@ -42,20 +42,15 @@ enum Sent {
 impl Server {
     /// With `[server.rate_limit]` as written.
     fn new(rate_limit: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let config = format!(
             "[server.rate_limit]\ntable_size = 10000\n{rate_limit}\n\
              [zone.\"example.com\"]\nfile = \"zone\"\n"
         );
-        std::fs::write(folder.path().join("zone"), ZONE).unwrap();
-        std::fs::write(folder.path().join("meridian.toml"), config).unwrap();
-        let loaded = compile::load(&folder.path().join("meridian.toml"), None);
-        let (whole, _) = loaded.unwrap_or_else(|mistakes| panic!("{:?}", mistakes.sorted()));
-        let health = Health::new(&whole.parts.pools, |_| EndpointHealth::UNWATCHED);
+        let root = root(&config, &[("zone", ZONE)]);
         let mut worker = Worker::new(Random::from_seed(1), None);
         worker.unix_ms = NOW;
         Server {
-            root: whole.parts.root(1, health.into()),
+            root,
             worker,
             has_valid_cookie: false,
             reply: vec![0; 65_535],
