@@ -103,6 +103,43 @@ fn a_running_server_tells_the_whole_story() {
 }
 
 #[test]
+fn a_client_that_may_not_ask_is_told_so_and_by_which_list() {
+    let place = place();
+    let by_server = config().replace("[server]", "[server]\nallow_query = \"193.0.0.0/21\"");
+    place.write("meridian.toml", &by_server);
+    let ask = |client| explain(&place, &["-c", "meridian.toml", "--client", client]).stdout;
+    let allowed: [&[&str]; 2] = [
+        &["access", "193.0.0.7 is in `allow_query` of [server]"],
+        &["answer", "NOERROR"],
+    ];
+    assert_tells(&ask("193.0.0.7"), &allowed);
+    let refused: [&[&str]; 2] = [
+        &[
+            "access",
+            "refused: 8.8.8.8 is not in `allow_query` of [server]",
+        ],
+        &[
+            "answer",
+            "REFUSED",
+            "queries from this address are not allowed",
+        ],
+    ];
+    let told = ask("8.8.8.8");
+    assert_tells(&told, &refused);
+    assert!(!told.contains("policy"), "{told}");
+
+    let zone = "[zone.\"gslb.example.com\"]";
+    assert!(by_server.contains(zone));
+    let by_zone = format!("{zone}\nallow_query = \"2001:db8::/32\"");
+    place.write("meridian.toml", by_server.replace(zone, &by_zone));
+    let refused: [&[&str]; 1] = [&[
+        "access",
+        "refused: 193.0.0.7 is not in `allow_query` of zone gslb.example.com.",
+    ]];
+    assert_tells(&ask("193.0.0.7"), &refused);
+}
+
+#[test]
 fn what_is_known_of_a_client_is_not_denied_where_its_order_is_the_default() {
     let place = place();
     let outcome = explain(&place, &["-c", "meridian.toml", "--client", "193.0.0.7"]);
