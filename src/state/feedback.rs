@@ -42,9 +42,9 @@ pub struct Counters {
     pub samples_dropped: Counter,
     /// Send calls that the kernel refused, per message.
     pub send_errors: Counter,
-    /// TCP connections that were closed at once, because of a limit.
+    /// TCP connections that were closed at once: at a limit, with none that could make room.
     pub connections_refused: Counter,
-    /// Waiting TCP connections that were closed to make room for a new one.
+    /// Waiting TCP connections that were closed to make room for new ones.
     pub connections_evicted: Counter,
 }
 

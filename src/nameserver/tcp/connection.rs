@@ -77,7 +77,7 @@ impl Connection {
             tokio::task::yield_now().await;
         };
         let query = timeout(
-            self.shared.idle_timeout,
+            self.shared.connections.idle_timeout(),
             read_query(&self.stream, &mut self.input),
         );
         let open = tokio::select! {
@@ -91,28 +91,44 @@ impl Connection {
     /// Answers what `input` holds, in order, with one write per 16 KiB of answers.
     async fn answer_all(&mut self) -> io::Result<Stopped> {
         loop {
-            let stopped =
-                self.shared
-                    .desk
-                    .borrow_mut()
-                    .answer(&mut self.input, self.peer, &mut self.output);
+            let idle_timeout = self.shared.told_idle_timeout();
+            let stopped = self.shared.desk.borrow_mut().answer(
+                &mut self.input,
+                self.peer,
+                idle_timeout,
+                &mut self.output,
+            );
             self.send().await?;
             if stopped != Stopped::OutputFull {
                 return Ok(stopped);
             }
+            // A client that sends without end gets its answers, but not those of others.
+            tokio::task::yield_now().await;
         }
     }
 
-    /// Sends `output`. A client that does not take its answers is given the idle timeout, too.
+    /// Sends `output`. Mostly the kernel takes all of it at once. A client that does not take its
+    /// answers is given the idle timeout, too, and may have to make room like one that asks nothing.
     async fn send(&mut self) -> io::Result<()> {
-        if !self.output.is_empty() {
-            timeout(
-                self.shared.idle_timeout,
-                self.stream.write_all(&self.output),
-            )
-            .await??;
-            self.output.clear();
+        let sent = match self.stream.try_write(&self.output) {
+            Ok(sent) => sent,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(error) => return Err(error),
+        };
+        if sent < self.output.len() {
+            self.ticket.wait();
+            let taken = timeout(
+                self.shared.connections.idle_timeout(),
+                self.stream.write_all(&self.output[sent..]),
+            );
+            tokio::select! {
+                biased;
+                taken = taken => taken??,
+                () = self.ticket.evicted() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            }
+            self.ticket.resume();
         }
+        self.output.clear();
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! What the connections of the TCP thread share: the worker, and the buffer that it answers into.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::super::answer::{Query, Transport, Worker, answer};
 use crate::clock;
@@ -55,11 +56,20 @@ impl Desk {
     }
 
     /// Answers the messages that `input` begins with, in order, and takes them out of it. The
-    /// answers, each behind its length, are appended to `output`.
-    pub fn answer(&mut self, input: &mut Vec<u8>, peer: IpAddr, output: &mut Vec<u8>) -> Stopped {
+    /// answers, each behind its length, are appended to `output`. `idle_timeout` is what clients that
+    /// ask are told (RFC 7828).
+    pub fn answer(
+        &mut self,
+        input: &mut Vec<u8>,
+        peer: IpAddr,
+        idle_timeout: Duration,
+        output: &mut Vec<u8>,
+    ) -> Stopped {
         let root = self.root.load();
         self.worker.fit(&root);
         self.worker.unix_ms = clock::unix_ms();
+        let idle_timeout_100ms = u16::try_from(idle_timeout.as_millis() / 100);
+        self.worker.idle_timeout_100ms = Some(idle_timeout_100ms.unwrap_or(u16::MAX));
         let mut at = 0;
         let stopped = loop {
             if output.len() >= OUTPUT_MAX {

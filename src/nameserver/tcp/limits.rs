@@ -1,23 +1,31 @@
-//! How many TCP connections there may be, and who has to go (RFC 7766, 6.1 and 10; RFC 9210, 4.2).
+//! How many TCP connections there may be, how long they may wait, and who has to go (RFC 7766, 6.2.2,
+//! 6.2.3 and 10; RFC 9210, 4.1 and 4.2).
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
+
+use super::Limits;
+
+/// Under pressure, connections may wait for this part of the idle timeout only.
+const PRESSED_PART: u32 = 4;
 
 /// The open connections of the TCP thread.
 #[derive(Clone)]
 pub struct Connections(Rc<RefCell<Table>>);
 
 struct Table {
-    total_max: u32,
-    per_client_max: u32,
+    limits: Limits,
     total: u32,
     per_client: HashMap<IpAddr, u32>,
     /// Connections that wait for their client, the one that has waited longest first.
     waiting: BTreeMap<u64, Waiting>,
+    /// The same, client by client.
+    waiting_by_client: BTreeSet<(IpAddr, u64)>,
     /// The key of the next one that waits.
     next_turn: u64,
 }
@@ -30,9 +38,10 @@ struct Waiting {
 /// What became of a new connection.
 pub enum Admission {
     Admitted(Ticket),
-    /// Admitted, and the connection that had waited longest was told to leave.
+    /// Admitted, and the connection that had waited longest was told to leave: of all, or of the same
+    /// client where that has as many as it may.
     Evicting(Ticket),
-    /// Its client has too many, or all are taken and none of them waits.
+    /// All are taken (or all that its client may have), and none of them waits.
     Refused,
 }
 
@@ -46,14 +55,13 @@ pub struct Ticket {
 }
 
 impl Connections {
-    /// At most `total_max` in all and `per_client_max` from one client network (/32, /64).
-    pub fn new(total_max: u32, per_client_max: u32) -> Self {
+    pub fn new(limits: Limits) -> Self {
         Connections(Rc::new(RefCell::new(Table {
-            total_max,
-            per_client_max,
+            limits,
             total: 0,
             per_client: HashMap::new(),
             waiting: BTreeMap::new(),
+            waiting_by_client: BTreeSet::new(),
             next_turn: 0,
         })))
     }
@@ -62,11 +70,14 @@ impl Connections {
     pub fn admit(&self, peer: IpAddr) -> Admission {
         let client = client_network(peer);
         let mut table = self.0.borrow_mut();
-        if table.of_client(client) >= table.per_client_max {
-            return Admission::Refused;
-        }
-        let full = table.total >= table.total_max;
-        if full && !table.evict() {
+        let has_all = table.of_client(client) >= table.limits.per_client_max;
+        let is_full = table.total >= table.limits.connections_max;
+        let has_room = match (has_all, is_full) {
+            (true, _) => table.evict_of(client),
+            (false, true) => table.evict(),
+            (false, false) => true,
+        };
+        if !has_room {
             return Admission::Refused;
         }
         table.total += 1;
@@ -77,10 +88,32 @@ impl Connections {
             leave: Rc::default(),
             turn: None,
         };
-        if full {
+        if has_all || is_full {
             Admission::Evicting(ticket)
         } else {
             Admission::Admitted(ticket)
+        }
+    }
+
+    /// Tells the connections that have waited longest to leave, at most `count`; how many there were.
+    pub fn evict(&self, count: u32) -> u32 {
+        let mut table = self.0.borrow_mut();
+        (0..count).take_while(|_| table.evict()).count() as u32
+    }
+
+    /// How long a connection may wait from now on: less while more than three quarters of the places
+    /// are taken (RFC 7766, 6.2.3: depending on load).
+    pub fn idle_timeout(&self) -> Duration {
+        let table = self.0.borrow();
+        let Limits {
+            idle_timeout,
+            connections_max,
+            ..
+        } = table.limits;
+        if u64::from(table.total) * 4 > u64::from(connections_max) * 3 {
+            idle_timeout / PRESSED_PART
+        } else {
+            idle_timeout
         }
     }
 }
@@ -92,12 +125,30 @@ impl Table {
 
     /// Takes the place of the connection that has waited longest. False when none waits.
     fn evict(&mut self) -> bool {
-        let Some((_, oldest)) = self.waiting.pop_first() else {
+        let oldest = self.waiting.first_key_value().map(|(&turn, _)| turn);
+        oldest.is_some_and(|turn| self.evict_turn(turn))
+    }
+
+    /// [`evict`](Self::evict) among the connections of one client.
+    fn evict_of(&mut self, client: IpAddr) -> bool {
+        let turns = (client, u64::MIN)..=(client, u64::MAX);
+        let oldest = self.waiting_by_client.range(turns).next().copied();
+        oldest.is_some_and(|(_, turn)| self.evict_turn(turn))
+    }
+
+    fn evict_turn(&mut self, turn: u64) -> bool {
+        let Some(waiting) = self.stop_waiting(turn) else {
             return false;
         };
-        oldest.leave.notify_one();
-        self.release(oldest.client);
+        waiting.leave.notify_one();
+        self.release(waiting.client);
         true
+    }
+
+    fn stop_waiting(&mut self, turn: u64) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&turn)?;
+        self.waiting_by_client.remove(&(waiting.client, turn));
+        Some(waiting)
     }
 
     fn release(&mut self, client: IpAddr) {
@@ -112,11 +163,15 @@ impl Table {
 }
 
 impl Ticket {
-    /// From now on the connection waits for its client, and may be evicted.
+    /// From now on the connection waits for its client, and may be evicted; if it was, nothing changes.
     pub fn wait(&mut self) {
+        if self.turn.is_some() {
+            return;
+        }
         let mut table = self.table.borrow_mut();
         let turn = table.next_turn;
         table.next_turn += 1;
+        table.waiting_by_client.insert((self.client, turn));
         table.waiting.insert(
             turn,
             Waiting {
@@ -132,7 +187,7 @@ impl Ticket {
         let Some(turn) = self.turn else {
             return true;
         };
-        let kept = self.table.borrow_mut().waiting.remove(&turn).is_some();
+        let kept = self.table.borrow_mut().stop_waiting(turn).is_some();
         if kept {
             self.turn = None;
         }
@@ -165,6 +220,14 @@ fn client_network(peer: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    fn connections(connections_max: u32, per_client_max: u32) -> Connections {
+        Connections::new(Limits {
+            connections_max,
+            per_client_max,
+            idle_timeout: Duration::from_secs(10),
+        })
+    }
+
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
@@ -183,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_client_network_has_its_share_and_gets_it_back() {
-        let connections = Connections::new(10, 2);
+        let connections = connections(10, 2);
         let first = admitted(connections.admit(address("2001:db8::1")));
         let _second = admitted(connections.admit(address("2001:db8::ffff:2")));
         assert!(is_refused(&connections.admit(address("2001:db8::3"))));
@@ -194,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_full_table_evicts_the_one_that_has_waited_longest() {
-        let connections = Connections::new(2, 2);
+        let connections = connections(2, 2);
         let mut first = admitted(connections.admit(address("192.0.2.1")));
         let mut second = admitted(connections.admit(address("192.0.2.2")));
         first.wait();
@@ -213,8 +276,54 @@ mod tests {
     }
 
     #[test]
+    fn a_client_with_its_share_evicts_its_own_and_nobody_elses() {
+        let connections = connections(10, 2);
+        let mut neighbour = admitted(connections.admit(address("192.0.2.2")));
+        neighbour.wait();
+        let mut first = admitted(connections.admit(address("192.0.2.1")));
+        let mut second = admitted(connections.admit(address("192.0.2.1")));
+        second.wait();
+        first.wait();
+        let Admission::Evicting(third) = connections.admit(address("192.0.2.1")) else {
+            panic!("nobody was evicted");
+        };
+        assert!(!second.resume());
+        assert!(first.resume() && neighbour.resume());
+        assert!(is_refused(&connections.admit(address("192.0.2.1"))));
+        drop((neighbour, first, second, third));
+        assert!(connections.0.borrow().waiting_by_client.is_empty());
+        assert_eq!(connections.0.borrow().total, 0);
+    }
+
+    #[test]
+    fn places_may_be_taken_back_without_a_newcomer() {
+        let connections = connections(10, 10);
+        let mut tickets: Vec<_> = (0..3)
+            .map(|_| admitted(connections.admit(address("192.0.2.1"))))
+            .collect();
+        tickets.iter_mut().for_each(Ticket::wait);
+        assert_eq!(connections.evict(2), 2);
+        let kept: Vec<_> = tickets.iter_mut().map(Ticket::resume).collect();
+        assert_eq!(kept, [false, false, true]);
+        assert_eq!(connections.evict(2), 0);
+    }
+
+    #[test]
+    fn rfc7766_section_6_2_3_the_fewer_places_are_left_the_shorter_the_wait() {
+        let connections = connections(8, 8);
+        let mut tickets = Vec::new();
+        for taken in 1..=8 {
+            tickets.push(connections.admit(address("192.0.2.1")));
+            let seconds = connections.idle_timeout().as_secs_f64();
+            assert_eq!(seconds, if taken > 6 { 2.5 } else { 10.0 }, "{taken}");
+        }
+        drop(tickets);
+        assert_eq!(connections.idle_timeout().as_secs(), 10);
+    }
+
+    #[test]
     fn a_full_table_in_which_nobody_waits_refuses() {
-        let connections = Connections::new(1, 1);
+        let connections = connections(1, 1);
         let busy = admitted(connections.admit(address("192.0.2.1")));
         assert!(is_refused(&connections.admit(address("192.0.2.2"))));
         drop(busy);

@@ -1,4 +1,8 @@
-//! DNS over TCP (RFC 7766): pipelined queries, answers in order, connections of which many may wait.
+//! DNS over TCP (RFC 7766): pipelined queries, connections of which many may wait.
+//!
+//! Answers leave in the order of their queries, as RFC 7766, 7 allows: each is there as soon as it is
+//! asked for, so that none could overtake another. Between connections there is no order: one that
+//! does not take its answers holds up nobody else.
 //!
 //! One thread with a runtime of its own serves all TCP connections, as tasks. So they can share one
 //! worker and one reply buffer without a lock, and the limits are exact.
@@ -21,13 +25,21 @@ use tokio::time::{sleep, timeout};
 
 use super::answer::Worker;
 use super::vital::Vital;
+use crate::clock;
 use crate::state::RootReader;
 use connection::Connection;
 use desk::Desk;
 use limits::{Admission, Connections};
 
-/// Pause after an accept call failed, which mostly means that file descriptors have run out.
+/// Pause after an accept call failed.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often failing accept calls are logged.
+const ERROR_LOG_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Connections that make room at a time when file descriptors have run out, and how long that may take.
+const ROOM: u32 = 16;
+const ROOM_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long connections may take to finish after the stop signal.
 pub(super) type Drain = Duration;
@@ -35,13 +47,15 @@ pub(super) type Drain = Duration;
 /// Limits on TCP connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// In all. Past it, a new connection takes the place of the one that has waited longest for a
-    /// query; when none waits, it is closed at once.
+    /// In all. Past it, a new connection takes the place of the one that has waited longest for its
+    /// client, be it for a query or for answers to be taken; when none waits, it is closed at once.
     pub connections_max: u32,
-    /// From one client network (/32, /64). Past it, a new connection is closed at once.
+    /// From one client network (/32, /64). Past it, a new connection takes the place of that client's
+    /// in the same way.
     pub per_client_max: u32,
     /// For a whole query to arrive, from the last one's answer on, and for answers to be taken.
-    /// Past it, the connection is closed.
+    /// Past it, the connection is closed. A quarter of it while more than three quarters of
+    /// `connections_max` are taken.
     pub idle_timeout: Duration,
 }
 
@@ -57,8 +71,17 @@ pub(super) struct Server {
 struct Shared {
     desk: RefCell<Desk>,
     connections: Connections,
-    idle_timeout: Duration,
     stop: watch::Receiver<Option<Drain>>,
+}
+
+impl Shared {
+    /// What clients are told that ask how long a connection may wait: 0 when the server stops.
+    fn told_idle_timeout(&self) -> Duration {
+        match *self.stop.borrow() {
+            None => self.connections.idle_timeout(),
+            Some(_) => Duration::ZERO,
+        }
+    }
 }
 
 impl Server {
@@ -96,8 +119,7 @@ impl Server {
     pub fn run(self, worker: Worker, root: RootReader, stop: watch::Receiver<Option<Drain>>) {
         let shared = Rc::new(Shared {
             desk: RefCell::new(Desk::new(worker, root, self.udp_payload_max)),
-            connections: Connections::new(self.limits.connections_max, self.limits.per_client_max),
-            idle_timeout: self.limits.idle_timeout,
+            connections: Connections::new(self.limits),
             stop: stop.clone(),
         });
         let tasks = LocalSet::new();
@@ -126,6 +148,7 @@ async fn stop_signal(stop: &mut watch::Receiver<Option<Drain>>) -> Drain {
 async fn accept_all(listener: TcpListener, shared: Rc<Shared>) {
     let _vital = Vital;
     let mut stop = shared.stop.clone();
+    let mut logged = None;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -133,12 +156,34 @@ async fn accept_all(listener: TcpListener, shared: Rc<Shared>) {
         };
         match accepted {
             Ok((stream, peer)) => admit(stream, peer, &shared),
+            // The client gave up while it was queued.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tracing::warn!(%error, "accepting a TCP connection failed");
-                sleep(ERROR_PAUSE).await;
+                let now = clock::now();
+                if logged.is_none_or(|logged| now - logged >= ERROR_LOG_INTERVAL) {
+                    tracing::warn!(%error, "accepting TCP connections fails");
+                    logged = Some(now);
+                }
+                sleep(make_room(&shared, &error)).await;
             }
         }
     }
+}
+
+/// When file descriptors have run out, connections that wait give theirs back. How long to pause, lest
+/// the loop spin while the queue stays as it is.
+fn make_room(shared: &Shared, error: &io::Error) -> Duration {
+    const NONE_LEFT: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+    if !error
+        .raw_os_error()
+        .is_some_and(|code| NONE_LEFT.contains(&code))
+    {
+        return ERROR_PAUSE;
+    }
+    let evicted = shared.connections.evict(ROOM);
+    let counters = &shared.desk.borrow().worker.counters;
+    counters.connections_evicted.add(evicted.into());
+    if evicted > 0 { ROOM_PAUSE } else { ERROR_PAUSE }
 }
 
 /// Starts to serve a new connection, or closes it when the limits say so.
