@@ -1,10 +1,13 @@
 //! What the standards demand, by section: real zones, asked through the answer engine, answers
-//! decoded by an implementation that is not ours, and octets read where that hides them.
+//! decoded by an implementation that is not ours, and octets read where that hides them. What they say
+//! of connections is asked of a nameserver on loopback.
 //!
 //! The zones and the configuration are the files beside this one.
 
 #[path = "../in_process/mod.rs"]
 mod in_process;
+#[path = "../loopback/mod.rs"]
+mod loopback;
 
 mod rfc1034;
 mod rfc1035;
@@ -22,6 +25,7 @@ mod rfc4892;
 mod rfc5001;
 mod rfc6672;
 mod rfc6891;
+mod rfc7766;
 mod rfc7828;
 mod rfc7830;
 mod rfc7871;
@@ -32,6 +36,7 @@ mod rfc8906;
 mod rfc8914;
 mod rfc8945;
 mod rfc9018;
+mod rfc9210;
 mod rfc9460;
 mod rfc9471;
 mod rfc9609;
