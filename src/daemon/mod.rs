@@ -102,14 +102,15 @@ impl Daemon {
         } = settings;
         let adjust: Option<Arc<Adjust>> = adjust.map(Arc::from);
         // A descriptor per TCP connection and per probe: the usual soft limit of 1,024 is no limit that
-        // anybody chose. What cannot be raised shows when connections are refused.
-        let _ = rlimit::increase_nofile_limit(u64::MAX);
+        // anybody chose.
+        let files_max = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
         let (whole, warnings) = load(path.clone(), adjust.clone())
             .await
             .map_err(StartError::Config)?;
         let server = &whole.config.server;
-        let bound = Nameserver::bind(nameserver_settings(server, seed, samples))
-            .map_err(StartError::Bind)?;
+        let mut nameserver_settings = nameserver_settings(server, seed, samples);
+        keep_descriptors(&mut nameserver_settings.tcp, files_max);
+        let bound = Nameserver::bind(nameserver_settings).map_err(StartError::Bind)?;
         // Before the verdicts that are saved there are read: they may be another server's.
         let admin = claim(server.state_dir.as_deref()).map_err(StartError::System)?;
         let verdicts = Verdicts::start(&whole, &health)
@@ -270,6 +271,21 @@ fn nameserver_settings(
         },
         seed,
         samples,
+    }
+}
+
+/// Leaves descriptors for probes, databases and sockets: a quarter, and no more than 1,024. Without
+/// them, whoever opens enough connections would make every endpoint look down.
+fn keep_descriptors(limits: &mut nameserver::tcp::Limits, files_max: u64) {
+    let room = files_max - (files_max / 4).min(1024);
+    let room = u32::try_from(room).unwrap_or(u32::MAX).max(1);
+    if room < limits.connections_max {
+        tracing::warn!(
+            "`tcp_connections_max` is {}, but only {files_max} files may be open: \
+             there will be {room} connections at most (raise LimitNOFILE, or `ulimit -Hn`)",
+            limits.connections_max
+        );
+        limits.connections_max = room;
     }
 }
 

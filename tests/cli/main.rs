@@ -12,6 +12,7 @@ mod place;
 mod process;
 mod query;
 mod serve;
+mod serve_crowded;
 mod serve_files;
 mod serve_identity;
 mod server;

@@ -92,7 +92,11 @@ impl Server {
     pub fn start(place: &Place, options: &[&str]) -> Self {
         let mut arguments = vec!["serve", "--config", "meridian.toml"];
         arguments.extend(options);
-        let mut process = Process::start(place.command(&arguments));
+        Self::ready(Process::start(place.command(&arguments)))
+    }
+
+    /// Waits until it answers.
+    pub fn ready(mut process: Process) -> Self {
         let line = process.until_stdout("\n");
         let ready: Value = serde_json::from_str(&line).unwrap();
         let address = ready["listen"][0].as_str().unwrap().parse().unwrap();

@@ -155,7 +155,11 @@ async fn accept_all(listener: TcpListener, shared: Rc<Shared>) {
             _ = stop_signal(&mut stop) => return,
         };
         match accepted {
-            Ok((stream, peer)) => admit(stream, peer, &shared),
+            Ok((stream, peer)) => {
+                admit(stream, peer, &shared);
+                // Whoever has to make room does so before the next one comes in.
+                tokio::task::yield_now().await;
+            }
             // The client gave up while it was queued.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
