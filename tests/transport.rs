@@ -6,9 +6,13 @@ mod loopback;
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loopback::*;
+use meridian::prefix_table::NetworkSet;
+use meridian::state::Service;
+use meridian::state::rate_table::{Pace, RateTable};
+use meridian::state::traffic::RateLimit;
 
 // UDP
 
@@ -88,6 +92,66 @@ fn what_is_no_query_is_not_answered_and_does_not_hurt() {
     client.send(&[1, 2, 3]).unwrap();
     client.send(&query(2)).unwrap();
     receive_answer(&client, 2);
+}
+
+// Rate limits
+
+/// One error a second for each /24, and who is held back is told to use TCP.
+fn strict() -> Service {
+    let limit = RateLimit {
+        responses: None,
+        referrals: None,
+        negatives: None,
+        errors: Some(Pace::new(1, Duration::from_secs(3600))),
+        slip: 1,
+        ipv4_mask: 0xffff_ff00,
+        ipv6_mask: u128::MAX << 72,
+        exempt: NetworkSet::new([(IpAddr::from([127, 0, 9, 0]), 24)]),
+        dry_run: false,
+        table: RateTable::new(1000),
+    };
+    let mut service = Service::default();
+    service.traffic.rate_limit = Some(limit);
+    service
+}
+
+/// Asks so many times, from a new port each time, so that every thread gets its share; how many of the
+/// answers are whole.
+fn whole_answers(local: &str, server: SocketAddr, times: u16) -> u64 {
+    let answers = (0..times).map(|id| {
+        let client = udp_client(local, server);
+        client.send(&query(id)).unwrap();
+        receive_answer(&client, id)
+    });
+    let whole = answers.filter(|answer| answer[2] & 0x02 == 0);
+    whole.count() as u64
+}
+
+#[test]
+fn a_rate_is_the_servers_whichever_thread_a_query_comes_to() {
+    let nameserver = serve(settings(&["127.0.0.1:0"]), strict()).unwrap();
+    let address = nameserver.local_addrs()[0];
+    let start = Instant::now();
+    let whole = whole_answers("127.0.0.1:0", address, 200);
+    let most = 1 + start.elapsed().as_secs() + 1;
+    assert!((1..=most).contains(&whole), "{whole} of at most {most}");
+    let slipped = sum(&nameserver, |c| &c.limited_slipped);
+    assert_eq!(slipped, 200 - whole);
+    assert_eq!(sum(&nameserver, |c| &c.limited_dropped), 0);
+    // What was held back can be had over TCP.
+    asks_over_tcp(&mut connect(address), 1);
+}
+
+#[test]
+fn one_networks_flood_is_no_others_loss() {
+    let nameserver = serve(settings(&["127.0.0.1:0"]), strict()).unwrap();
+    let address = nameserver.local_addrs()[0];
+    whole_answers("127.0.0.1:0", address, 100);
+    for network in 1..9 {
+        let local = format!("127.0.{network}.1:0");
+        assert_eq!(whole_answers(&local, address, 1), 1, "{local}");
+    }
+    assert_eq!(whole_answers("127.0.9.1:0", address, 100), 100);
 }
 
 // TCP

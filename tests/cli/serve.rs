@@ -76,6 +76,25 @@ fn a_bad_reload_tells_every_mistake_with_its_place_and_changes_nothing() {
 }
 
 #[test]
+fn a_reload_changes_who_may_ask_and_how_much() {
+    let place = place();
+    let mut server = Server::frozen(&place);
+    assert_eq!(ask(server.address, WWW, EUROPE).rcode, "NOERROR");
+    for (traffic, rcode) in [
+        ("allow_query = \"192.0.2.0/24\"", "REFUSED"),
+        ("allow_query = \"127.0.0.0/8\"", "NOERROR"),
+        ("rate_limit = { responses_per_second = 5 }", "NOERROR"),
+    ] {
+        let changed = config().replace("[server]", &format!("[server]\n{traffic}"));
+        place.write("meridian.toml", changed);
+        server.reload("configuration reloaded");
+        assert_eq!(ask(server.address, WWW, EUROPE).rcode, rcode, "{traffic}");
+    }
+    let told = server.process.stderr();
+    assert!(!told.contains("restart"), "{told}");
+}
+
+#[test]
 fn a_polite_stop_exits_with_0_and_leaves_neither_ready_file_nor_admin_socket() {
     for signal in ["TERM", "INT"] {
         let place = place();

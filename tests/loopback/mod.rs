@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use meridian::nameserver::tcp::Limits;
 use meridian::nameserver::{Nameserver, Settings};
 use meridian::state::feedback::{Counter, Counters};
-use meridian::state::{Publisher, Root};
+use meridian::state::{Publisher, Root, Service};
 
 /// So that a test which fails does so by an error, not by hanging.
 pub const GUARD: Duration = Duration::from_secs(20);
@@ -38,13 +38,18 @@ pub fn start_with(settings: Settings) -> Nameserver {
 }
 
 pub fn try_start(settings: Settings) -> io::Result<Nameserver> {
+    serve(settings, Service::default())
+}
+
+/// With what holds for the whole server.
+pub fn serve(settings: Settings, service: Service) -> io::Result<Nameserver> {
     let publisher = Publisher::new(Root {
         generation: 1,
         zones: Arc::default(),
         maps: Arc::new([]),
         pools: Arc::default(),
         health: Arc::default(),
-        service: Arc::default(),
+        service: Arc::new(service),
     });
     Nameserver::bind(settings)
         .map_err(|e| std::io::Error::new(e.source.kind(), e))?
@@ -103,10 +108,11 @@ pub fn udp_client(local: &str, server: SocketAddr) -> UdpSocket {
     client
 }
 
-pub fn receive_answer(client: &UdpSocket, id: u16) {
+pub fn receive_answer(client: &UdpSocket, id: u16) -> Vec<u8> {
     let mut buffer = [0; 4096];
     let len = client.recv(&mut buffer).expect("an answer");
     assert_answers(&buffer[..len], id);
+    buffer[..len].to_vec()
 }
 
 pub fn asks_over_udp(local: &str, server: SocketAddr, id: u16) {
