@@ -53,12 +53,16 @@ pub struct Server {
     pub udp_threads: Option<u16>,
     /// Largest UDP answer, 512..=4096 octets. Default 1232 (DNS Flag Day 2020).
     pub udp_payload_max: u16,
-    /// TCP connections at most, in all, 1..=1,000,000. Default 15,000.
+    /// TCP connections at most, in all, 1..=1,000,000; past it, the one that has waited longest for
+    /// its client makes room. Default 15,000. No more than leave a quarter of the file descriptors
+    /// (1,024 at most) to everything else.
     pub tcp_connections_max: u32,
-    /// TCP connections at most from one client network (/32, /64), 1..=1,000,000. Default 200.
+    /// TCP connections at most from one client network (/32, /64), 1..=1,000,000; past it, the one of
+    /// its own that has waited longest makes room. Default 200.
     pub tcp_per_client_max: u32,
-    /// An idle TCP connection is closed after this, 1 s..=1 h. Default 10 s (RFC 7766, 6.2.3: a few
-    /// seconds).
+    /// A TCP connection is closed when a whole query does not arrive within this time after the last
+    /// one's answer, or answers are not taken within it, 1 s..=1 h; a quarter of it while more than
+    /// three quarters of `tcp_connections_max` are taken. Default 10 s (RFC 7766, 6.2.3: a few seconds).
     pub tcp_idle_timeout: Duration,
     /// How long a probe round may hold back the first answers, 0 s..=1 min. Default 2 s.
     pub startup_grace: Duration,

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::Notice;
+use super::limiting::Limiting;
 use super::verdicts::{Prepared, Verdicts};
 use crate::admin::{Command, Live};
 use crate::compile::{self, Adjust, Whole};
@@ -40,9 +41,10 @@ pub struct Control {
     pub verdicts: Verdicts,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
     pub live: Arc<Live>,
+    pub limiting: Limiting,
 }
 
-/// How often retired roots are looked at.
+/// How often retired roots and the counters of held back answers are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// Reloads that wait for the one under way; more are refused.
@@ -103,7 +105,10 @@ impl Control {
                         databases = self.watch();
                     }
                 }
-                _ = sweep.tick() => self.publisher.sweep(),
+                _ = sweep.tick() => {
+                    self.publisher.sweep();
+                    self.limiting.look();
+                }
             }
         }
         if let Some(work) = work {

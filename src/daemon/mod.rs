@@ -5,6 +5,7 @@
 //! and replaced databases reach it as messages and leave it as publications.
 
 mod control;
+mod limiting;
 mod verdicts;
 
 use std::net::{IpAddr, SocketAddr};
@@ -27,6 +28,7 @@ use crate::state::feedback::{Counters, SampleQueue};
 use crate::state::{Publisher, RootReader};
 pub use control::log;
 use control::{Control, Order};
+use limiting::Limiting;
 use verdicts::Verdicts;
 
 /// How to start.
@@ -143,6 +145,7 @@ impl Daemon {
             verdicts,
             notices,
             live: live_too,
+            limiting: Limiting::new(nameserver.counters().to_vec()),
         };
         let control = tokio::spawn(control.run(order_queue, command_queue));
         let daemon = Daemon {
