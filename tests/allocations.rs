@@ -80,6 +80,11 @@ fn allocator_calls(work: impl FnOnce()) -> u64 {
 }
 
 const CONFIG: &str = r#"
+[server]
+allow_query = ["20.0.0.0/8", "127.0.0.0/8"]
+[server.rate_limit]              # every answer is one of: sent, sent without its records
+responses_per_second = 5
+slip = 1
 [server.identity]
 nsid = "ns1"
 version = "ns1"

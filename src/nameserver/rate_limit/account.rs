@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use crate::dns::parse::{Record, skip_name};
 use crate::dns::{HEADER_LEN, QueryName};
 use crate::state::Root;
 use crate::state::rate_table::Pace;
@@ -19,10 +20,8 @@ pub struct Account {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
-    /// Records of this type.
-    Response {
-        qtype: u16,
-    },
+    /// Records, the first of this type. (At an alias, whatever type is asked for has the same answer.)
+    Response(u16),
     Referral,
     /// NXDOMAIN, NODATA, YXDOMAIN.
     Negative,
@@ -60,7 +59,7 @@ impl Account {
     /// `None`: without a limit.
     pub fn pace(&self, limit: &RateLimit) -> Option<Pace> {
         match self.kind {
-            Kind::Response { .. } => limit.responses,
+            Kind::Response(_) => limit.responses,
             Kind::Referral => limit.referrals,
             Kind::Negative => limit.negatives,
             Kind::Error => limit.errors,
@@ -80,7 +79,7 @@ impl Kind {
         match (answer[3] & 0x0f, question) {
             // What did not fit is records all the same.
             (NOERROR, Some(qtype)) if has_answers || is_authoritative && is_truncated => {
-                Kind::Response { qtype }
+                Kind::Response(first_type(answer).unwrap_or(qtype))
             }
             (NOERROR, Some(_)) if is_authoritative => Kind::Negative,
             (NOERROR, Some(_)) if has_authority => Kind::Referral,
@@ -100,7 +99,7 @@ impl ImputedName {
             };
         };
         let found = match kind {
-            Kind::Response { .. } | Kind::Referral => Some(entry.zone.find(name, apex)),
+            Kind::Response(_) | Kind::Referral => Some(entry.zone.find(name, apex)),
             Kind::Negative | Kind::Error => None,
         };
         let node = match found {
@@ -112,6 +111,12 @@ impl ImputedName {
             node,
         }
     }
+}
+
+/// The type of the record after the question.
+fn first_type(answer: &[u8]) -> Option<u16> {
+    let question_end = skip_name(answer, HEADER_LEN)? + 4;
+    Record::at(answer, question_end).map(|record| record.rtype)
 }
 
 /// Reads the question's name; its type.

@@ -17,6 +17,7 @@ const ZONE: &str = "$TTL 60\n\
     www A 192.0.2.2\n\
     www TXT \"one\"\n\
     www2 A 192.0.2.3\n\
+    alias CNAME www\n\
     *.wild A 192.0.2.4\n\
     sub NS ns.sub\n\
     ns.sub A 192.0.2.5\n";
@@ -136,6 +137,9 @@ fn names_made_up_share_the_rate_of_what_answers_for_them() {
         let ask = |i| (format!("x{i}{suffix}"), qtype);
         assert_eq!(server.answered(CLIENT, 20, ask), 5, "{what}");
     }
+    // An alias answers to every type.
+    let types = |i| ("alias.example.com".to_owned(), 1000 + i as u16);
+    assert_eq!(server.answered(CLIENT, 20, types), 5);
     // NODATA counts with NXDOMAIN, whatever the type.
     let types = |i| ("www.example.com".to_owned(), 1000 + i as u16);
     assert_eq!(server.answered(CLIENT, 20, types), 0);
@@ -273,9 +277,8 @@ fn a_dry_run_counts_and_sends() {
 #[test]
 fn truncated_answers_count_as_the_records_that_they_stand_for() {
     let mut server = Server::new("responses_per_second = 5\nnegatives_per_second = 1");
-    let mut truncated = vec![0u8; 12];
+    let mut truncated = message("www.example.com", rtype::A);
     truncated[2] = 0x86;
-    truncated.extend_from_slice(&message("www.example.com", rtype::A)[12..]);
     let question = message("www.example.com", rtype::A);
     let account = |answer: &[u8], worker: &mut Worker| {
         let client = CLIENT.parse().unwrap();
@@ -283,6 +286,7 @@ fn truncated_answers_count_as_the_records_that_they_stand_for() {
     };
     let mut whole = truncated.clone();
     (whole[2], whole[7]) = (0x84, 1);
+    whole.extend(b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x02");
     assert_eq!(
         account(&truncated, &mut server.worker),
         account(&whole, &mut server.worker)
