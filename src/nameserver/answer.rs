@@ -12,6 +12,7 @@ use super::options::{Greeting, answer_options};
 use super::respond::{Reply, Responder};
 use super::unparsed::answer_unparsed;
 use crate::dns::compose::{Composer, ExtendedError, OptReply};
+use crate::dns::cookie::Standing;
 use crate::dns::edns::Edns;
 use crate::dns::parse::{Parsed, parse};
 use crate::dns::placed::PlacedName;
@@ -30,6 +31,9 @@ pub struct Worker {
     /// How long a TCP connection may stay idle, for clients that ask (RFC 7828); 0 asks them to close
     /// it. `None`: they are not told.
     pub idle_timeout_100ms: Option<u16>,
+    /// Whether the last query showed by a server cookie of ours (RFC 7873) that it came from where it
+    /// says.
+    pub has_valid_cookie: bool,
     /// Round-robin cursors; see [`Worker::fit`].
     pub cursors: Vec<u32>,
     /// Where steered answers are reported, when somebody watches.
@@ -46,6 +50,7 @@ impl Worker {
             random,
             unix_ms: 0,
             idle_timeout_100ms: None,
+            has_valid_cookie: false,
             cursors: Vec::new(),
             samples,
             name: QueryName::default(),
@@ -130,6 +135,7 @@ pub fn answer_recorded<R: Recorder>(
     recorder: &mut R,
 ) -> Option<usize> {
     worker.counters.queries.add(1);
+    worker.has_valid_cookie = false;
     let (length, rcode) = match parse(query.message, &mut worker.name) {
         Ok(parsed) => answer_parsed(worker, root, query, &parsed, reply, recorder),
         Err(error) => match answer_unparsed(worker, root, query, error, reply) {
@@ -168,7 +174,10 @@ fn answer_parsed<R: Recorder>(
     let mut composer = Composer::new(reply, query.message, parsed.question_end, limit, opt);
     let greeting = match &parsed.edns {
         Some(edns) if edns.has_more() => {
-            answer_options(worker, &root.service.identity, query, edns, &mut composer)
+            let identity = &root.service.identity;
+            let greeting = answer_options(worker, identity, query, edns, &mut composer);
+            worker.has_valid_cookie = greeting.cookie == Some(Standing::Valid);
+            greeting
         }
         _ => Greeting::default(),
     };

@@ -145,9 +145,7 @@ impl Nameserver {
         settings: &Settings,
         root: RootReader,
     ) -> io::Result<()> {
-        let mut worker = self.new_worker(settings);
-        let timeout_100ms = settings.tcp.idle_timeout.as_millis() / 100;
-        worker.idle_timeout_100ms = Some(u16::try_from(timeout_100ms).unwrap_or(u16::MAX));
+        let worker = self.new_worker(settings);
         let stop = self.stop.subscribe();
         self.start_thread("tcp".into(), move || server.run(worker, root, stop))
     }

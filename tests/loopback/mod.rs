@@ -138,12 +138,13 @@ pub fn connect_from(local: Ipv4Addr, server: SocketAddr) -> TcpStream {
     socket.into()
 }
 
-pub fn read_answer(client: &mut TcpStream, id: u16) {
+pub fn read_answer(client: &mut TcpStream, id: u16) -> Vec<u8> {
     let mut length = [0; 2];
     client.read_exact(&mut length).expect("an answer's length");
     let mut message = vec![0; usize::from(u16::from_be_bytes(length))];
     client.read_exact(&mut message).expect("an answer");
     assert_answers(&message, id);
+    message
 }
 
 pub fn asks_over_tcp(client: &mut TcpStream, id: u16) {

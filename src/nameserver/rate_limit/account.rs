@@ -46,7 +46,8 @@ impl Account {
         answer: &[u8],
         name: &mut QueryName,
     ) -> Self {
-        let question = read_question(query, name);
+        let has_question = answer[4..6] != [0, 0];
+        let question = has_question.then(|| read_question(query, name)).flatten();
         let kind = Kind::of(answer, question);
         let name = match (kind, question) {
             // One account for all errors: nothing that a query can vary makes another one.

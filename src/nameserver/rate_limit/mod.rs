@@ -24,8 +24,6 @@ use account::Account;
 pub struct Answered<'a> {
     pub query: &'a [u8],
     pub peer: IpAddr,
-    /// The client has shown by a server cookie that it is where it says.
-    pub has_valid_cookie: bool,
     /// The whole reply buffer.
     pub reply: &'a mut [u8],
     pub len: usize,
@@ -39,7 +37,7 @@ pub fn sent_len(
     answered: Answered<'_>,
 ) -> usize {
     let len = answered.len;
-    if answered.has_valid_cookie || limit.exempt.contains(answered.peer) {
+    if worker.has_valid_cookie || limit.exempt.contains(answered.peer) {
         return len;
     }
     let client = limit.client(answered.peer);

@@ -7,12 +7,9 @@ use crate::dns::rtype;
 
 /// An OPT record without options (RFC 6891, 6.1.2): root, TYPE, CLASS, TTL, RDLENGTH.
 const OPT_LEN: usize = 11;
-/// RFC 7873, 4: what lets a client be known the next time.
-const COOKIE: u16 = 10;
-
 /// Takes all records but OPT out of the answer in the first `len` octets, sets TC, and returns its new
-/// length. Of the options, those stay that are as long in the query (or, for a cookie, 16 octets
-/// shorter): nobody gains by provoking such answers.
+/// length. Of the options, those stay that are as long in the query (or 16 octets shorter: the cookie, by
+/// which the client is known the next time): nobody gains by provoking such answers.
 pub fn shorten(reply: &mut [u8], len: usize) -> usize {
     let end = question_end(&reply[..len]).unwrap_or(HEADER_LEN);
     let opt = opt_at(&reply[..len], end);
@@ -28,7 +25,7 @@ pub fn shorten(reply: &mut [u8], len: usize) -> usize {
     while let Some(&[code_high, code_low, len_high, len_low]) = reply[from..opt_end].first_chunk() {
         let next = from + 4 + usize::from(u16::from_be_bytes([len_high, len_low]));
         let code = u16::from_be_bytes([code_high, code_low]);
-        if matches!(code, option::CLIENT_SUBNET | COOKIE) {
+        if matches!(code, option::CLIENT_SUBNET | option::COOKIE) {
             reply.copy_within(from..next, to);
             to += next - from;
         }

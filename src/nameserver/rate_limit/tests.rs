@@ -29,7 +29,6 @@ const CLIENT: &str = "198.51.100.1";
 struct Server {
     root: Root,
     worker: Worker,
-    has_valid_cookie: bool,
     reply: Vec<u8>,
 }
 
@@ -53,7 +52,6 @@ impl Server {
         Server {
             root,
             worker,
-            has_valid_cookie: false,
             reply: vec![0; 65_535],
         }
     }
@@ -71,7 +69,6 @@ impl Server {
         let answered = Answered {
             query: message,
             peer,
-            has_valid_cookie: self.has_valid_cookie,
             reply: &mut self.reply,
             len,
         };
@@ -98,6 +95,17 @@ impl Server {
 
 fn message(name: &str, qtype: u16) -> Vec<u8> {
     query::compose(0, &Name::parse(name).unwrap(), qtype, None)
+}
+
+/// With an OPT record that carries a cookie (RFC 7873, 4).
+fn with_cookie(name: &str, cookie: &[u8]) -> Vec<u8> {
+    let mut query = message(name, rtype::A);
+    query[11] = 1;
+    let rdata_len = 4 + cookie.len() as u8;
+    query.extend([0, 0, 41, 4, 208, 0, 0, 0, 0, 0, rdata_len]);
+    query.extend([0, 10, 0, cookie.len() as u8]);
+    query.extend(cookie);
+    query
 }
 
 fn always(name: &str, qtype: u16) -> impl Fn(u32) -> (String, u16) {
@@ -208,12 +216,33 @@ fn a_client_that_has_stopped_is_answered_again() {
 
 #[test]
 fn exempt_networks_and_holders_of_a_cookie_have_no_limit() {
-    let mut server = Server::new("responses_per_second = 5\nexempt = [\"198.51.100.0/28\"]");
+    let mut server =
+        Server::new("responses_per_second = 5\nexempt = [\"198.51.100.0/28\"]\nslip = 1");
     let www = || always("www.example.com", rtype::A);
     assert_eq!(server.answered("198.51.100.15", 100, www()), 100);
     assert_eq!(server.answered("198.51.100.16", 100, www()), 5);
-    server.has_valid_cookie = true;
-    assert_eq!(server.answered("198.51.100.16", 100, www()), 100);
+    let client = [7; 8];
+    let asks = |server: &mut Server, cookie: &[u8]| {
+        let query = with_cookie("www.example.com", cookie);
+        match server.exchange("198.51.100.17", &query) {
+            Sent::Slipped(reply) => Err(reply),
+            sent => Ok(sent),
+        }
+    };
+    // Even a slipped answer has the cookie that makes the client known.
+    let reply = asks(&mut server, &client).expect_err("slipped");
+    let learnt = &reply[reply.len() - 24..];
+    assert_eq!(learnt[..8], client);
+    assert_eq!(
+        reply.len(),
+        with_cookie("www.example.com", &client).len() + 16
+    );
+    for _ in 0..20 {
+        assert_eq!(asks(&mut server, learnt), Ok(Sent::Whole));
+    }
+    let mut forged = learnt.to_vec();
+    forged[23] ^= 1;
+    assert!(asks(&mut server, &forged).is_err());
 }
 
 #[test]

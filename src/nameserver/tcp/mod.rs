@@ -75,7 +75,8 @@ struct Shared {
 }
 
 impl Shared {
-    /// What clients are told that ask how long a connection may wait: 0 when the server stops.
+    /// What clients are told that ask how long a connection may wait: 0 ("close it") when the server
+    /// stops (RFC 7828, 3.4).
     fn told_idle_timeout(&self) -> Duration {
         match *self.stop.borrow() {
             None => self.connections.idle_timeout(),
@@ -129,8 +130,6 @@ impl Server {
         self.runtime.block_on(async {
             let mut stop = stop;
             let drain = tasks.run_until(stop_signal(&mut stop)).await;
-            // "Close the connection" (RFC 7828, 3.4).
-            shared.desk.borrow_mut().worker.idle_timeout_100ms = Some(0);
             // Past the drain time, whatever still runs is dropped with `tasks`.
             let _ = timeout(drain, tasks).await;
         });

@@ -108,7 +108,6 @@ impl Server {
                 let answered = Answered {
                     query: message,
                     peer,
-                    has_valid_cookie: false,
                     reply,
                     len,
                 };
