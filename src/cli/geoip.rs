@@ -1,4 +1,4 @@
-//! `meridian geoip build` and `meridian geoip lookup`
+//! `meridian geoip build`, `meridian geoip lookup` and `meridian geoip synth`
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use clap::Subcommand;
 use crate::admin::Words;
 use crate::compile::{self, Whole};
 use crate::geoip::BuildSummary;
+use crate::geoip::synth::{SynthPlan, SynthSummary, synth};
 use crate::locate::{Client, Subnet, locate};
 use crate::model::Family;
 use crate::state::Health;
@@ -38,6 +39,21 @@ enum Command {
         #[arg(long, short, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Make up a database of any size, to measure with: what it says is true of no network
+    Synth {
+        /// The database to write; it is replaced whole
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+        /// How many IPv4 networks it has, at most 20,000,000
+        #[arg(long, value_name = "N", default_value_t = 3_700_000)]
+        ipv4_networks: u32,
+        /// How many IPv6 networks it has, at most 20,000,000
+        #[arg(long, value_name = "N", default_value_t = 2_300_000)]
+        ipv6_networks: u32,
+        /// Equal seeds and numbers make equal files
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 pub fn run(arguments: &Arguments) -> ExitCode {
@@ -60,6 +76,39 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             }
         },
         Command::Lookup { address, config } => lookup(config, *address),
+        Command::Synth {
+            output,
+            ipv4_networks,
+            ipv6_networks,
+            seed,
+        } => {
+            let plan = SynthPlan {
+                ipv4_networks: *ipv4_networks,
+                ipv6_networks: *ipv6_networks,
+                seed: *seed,
+            };
+            make_up(&plan, output)
+        }
+    }
+}
+
+fn make_up(plan: &SynthPlan, output: &Path) -> ExitCode {
+    match synth(plan, output) {
+        Ok(summary) => {
+            let SynthSummary {
+                ipv4_networks,
+                ipv6_networks,
+                records,
+                size_bytes,
+            } = summary;
+            super::print(&format!(
+                "{}: {ipv4_networks} IPv4 and {ipv6_networks} IPv6 networks, {records} records, \
+                 {size_bytes} octets\n",
+                output.display()
+            ));
+            ExitCode::SUCCESS
+        }
+        Err(reason) => super::fail(&format!("{}: {reason}", output.display())),
     }
 }
 

@@ -23,6 +23,7 @@ mod layers;
 mod ranges;
 mod record;
 mod search_tree;
+pub mod synth;
 pub mod watch;
 mod world;
 

@@ -1,4 +1,4 @@
-//! `meridian geoip build` and `meridian geoip lookup`
+//! `meridian geoip build`, `meridian geoip lookup` and `meridian geoip synth`
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -131,4 +131,43 @@ fn a_look_up_with_a_broken_database_says_which_and_why() {
     for words in ["own.mmdb` cannot be used: ", "meridian.toml cannot be used"] {
         assert!(outcome.stderr.contains(words), "{outcome:?}");
     }
+}
+
+#[test]
+fn a_made_up_database_is_the_same_each_time_and_can_be_served() {
+    let place = with_own_database();
+    let make = |output: &str, ipv4: &str| {
+        let networks = [
+            "--ipv4-networks",
+            ipv4,
+            "--ipv6-networks",
+            "200",
+            "--seed",
+            "7",
+        ];
+        let arguments = [&["geoip", "synth", "-o", output][..], &networks].concat();
+        place.run(&arguments)
+    };
+    let made = make("own.mmdb", "1000");
+    assert_eq!((made.code, &*made.stderr), (0, ""));
+    assert!(
+        made.stdout
+            .starts_with("own.mmdb: 1000 IPv4 and 200 IPv6 networks, "),
+        "{}",
+        made.stdout
+    );
+    assert_eq!(make("again.mmdb", "1000").code, 0);
+    let read = |name: &str| fs::read(place.path(name)).unwrap();
+    assert!(read("own.mmdb") == read("again.mmdb"));
+    let check = place.run(&["check", "--config", "meridian.toml"]);
+    assert_eq!(check.code, 0, "{check:?}");
+
+    let refused = make("own.mmdb", "30000000");
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stderr.contains("more than 20000000"),
+        "{}",
+        refused.stderr
+    );
+    assert!(read("own.mmdb") == read("again.mmdb"));
 }
