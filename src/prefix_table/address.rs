@@ -2,10 +2,14 @@
 
 use std::fmt::Debug;
 
+use super::starts::{Halved, Starts};
+
 /// What the tables need of an address: `u32` for IPv4, `u128` for IPv6.
 ///
 /// Prefix lengths are 0..=[`BITS`](Self::BITS).
 pub trait Address: Copy + Ord + Debug {
+    /// How the first addresses of many runs are kept.
+    type Starts: Starts<Self>;
     const BITS: u8;
     const MIN: Self;
     const MAX: Self;
@@ -30,8 +34,9 @@ pub trait Address: Copy + Ord + Debug {
 }
 
 macro_rules! address {
-    ($type:ty, $dense:expr) => {
+    ($type:ty, $starts:ty, $dense:expr) => {
         impl Address for $type {
+            type Starts = $starts;
             const BITS: u8 = <$type>::BITS as u8;
             const MIN: Self = <$type>::MIN;
             const MAX: Self = <$type>::MAX;
@@ -80,9 +85,9 @@ macro_rules! address {
     };
 }
 
-address!(u32, (0, 0));
+address!(u32, Vec<u32>, (0, 0));
 // Global unicast, as far as it is assigned (RFC 4291, 2.4).
-address!(u128, (0x2000 << 112, 3));
+address!(u128, Halved, (0x2000 << 112, 3));
 // A space small enough to be searched whole.
 #[cfg(test)]
-address!(u16, (0x4000, 2));
+address!(u16, Vec<u16>, (0x4000, 2));

@@ -3,6 +3,7 @@
 use super::address::Address;
 use super::reserved::{self, Fixed};
 use super::runs::Runs;
+use super::starts::Starts;
 use super::{PrefixTable, RESERVED, itself, stand_in};
 
 /// Addresses `start..=end` of one class.
@@ -53,8 +54,10 @@ impl Builder {
 
 /// Lays ranges one after another, fixed space over them, and merges neighbours of equal class.
 #[derive(Debug)]
-pub(super) struct Painter<A: 'static> {
-    starts: Vec<A>,
+pub(super) struct Painter<A: Address + 'static> {
+    starts: A::Starts,
+    /// Where the last run begins, once there is one.
+    last_start: Option<A>,
     classes: Vec<u16>,
     /// The first address not yet painted; None once all are.
     next: Option<A>,
@@ -66,7 +69,8 @@ pub(super) struct Painter<A: 'static> {
 impl<A: Address> Painter<A> {
     pub fn new(fixed: &'static [Fixed<A>], default: u16) -> Self {
         Painter {
-            starts: Vec::new(),
+            starts: A::Starts::default(),
+            last_start: None,
             classes: Vec::new(),
             next: Some(A::MIN),
             default,
@@ -130,12 +134,14 @@ impl<A: Address> Painter<A> {
 
     /// From `start` on it is `class`; what began at the same address before did not last.
     fn begin(&mut self, start: A, class: u16) {
-        if self.starts.last() == Some(&start) {
+        if self.last_start == Some(start) {
             self.starts.pop();
+            self.last_start = None;
             self.classes.pop();
         }
         if self.classes.last() != Some(&class) {
             self.starts.push(start);
+            self.last_start = Some(start);
             self.classes.push(class);
         }
     }

@@ -115,7 +115,7 @@ impl Tally {
 }
 
 /// A walk over all crowded blocks, from the smallest up.
-struct Survey<'a, A, R> {
+struct Survey<'a, A: Address, R> {
     runs: &'a Runs<A>,
     resolve: &'a R,
     blocks: Vec<Block<A>>,

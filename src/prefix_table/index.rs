@@ -18,17 +18,18 @@ pub struct Index {
 
 impl Index {
     /// Over runs that begin at `starts`: ascending, the first at the first address.
-    pub fn new<A: Address>(starts: &[A]) -> Self {
-        let bits = starts.len().max(1).ilog2().min(BITS_MAX) as u8;
+    pub fn new<A: Address>(starts: impl ExactSizeIterator<Item = A>) -> Self {
+        let count = starts.len();
+        let bits = count.max(1).ilog2().min(BITS_MAX) as u8;
         let mut first_runs = Vec::with_capacity((1 << bits) + 1);
-        for (run, start) in starts.iter().enumerate() {
+        for (run, start) in starts.enumerate() {
             let bucket = start.top(bits);
             let first_of_bucket = start.previous().is_none_or(|p| p.top(bits) != bucket);
             // Buckets that begin before this run does begin in the run before.
             let begun = bucket + usize::from(!first_of_bucket);
             first_runs.resize(begun, run.saturating_sub(1) as u32);
         }
-        let last = starts.len().saturating_sub(1) as u32;
+        let last = count.saturating_sub(1) as u32;
         first_runs.resize((1 << bits) + 1, last);
         Index {
             bits,

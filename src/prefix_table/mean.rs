@@ -17,11 +17,7 @@ pub fn mean_scope_v6(tables: &[&PrefixTable]) -> Option<f64> {
 }
 
 fn mean<A: Address>(tables: &[&Runs<A>]) -> Option<f64> {
-    let mut starts: Vec<A> = tables
-        .iter()
-        .flat_map(|runs| runs.starts())
-        .copied()
-        .collect();
+    let mut starts: Vec<A> = tables.iter().flat_map(|runs| runs.starts()).collect();
     starts.sort_unstable();
     starts.dedup();
     let (mut weighted, mut weights) = (0.0, 0.0);

@@ -16,6 +16,7 @@ mod mean;
 mod reserved;
 mod runs;
 mod set;
+mod starts;
 
 use std::net::IpAddr;
 
@@ -41,8 +42,8 @@ pub struct Found {
     pub scope: u8,
 }
 
-/// Client network -> class over both families. Immutable and flat: 6 octets per IPv4 run, 18 per
-/// IPv6 run, and an index. Lookups neither allocate nor loop without bound.
+/// Client network -> class over both families. Immutable and flat: 6 octets per IPv4 run, 10 per
+/// IPv6 run (16 more for one that begins inside a /64), and an index. Lookups neither allocate nor loop without bound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrefixTable {
     v4: Runs<u32>,

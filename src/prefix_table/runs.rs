@@ -4,15 +4,16 @@ use super::Found;
 use super::address::Address;
 use super::crowded::Crowded;
 use super::index::Index;
+use super::starts::Starts;
 
 /// Runs that a query for a block scans at most; for blocks with more the result stands ready.
 pub const SCAN_MAX: usize = 64;
 
 /// Runs of equal class that cover the whole address space; neighbours differ in class.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Runs<A> {
+pub struct Runs<A: Address> {
     /// Ascending, the first at the first address; a run ends where the next begins.
-    starts: Box<[A]>,
+    starts: A::Starts,
     classes: Box<[u16]>,
     index: Index,
     crowded: Crowded<A>,
@@ -30,10 +31,11 @@ pub struct Piece {
 impl<A: Address> Runs<A> {
     /// `starts` and `classes` are as in [`Runs`] and of equal length, at least 1. `resolve` says
     /// what a leaf counts as when a block's classes are weighed.
-    pub fn new(starts: Vec<A>, classes: Vec<u16>, resolve: impl Fn(Found) -> Found) -> Self {
+    pub fn new(mut starts: A::Starts, classes: Vec<u16>, resolve: impl Fn(Found) -> Found) -> Self {
+        starts.shrink_to_fit();
         let mut runs = Runs {
-            index: Index::new(&starts),
-            starts: starts.into(),
+            index: Index::new((0..starts.len()).map(|run| starts.get(run))),
+            starts,
             classes: classes.into(),
             crowded: Crowded::default(),
         };
@@ -64,15 +66,15 @@ impl<A: Address> Runs<A> {
     #[inline]
     pub fn run_of(&self, address: A) -> usize {
         let (first, last) = self.index.span(address);
-        first + self.starts[first + 1..=last].partition_point(|start| *start <= address)
+        first + self.starts.count_to(first + 1..last + 1, address)
     }
 
     /// The leaf of `address`, which is in `run`: the largest aligned block with neither the address
     /// before the run nor the one after it.
     #[inline]
     fn leaf(&self, address: A, run: usize) -> Found {
-        let before = self.starts[run].previous();
-        let after = self.starts.get(run + 1).copied();
+        let before = self.starts.get(run).previous();
+        let after = self.start_after(run);
         let apart = |other: Option<A>| other.map_or(0, |other| address.common_prefix(other) + 1);
         Found {
             class: self.classes[run],
@@ -88,8 +90,8 @@ impl<A: Address> Runs<A> {
         (first, last): (usize, usize),
     ) -> impl Iterator<Item = Piece> {
         (first..=last).map(move |run| {
-            let after = self.starts.get(run + 1).and_then(|next| next.previous());
-            let start = self.starts[run].max(block);
+            let after = self.start_after(run).and_then(|next| next.previous());
+            let start = self.starts.get(run).max(block);
             let end = after.unwrap_or(A::MAX).min(block.last(length));
             // Leaves of a run grow from its start and shrink towards its end.
             let (leaf, other) = (self.leaf(start, run), self.leaf(end, run));
@@ -133,13 +135,19 @@ impl<A: Address> Runs<A> {
         }
     }
 
+    /// Where the run after `run` begins, unless that is the last one.
+    #[inline]
+    fn start_after(&self, run: usize) -> Option<A> {
+        (run + 1 < self.starts.len()).then(|| self.starts.get(run + 1))
+    }
+
     pub fn class(&self, run: usize) -> u16 {
         self.classes[run]
     }
 
     /// The first addresses of all runs, ascending.
-    pub fn starts(&self) -> &[A] {
-        &self.starts
+    pub fn starts(&self) -> impl Iterator<Item = A> {
+        (0..self.starts.len()).map(|run| self.starts.get(run))
     }
 
     pub fn len(&self) -> usize {
@@ -148,7 +156,7 @@ impl<A: Address> Runs<A> {
 
     /// Octets on the heap.
     pub fn bytes(&self) -> usize {
-        size_of_val(&*self.starts)
+        self.starts.bytes()
             + size_of_val(&*self.classes)
             + self.index.bytes()
             + self.crowded.bytes()
