@@ -114,20 +114,12 @@ fn country(world: &World, address: &str) -> Option<String> {
 /// What every user of a world relies on.
 fn assert_sound(world: &World) {
     let known = |location: u32| (location as usize) < world.locations.len();
-    assert!(
-        world
-            .v4
-            .iter()
-            .all(|r| r.start <= r.end && known(r.location))
-    );
-    assert!(
-        world
-            .v6
-            .iter()
-            .all(|r| r.start <= r.end && known(r.location))
-    );
-    assert!(world.v4.windows(2).all(|w| w[0].end < w[1].start));
-    assert!(world.v6.windows(2).all(|w| w[0].end < w[1].start));
+    let v4: Vec<_> = world.v4.iter().collect();
+    let v6: Vec<_> = world.v6.iter().collect();
+    assert!(v4.iter().all(|r| r.start <= r.end && known(r.location)));
+    assert!(v6.iter().all(|r| r.start <= r.end && known(r.location)));
+    assert!(v4.windows(2).all(|w| w[0].end < w[1].start));
+    assert!(v6.windows(2).all(|w| w[0].end < w[1].start));
 }
 
 fn coded(country: &str) -> Value {

@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     // Control plane.
     ("config", &["dns", "model"]),
-    ("geoip", &["config", "model", "random"]),
+    ("geoip", &["config", "model", "prefix_table", "random"]),
     ("health", &["clock", "config", "model", "random"]),
     (
         "compile",

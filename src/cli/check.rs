@@ -94,25 +94,36 @@ fn summary(whole: &Whole) -> String {
         counted(parts.targets.len(), "probe target"),
     );
     text += &format!(
-        "  {} known, in {}\n",
+        "  {} known, in {}, {}\n",
         counted(world.v4.len() + world.v6.len(), "network range"),
-        counted(world.locations.len(), "location")
+        counted(world.locations.len(), "location"),
+        size(world.bytes()),
     );
     for scope in name_scopes(config, parts) {
         text += &describe(&scope, &config.policies[scope.policy.index()].name);
     }
     for (id, map) in parts.maps.iter().enumerate() {
         text += &format!(
-            "  map {id} ({}): {}, {}\n",
+            "  map {id} ({}): {}, {}, {}, {}\n",
             super::policies_of(&parts.pools, id),
             counted(map.regions.len(), "region"),
             match map.class_count() {
                 1 => "1 class".to_owned(),
                 n => format!("{n} classes"),
-            }
+            },
+            counted(map.table.run_count(), "run"),
+            size(map.table.bytes()),
         );
     }
     text
+}
+
+/// "512 octets", "4.1 MB"
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1_000_000 => format!("{bytes} octets"),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
 }
 
 /// How finely caches keep a name apart.

@@ -16,7 +16,10 @@ use crate::state::Map;
 use crate::state::map::CLASS_DEFAULT;
 use ranking::{Ranking, TooManyClasses};
 pub use view::{MAPS_MAX, REGIONS_MAX};
-use view::{Wanted, too_many_classes};
+use view::{Wanted, too_large, too_many_classes};
+
+/// Octets of all maps together at most: about fifty maps over a database of six million networks.
+pub const MAPS_BYTES_MAX: usize = 2 << 30;
 
 /// Every map that the configuration asks for.
 #[derive(Debug)]
@@ -30,15 +33,21 @@ pub struct Maps {
 /// Compiles the maps of all geographic policies in one pass over the world. Policies that rank the
 /// same regions in the same way share one map.
 ///
-/// Refused, at the place of the policy: more than [`REGIONS_MAX`] regions, [`MAPS_MAX`] maps or
-/// [`CLASSES_MAX`](crate::prefix_table::CLASSES_MAX) classes.
+/// Refused, at the place of the policy: more than [`REGIONS_MAX`] regions, [`MAPS_MAX`] maps,
+/// [`MAPS_BYTES_MAX`] octets or [`CLASSES_MAX`](crate::prefix_table::CLASSES_MAX) classes.
 pub fn compile_maps(config: &Config, world: &World) -> Result<Maps, Diagnostics> {
+    compile_within(config, world, MAPS_BYTES_MAX)
+}
+
+fn compile_within(config: &Config, world: &World, bytes_max: usize) -> Result<Maps, Diagnostics> {
     let wanted = Wanted::new(config)?;
     let rankings = wanted.views.iter().map(|view| view.ranking(config));
     let mut rankings: Vec<Ranking> = rankings.collect();
     let classes = Classes::new(world, &mut rankings)
         .map_err(|view| too_many_classes(wanted.first_policies[view]))?;
-    let tables = classes.tables(world);
+    let tables = classes
+        .tables(world, bytes_max)
+        .map_err(|view| too_large(wanted.first_policies[view], bytes_max))?;
     let parts = wanted.views.into_iter().zip(rankings).zip(tables);
     let maps = parts.map(|((view, ranking), table)| {
         Arc::new(Map {
@@ -75,29 +84,47 @@ impl Classes {
         Ok(Classes { maps, classes })
     }
 
-    /// One pass over the ranges of the world for all maps.
-    fn tables(&self, world: &World) -> Vec<Builder> {
+    /// One pass over the ranges of the world for all maps. Fails with the index of the largest when
+    /// together they are larger than `bytes_max`.
+    fn tables(&self, world: &World, bytes_max: usize) -> Result<Vec<Builder>, usize> {
         let mut builders: Vec<Builder> = (0..self.maps)
             .map(|_| Builder::new(CLASS_DEFAULT))
             .collect();
-        self.lay(world, &world.v4, &mut builders, Builder::v4);
-        self.lay(world, &world.v6, &mut builders, Builder::v6);
-        builders
+        let mut lay = Lay {
+            classes: self,
+            world,
+            builders: &mut builders,
+            bytes_max,
+        };
+        lay.ranges(world.v4.iter(), Builder::v4)?;
+        lay.ranges(world.v6.iter(), Builder::v6)?;
+        Ok(builders)
     }
+}
 
-    fn lay<A: Copy>(
-        &self,
-        world: &World,
-        ranges: &[Range<A>],
-        builders: &mut [Builder],
+/// Ranges between two looks at how large the tables are.
+const RANGES_PER_LOOK: usize = 1 << 14;
+
+struct Lay<'a> {
+    classes: &'a Classes,
+    world: &'a World,
+    builders: &'a mut [Builder],
+    bytes_max: usize,
+}
+
+impl Lay<'_> {
+    fn ranges<A: Copy>(
+        &mut self,
+        ranges: impl Iterator<Item = Range<A>>,
         add: impl Fn(&mut Builder, ClassRange<A>),
-    ) {
-        for range in ranges {
+    ) -> Result<(), usize> {
+        for (index, range) in ranges.enumerate() {
             let location = range.location as usize;
-            let own = world.locations[location].network.is_some();
-            let classes = &self.classes[location * self.maps..][..self.maps];
-            for (builder, &class) in builders.iter_mut().zip(classes) {
-                let Range { start, end, .. } = *range;
+            let own = self.world.locations[location].network.is_some();
+            let maps = self.classes.maps;
+            let classes = &self.classes.classes[location * maps..][..maps];
+            for (builder, &class) in self.builders.iter_mut().zip(classes) {
+                let Range { start, end, .. } = range;
                 add(
                     builder,
                     ClassRange {
@@ -108,7 +135,21 @@ impl Classes {
                     },
                 );
             }
+            if index % RANGES_PER_LOOK == 0 {
+                self.look()?;
+            }
         }
+        self.look()
+    }
+
+    /// Fails with the index of the largest table when all are too large.
+    fn look(&self) -> Result<(), usize> {
+        let bytes: usize = self.builders.iter().map(Builder::bytes).sum();
+        if bytes <= self.bytes_max {
+            return Ok(());
+        }
+        let largest = (0..self.builders.len()).max_by_key(|index| self.builders[*index].bytes());
+        largest.map_or(Ok(()), Err)
     }
 }
 

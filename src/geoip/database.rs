@@ -4,27 +4,39 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-use ipnet::{IpNet, Ipv6Net};
 use maxminddb::{MaxMindDbError, Reader};
 
 use super::file;
 use super::interner::Locations;
-use super::ranges::{Ranges, push};
+use super::ranges::Ranges;
 use super::record::Record;
 use super::search_tree::{Leaf, SearchTree};
+use super::weight::Scales;
 use super::world::{Location, Range};
 
 /// Files larger than this are refused; the largest databases sold are about a quarter of it.
 const SIZE_BYTES_MAX: u64 = 2 << 30;
+/// Networks of one database at most: five times as many as City databases have.
+pub const NETWORKS_MAX: u32 = 32_000_000;
+/// Different records of one database at most.
+pub const RECORDS_MAX: usize = 8_000_000;
 
-/// IPv6 forms of IPv4 addresses: mapped (RFC 4291, 2.5.5.2), NAT64 (RFC 6052), 6to4 (RFC 3056) and
-/// Teredo (RFC 4380). What is true of them follows from IPv4, not from a database.
-const IPV4_FORMS: [Ipv6Net; 4] = [
-    Ipv6Net::new_assert(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96),
-    Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96),
-    Ipv6Net::new_assert(Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
-    Ipv6Net::new_assert(Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 32),
+/// IPv6 forms of IPv4 addresses, in ascending order (first and last address): mapped (RFC 4291,
+/// 2.5.5.2), NAT64 (RFC 6052), Teredo (RFC 4380) and 6to4 (RFC 3056). What is true of them follows
+/// from IPv4, not from a database.
+const IPV4_FORMS: [(u128, u128); 4] = [
+    block(0xffff << 32, 96),
+    block(0x0064_ff9b << 96, 96),
+    block(0x2001 << 112, 32),
+    block(0x2002 << 112, 16),
 ];
+
+const fn block(start: u128, length: u8) -> (u128, u128) {
+    (start, start | u128::MAX >> length)
+}
+
+/// What stands at the beginning of the metadata.
+const METADATA_MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
 
 /// Reads a database of the GeoIP2 schema.
 ///
@@ -33,30 +45,44 @@ const IPV4_FORMS: [Ipv6Net; 4] = [
 ///
 /// # Errors
 ///
-/// The reason, without the path: the file cannot be read, is too large, is broken, or has none of
-/// the schema's fields.
+/// The reason, without the path: the file cannot be read, is too large, is broken, has more than
+/// [`NETWORKS_MAX`] networks or [`RECORDS_MAX`] records, or has none of the schema's fields.
 pub(super) fn read(path: &Path, locations: &mut Locations) -> Result<Ranges, String> {
     let bytes = file::read(path, SIZE_BYTES_MAX)?;
     let reader = Reader::from_source(bytes.as_slice()).map_err(|error| error.to_string())?;
     let tree = SearchTree::new(&bytes, reader.metadata());
     verify(&reader, &tree)?;
 
-    let mut records = Records::new(&reader, locations);
+    let scales = Scales::new(data_section(&bytes, tree.data_start()));
+    let mut records = Records::new(&reader, scales, locations);
     let mut ranges = Ranges::default();
     tree.walk(|leaf| {
-        if let Some(location) = records.location(&leaf, tree.address_bits())? {
+        if let Some(location) = records.location(&leaf, &tree)? {
             add(&mut ranges, &leaf, tree.address_bits(), location);
         }
         Ok(())
     })?;
     records.finish()?;
-    let forms = IPV4_FORMS.map(|form| (IpNet::V6(form), 0));
-    Ok(ranges.overlay(&Ranges::of_networks(forms), |_, _| None))
+    Ok(ranges)
+}
+
+/// From `start` to the metadata; the reader has made sure that these are in this order.
+fn data_section(bytes: &[u8], start: usize) -> &[u8] {
+    let mut windows = bytes.windows(METADATA_MARKER.len());
+    let end = windows.rposition(|window| window == METADATA_MARKER);
+    bytes.get(start..end.unwrap_or(start)).unwrap_or_default()
 }
 
 /// Refuses a file that is broken anywhere, also where this program does not read.
 fn verify(reader: &Reader<&[u8]>, tree: &SearchTree<'_>) -> Result<(), String> {
-    tree.walk(|_| Ok(()))?;
+    let mut networks = 0;
+    tree.walk(|_| {
+        networks += 1;
+        match networks > NETWORKS_MAX {
+            true => Err(format!("has more than {NETWORKS_MAX} networks")),
+            false => Ok(()),
+        }
+    })?;
     let metadata = reader.metadata();
     // The verifier insists on both, though writers leave them empty. Of such a file only the records
     // that are read are checked, each within the decoder's limits.
@@ -69,6 +95,7 @@ fn verify(reader: &Reader<&[u8]>, tree: &SearchTree<'_>) -> Result<(), String> {
 /// The records of a database, each decoded once however many networks share it.
 struct Records<'a, 'r> {
     reader: &'a Reader<&'r [u8]>,
+    scales: Scales<'r>,
     locations: &'a mut Locations,
     /// By the tree's record value; None for a record that says nothing of use.
     decoded: HashMap<u32, Option<u32>>,
@@ -77,20 +104,25 @@ struct Records<'a, 'r> {
 }
 
 impl<'a, 'r> Records<'a, 'r> {
-    fn new(reader: &'a Reader<&'r [u8]>, locations: &'a mut Locations) -> Self {
+    fn new(reader: &'a Reader<&'r [u8]>, scales: Scales<'r>, locations: &'a mut Locations) -> Self {
         Records {
             reader,
+            scales,
             locations,
             decoded: HashMap::new(),
             foreign: None,
         }
     }
 
-    fn location(&mut self, leaf: &Leaf, address_bits: u8) -> Result<Option<u32>, String> {
+    fn location(&mut self, leaf: &Leaf, tree: &SearchTree<'_>) -> Result<Option<u32>, String> {
         if let Some(&location) = self.decoded.get(&leaf.record) {
             return Ok(location);
         }
-        let location = self.decode(leaf, address_bits)?;
+        if self.decoded.len() == RECORDS_MAX {
+            return Err(format!("has more than {RECORDS_MAX} different records"));
+        }
+        self.scales.weigh(tree.data_offset(leaf))?;
+        let location = self.decode(leaf, tree.address_bits())?;
         let id = self.locations.intern(location);
         self.decoded.insert(leaf.record, id);
         Ok(id)
@@ -137,19 +169,42 @@ fn add(ranges: &mut Ranges, leaf: &Leaf, address_bits: u8, location: u32) {
         bits => leaf.start | ((1 << bits) - 1),
     };
     if leaf.start <= u128::from(u32::MAX) {
-        let range = Range {
+        ranges.v4.push(Range {
             start: leaf.start as u32,
             end: u32::try_from(last).unwrap_or(u32::MAX),
             location,
-        };
-        push(&mut ranges.v4, range);
+        });
     }
     if address_bits == 128 && last > u128::from(u32::MAX) {
-        let range = Range {
-            start: leaf.start,
-            end: last,
-            location,
-        };
-        push(&mut ranges.v6, range);
+        add_v6(ranges, leaf.start, last, location);
     }
+}
+
+/// Adds what of `start..=last` is no form of IPv4.
+fn add_v6(ranges: &mut Ranges, mut start: u128, last: u128, location: u32) {
+    for (form_start, form_last) in IPV4_FORMS {
+        if form_last < start {
+            continue;
+        }
+        if form_start > last {
+            break;
+        }
+        if start < form_start {
+            let end = form_start - 1;
+            ranges.v6.push(Range {
+                start,
+                end,
+                location,
+            });
+        }
+        if last <= form_last {
+            return;
+        }
+        start = form_last + 1;
+    }
+    ranges.v6.push(Range {
+        start,
+        end: last,
+        location,
+    });
 }

@@ -21,7 +21,8 @@ pub(super) fn read(path: &Path, size_bytes_max: u64) -> Result<Vec<u8>, String> 
     if metadata.len() > size_bytes_max {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
+    // Grown by doubling, the largest files would need room for two of them.
+    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
     let file = File::open(path).map_err(|error| error.to_string())?;
     // One octet more, to notice a file that grew past the limit meanwhile.
     file.take(size_bytes_max + 1)

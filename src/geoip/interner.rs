@@ -46,8 +46,7 @@ impl Locations {
     pub fn into_world(self, mut ranges: Ranges) -> World {
         let mut renumbered = vec![None; self.locations.len()];
         let mut count = 0;
-        let ids = ranges.v4.iter_mut().map(|range| &mut range.location);
-        for id in ids.chain(ranges.v6.iter_mut().map(|range| &mut range.location)) {
+        for id in ranges.v4.locations_mut().chain(ranges.v6.locations_mut()) {
             *id = *renumbered[*id as usize].get_or_insert_with(|| {
                 count += 1;
                 count - 1
@@ -59,6 +58,8 @@ impl Locations {
                 locations[id as usize] = location;
             }
         }
+        ranges.v4.shrink_to_fit();
+        ranges.v6.shrink_to_fit();
         World {
             locations,
             v4: ranges.v4,
@@ -84,7 +85,7 @@ fn hash(location: &Location) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geoip::Range;
+    use crate::geoip::{Range, Spans};
 
     fn country(code: &[u8; 2]) -> Location {
         Location {
@@ -108,13 +109,14 @@ mod tests {
         let mut locations = Locations::default();
         locations.intern(country(b"DE"));
         let fr = locations.intern(country(b"FR")).unwrap();
-        let v4 = vec![Range {
+        let v4 = Spans::from_iter([Range {
             start: 1,
             end: 2,
             location: fr,
-        }];
-        let world = locations.into_world(Ranges { v4, v6: vec![] });
+        }]);
+        let v6 = Spans::default();
+        let world = locations.into_world(Ranges { v4, v6 });
         assert_eq!(world.locations, [country(b"FR")]);
-        assert_eq!(world.v4[0].location, 0);
+        assert_eq!(world.v4.find(1).unwrap().location, 0);
     }
 }

@@ -26,6 +26,8 @@ pub fn load_sources(geoip: &GeoIp, networks: &[Network], diagnostics: &mut Diagn
     for database in &geoip.databases {
         let read = database::read(&database.value, &mut layers.locations);
         match read {
+            // Nothing to combine, and no second copy of the largest ranges there are.
+            Ok(ranges) if layers.ranges.is_empty() => layers.ranges = ranges,
             Ok(ranges) => layers.lay(&ranges, add),
             Err(reason) => refuse("database", database, &reason, diagnostics),
         }
@@ -53,6 +55,9 @@ impl Layers {
     /// Lays `above` over all that is there; `combine` says what both make together. Over nothing,
     /// `above` is what it is.
     fn lay(&mut self, above: &Ranges, combine: fn(&Location, &Location) -> Location) {
+        if above.is_empty() {
+            return;
+        }
         let locations = &mut self.locations;
         // Few pairs, many ranges: each pair is combined once.
         let mut combined = HashMap::new();

@@ -23,10 +23,13 @@ mod layers;
 mod ranges;
 mod record;
 mod search_tree;
+mod spans;
 pub mod synth;
 pub mod watch;
+mod weight;
 mod world;
 
 pub use build::{BuildSummary, build};
 pub use layers::{load, load_sources};
+pub use spans::Spans;
 pub use world::{Location, Range, World, lookup};

@@ -2,42 +2,15 @@
 
 use ipnet::IpNet;
 
+use super::spans::{Cursor, Spans};
 use super::world::Range;
-
-/// An IPv4 (`u32`) or IPv6 (`u128`) address as a number.
-pub(super) trait Address: Copy + Ord {
-    const MIN: Self;
-    const MAX: Self;
-    /// None past [`Self::MAX`].
-    fn next(self) -> Option<Self>;
-    /// None before [`Self::MIN`].
-    fn previous(self) -> Option<Self>;
-}
-
-macro_rules! address {
-    ($integer:ty) => {
-        impl Address for $integer {
-            const MIN: Self = <$integer>::MIN;
-            const MAX: Self = <$integer>::MAX;
-            #[inline]
-            fn next(self) -> Option<Self> {
-                self.checked_add(1)
-            }
-            #[inline]
-            fn previous(self) -> Option<Self> {
-                self.checked_sub(1)
-            }
-        }
-    };
-}
-address!(u32);
-address!(u128);
+use crate::prefix_table::Address;
 
 /// Sorted, disjoint ranges of both families.
 #[derive(Debug, Default)]
 pub(super) struct Ranges {
-    pub v4: Vec<Range<u32>>,
-    pub v6: Vec<Range<u128>>,
+    pub v4: Spans<u32>,
+    pub v6: Spans<u128>,
 }
 
 impl Ranges {
@@ -71,6 +44,10 @@ impl Ranges {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.v4.is_empty() && self.v6.is_empty()
+    }
+
     /// See [`overlay`].
     pub fn overlay(
         &self,
@@ -85,18 +62,16 @@ impl Ranges {
 }
 
 /// Lays each length of prefix over the shorter ones.
-fn flatten<A: Address>(mut networks: Vec<(u8, Range<A>)>) -> Vec<Range<A>> {
+fn flatten<A: Address>(mut networks: Vec<(u8, Range<A>)>) -> Spans<A> {
     networks.sort_by_key(|&(length, range)| (length, range.start));
     networks
         .chunk_by(|(a, _), (b, _)| a == b)
-        .fold(Vec::new(), |shorter, group| {
-            let mut above: Vec<Range<A>> = Vec::with_capacity(group.len());
-            for &(_, range) in group {
-                match above.last_mut() {
-                    Some(last) if last.start == range.start => *last = range,
-                    _ => above.push(range),
-                }
-            }
+        .fold(Spans::default(), |shorter, group| {
+            let last_of_equals = group
+                .iter()
+                .zip(group.iter().skip(1).map(Some).chain([None]))
+                .filter(|((_, range), next)| next.is_none_or(|(_, n)| n.start != range.start));
+            let above = last_of_equals.map(|((_, range), _)| *range).collect();
             overlay(&shorter, &above, |_, location| Some(location))
         })
 }
@@ -104,12 +79,12 @@ fn flatten<A: Address>(mut networks: Vec<(u8, Range<A>)>) -> Vec<Range<A>> {
 /// `above` laid over `below`. Where only `below` has something, it stays; where `above` has
 /// something, `combine` of both says what is there (None: nothing).
 pub(super) fn overlay<A: Address>(
-    below: &[Range<A>],
-    above: &[Range<A>],
+    below: &Spans<A>,
+    above: &Spans<A>,
     mut combine: impl FnMut(Option<u32>, u32) -> Option<u32>,
-) -> Vec<Range<A>> {
-    let mut merged = Vec::with_capacity(below.len() + above.len());
-    let (mut below, mut above) = (Cursor(below), Cursor(above));
+) -> Spans<A> {
+    let mut merged = Spans::default();
+    let (mut below, mut above) = (Cursor::new(below), Cursor::new(above));
     let mut at = A::MIN;
     loop {
         let (lower, lower_end) = below.at(at);
@@ -120,47 +95,15 @@ pub(super) fn overlay<A: Address>(
             Some(upper) => combine(lower, upper),
         };
         if let Some(location) = location {
-            push(
-                &mut merged,
-                Range {
-                    start: at,
-                    end,
-                    location,
-                },
-            );
+            merged.push(Range {
+                start: at,
+                end,
+                location,
+            });
         }
         match end.next() {
             Some(next) => at = next,
             None => return merged,
-        }
-    }
-}
-
-/// Adds a range that lies after all others; joins it to its neighbour when they say the same.
-pub(super) fn push<A: Address>(ranges: &mut Vec<Range<A>>, range: Range<A>) {
-    match ranges.last_mut() {
-        Some(last) if last.location == range.location && last.end.next() == Some(range.start) => {
-            last.end = range.end;
-        }
-        _ => ranges.push(range),
-    }
-}
-
-/// Walks a list of ranges in ascending order of address.
-struct Cursor<'a, A>(&'a [Range<A>]);
-
-impl<A: Address> Cursor<'_, A> {
-    /// What is at `at`, and the last address up to which that holds.
-    fn at(&mut self, at: A) -> (Option<u32>, A) {
-        while let Some((first, rest)) = self.0.split_first()
-            && first.end < at
-        {
-            self.0 = rest;
-        }
-        match self.0.first() {
-            None => (None, A::MAX),
-            Some(range) if range.start <= at => (Some(range.location), range.end),
-            Some(range) => (None, range.start.previous().unwrap_or(A::MIN)),
         }
     }
 }
@@ -179,42 +122,54 @@ mod tests {
         }
     }
 
-    fn at(ranges: &[Range<u32>], address: u32) -> Option<u32> {
+    fn at(ranges: &Spans<u32>, address: u32) -> Option<u32> {
         ranges
             .iter()
             .find(|r| (r.start..=r.end).contains(&address))
             .map(|r| r.location)
     }
 
+    fn spans<const N: usize>(ranges: [Range<u32>; N]) -> Spans<u32> {
+        ranges.into_iter().collect()
+    }
+
     #[test]
     fn a_range_above_cuts_the_one_below_it() {
-        let merged = overlay(&[range(10, 30, 1)], &[range(15, 20, 2)], |_, up| Some(up));
-        assert_eq!(
-            merged,
-            [range(10, 14, 1), range(15, 20, 2), range(21, 30, 1)]
+        let merged = overlay(
+            &spans([range(10, 30, 1)]),
+            &spans([range(15, 20, 2)]),
+            |_, up| Some(up),
         );
+        let expected = [range(10, 14, 1), range(15, 20, 2), range(21, 30, 1)];
+        assert_eq!(merged, spans(expected));
     }
 
     #[test]
     fn a_range_above_can_clear_what_is_below() {
-        let merged = overlay(&[range(10, 30, 1)], &[range(0, 20, 2)], |_, _| None);
-        assert_eq!(merged, [range(21, 30, 1)]);
+        let merged = overlay(
+            &spans([range(10, 30, 1)]),
+            &spans([range(0, 20, 2)]),
+            |_, _| None,
+        );
+        assert_eq!(merged, spans([range(21, 30, 1)]));
     }
 
     #[test]
     fn neighbours_that_say_the_same_are_joined() {
         let merged = overlay(
-            &[range(0, 9, 1), range(20, 29, 1)],
-            &[range(10, 19, 1)],
+            &spans([range(0, 9, 1), range(20, 29, 1)]),
+            &spans([range(10, 19, 1)]),
             |_, up| Some(up),
         );
-        assert_eq!(merged, [range(0, 29, 1)]);
+        assert_eq!(merged, spans([range(0, 29, 1)]));
     }
 
     #[test]
     fn the_last_address_of_all_belongs_to_its_range() {
-        let merged = overlay(&[range(0, u32::MAX, 1)], &[], |_, up| Some(up));
-        assert_eq!(merged, [range(0, u32::MAX, 1)]);
+        let merged = overlay(&spans([range(0, u32::MAX, 1)]), &spans([]), |_, up| {
+            Some(up)
+        });
+        assert_eq!(merged, spans([range(0, u32::MAX, 1)]));
     }
 
     #[test]
@@ -237,7 +192,7 @@ mod tests {
     }
 
     /// Disjoint ranges made of the gaps between sorted points; locations alternate with holes.
-    fn some_ranges() -> impl Strategy<Value = Vec<Range<u32>>> {
+    fn some_ranges() -> impl Strategy<Value = Spans<u32>> {
         proptest::collection::btree_set(0u32..200, 0..20).prop_map(|points| {
             let points: Vec<u32> = points.into_iter().collect();
             points
@@ -263,6 +218,7 @@ mod tests {
                 };
                 prop_assert_eq!(at(&merged, address), expected);
             }
+            let merged: Vec<_> = merged.iter().collect();
             for pair in merged.windows(2) {
                 prop_assert!(pair[0].end < pair[1].start);
             }

@@ -28,6 +28,9 @@ pub(super) struct SearchTree<'a> {
     ipv4_root: Option<u32>,
 }
 
+/// Zeros between the tree and the data.
+const SEPARATOR_BYTES: usize = 16;
+
 /// How often nodes may be entered, per node of the tree. Once would do for every known writer;
 /// this is what `verify()` allows too.
 const VISITS_PER_NODE: u64 = 3;
@@ -50,6 +53,19 @@ impl<'a> SearchTree<'a> {
     /// Bits in an address of the tree: 32 or 128.
     pub fn address_bits(&self) -> u8 {
         self.address_bits
+    }
+
+    /// Where the data section begins in the file: past the tree and sixteen zeros.
+    pub fn data_start(&self) -> usize {
+        self.node_count as usize * usize::from(self.record_size_bits) / 4 + SEPARATOR_BYTES
+    }
+
+    /// Where a leaf's record stands in the data section, or would.
+    pub fn data_offset(&self, leaf: &Leaf) -> usize {
+        let past_nodes = leaf.record.saturating_sub(self.node_count) as usize;
+        past_nodes
+            .checked_sub(SEPARATOR_BYTES)
+            .unwrap_or(usize::MAX)
     }
 
     /// Calls `visit` for every leaf, in ascending order of address. Aliases of IPv4 are left out.

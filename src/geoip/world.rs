@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::spans::Spans;
 use crate::model::{Coordinates, NetworkId};
 
 /// What is known about a network; what no source says is `None`.
@@ -21,6 +22,13 @@ pub struct Location {
     pub coordinates: Option<Coordinates>,
 }
 
+impl World {
+    /// Octets on the heap, without those of subdivisions' names.
+    pub fn bytes(&self) -> usize {
+        self.v4.bytes() + self.v6.bytes() + self.locations.capacity() * size_of::<Location>()
+    }
+}
+
 impl Location {
     /// Whether no source says anything.
     pub fn is_empty(&self) -> bool {
@@ -36,12 +44,12 @@ pub struct Range<A> {
     pub location: u32,
 }
 
-/// Every known network. Ranges are disjoint and in ascending order; addresses in none are unknown.
+/// Every known network; addresses in no range are unknown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct World {
     pub locations: Vec<Location>,
-    pub v4: Vec<Range<u32>>,
-    pub v6: Vec<Range<u128>>,
+    pub v4: Spans<u32>,
+    pub v6: Spans<u128>,
 }
 
 /// The network that `address` lies in, as wide as its location goes around it, and that location.
@@ -49,7 +57,7 @@ pub struct World {
 pub fn lookup(world: &World, address: IpAddr) -> Option<(IpNet, &Location)> {
     let (network, location) = match address.to_canonical() {
         IpAddr::V4(address) => {
-            let range = containing(&world.v4, u32::from(address))?;
+            let range = world.v4.find(u32::from(address))?;
             let inside = |net: &Ipv4Net| {
                 range.start <= net.network().into() && u32::from(net.broadcast()) <= range.end
             };
@@ -57,7 +65,7 @@ pub fn lookup(world: &World, address: IpAddr) -> Option<(IpNet, &Location)> {
             (IpNet::V4(nets.find(inside)?), range.location)
         }
         IpAddr::V6(address) => {
-            let range = containing(&world.v6, u128::from(address))?;
+            let range = world.v6.find(u128::from(address))?;
             let inside = |net: &Ipv6Net| {
                 range.start <= net.network().into() && u128::from(net.broadcast()) <= range.end
             };
@@ -66,12 +74,6 @@ pub fn lookup(world: &World, address: IpAddr) -> Option<(IpNet, &Location)> {
         }
     };
     Some((network.trunc(), world.locations.get(location as usize)?))
-}
-
-fn containing<A: Copy + Ord>(ranges: &[Range<A>], address: A) -> Option<&Range<A>> {
-    let after = ranges.partition_point(|range| range.start <= address);
-    let range = ranges.get(after.checked_sub(1)?)?;
-    (address <= range.end).then_some(range)
 }
 
 #[cfg(test)]
@@ -86,16 +88,16 @@ mod tests {
         World {
             locations: vec![location],
             // 10.0.0.0 - 10.2.255.255
-            v4: vec![Range {
+            v4: Spans::from_iter([Range {
                 start: 0x0a00_0000,
                 end: 0x0a02_ffff,
                 location: 0,
-            }],
-            v6: vec![Range {
+            }]),
+            v6: Spans::from_iter([Range {
                 start: 0x2001_0db8 << 96,
                 end: (0x2001_0db9 << 96) - 1,
                 location: 0,
-            }],
+            }]),
         }
     }
 

@@ -44,6 +44,11 @@ impl Builder {
         self.v6.range(range);
     }
 
+    /// Octets of the runs so far, as the table will keep them.
+    pub fn bytes(&self) -> usize {
+        self.v4.bytes() + self.v6.bytes()
+    }
+
     pub fn finish(self) -> PrefixTable {
         let v4 = self.v4.finish(itself);
         let whole_v4 = v4.lookup(u32::MIN, 0, itself);
@@ -91,6 +96,11 @@ impl<A: Address> Painter<A> {
         }
         self.paint(range);
         self.next = range.end.next();
+    }
+
+    fn bytes(&self) -> usize {
+        // Of IPv6 addresses, the upper half is kept.
+        self.classes.len() * (size_of::<A>().min(8) + size_of::<u16>())
     }
 
     pub fn finish(mut self, resolve: impl Fn(super::Found) -> super::Found) -> Runs<A> {

@@ -20,11 +20,13 @@ mod starts;
 
 use std::net::IpAddr;
 
+pub use address::Address;
 pub use build::{Builder, ClassRange};
 use graft::Graft;
 pub use mean::{mean_scope_v4, mean_scope_v6};
 use runs::Runs;
 pub use set::NetworkSet;
+pub use starts::Starts;
 
 /// The class of private and unroutable space that no own network covers (RFC 7871, 10 and 11.3):
 /// the client is to be placed by its resolver's address, but the scope is that of the block.

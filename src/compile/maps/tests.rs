@@ -8,7 +8,7 @@ use super::*;
 use crate::config::{
     GeoIp, LocationSpec, Network, Place, Policy, PolicyKind, Region, Selector, Server,
 };
-use crate::geoip::Location;
+use crate::geoip::{Location, Spans};
 use crate::locate::{Client, LocatedBy, Subnet, locate};
 use crate::model::{Coordinates, FamilyFallback, NetworkId, RegionId, WhenAllDown};
 
@@ -89,7 +89,7 @@ fn world(locations: Vec<Location>) -> World {
     });
     World {
         v4: v4.collect(),
-        v6: Vec::new(),
+        v6: Spans::default(),
         locations,
     }
 }
@@ -113,7 +113,7 @@ fn in_country(continent: &[u8; 2], country: &[u8; 2]) -> Location {
 fn orders(config: &Config, locations: Vec<Location>) -> Vec<Vec<u8>> {
     let world = world(locations);
     let maps = compile_maps(config, &world).unwrap().maps;
-    let order = |range: &Range<u32>| {
+    let order = |range: Range<u32>| {
         let found = maps[0].table.lookup_v4(range.start, 32);
         maps[0].order(found.class).to_vec()
     };
@@ -296,8 +296,8 @@ fn own_networks_are_known_in_private_space_and_databases_are_not() {
     };
     let world = World {
         locations: vec![office, in_place(SINGAPORE)],
-        v4: vec![range(0x0a00_0000, 0), range(0x0a01_0000, 1)],
-        v6: Vec::new(),
+        v4: Spans::from_iter([range(0x0a00_0000, 0), range(0x0a01_0000, 1)]),
+        v6: Spans::default(),
     };
     let map = &compile_maps(&config, &world).unwrap().maps[0];
     let locate_at = |address: [u8; 4]| {
@@ -330,6 +330,49 @@ fn too_many_regions_or_maps_are_refused_at_the_policy() {
     );
     let message = refusal(&config_of((0..300).map(|r| geo(&[r], &[])).collect()));
     assert!(message.contains("at most 256"), "{message}");
+}
+
+#[test]
+fn a_thousand_policies_with_one_idea_of_the_world_share_one_table() {
+    let policies = vec![geo(&[0, 1, 2], &[]); 1000];
+    let config = config(three_regions(), policies);
+    let world = world(vec![in_place(FRANKFURT), in_place(VIRGINIA)]);
+    let maps = compile_maps(&config, &world).unwrap();
+    assert_eq!(maps.maps.len(), 1);
+    assert!(maps.by_policy.iter().all(|map| *map == Some(MapId(0))));
+}
+
+#[test]
+fn maps_compiled_in_one_pass_are_those_compiled_alone() {
+    let policies = vec![geo(&[0, 1, 2], &[]), geo(&[2, 1], &[1]), geo(&[0, 2], &[])];
+    let world = world(
+        [FRANKFURT, VIRGINIA, SINGAPORE, OREGON]
+            .map(in_place)
+            .to_vec(),
+    );
+    let together = compile_maps(&config(three_regions(), policies.clone()), &world).unwrap();
+    for (policy, map) in policies.into_iter().zip(together.maps) {
+        let alone = compile_maps(&config(three_regions(), vec![policy]), &world).unwrap();
+        assert_eq!(alone.maps[0], map);
+    }
+}
+
+#[test]
+fn maps_that_together_are_too_large_are_refused_at_the_policy_of_the_largest() {
+    let mut small = geo(&[0], &[]);
+    small.name = "small".into();
+    let config = config(three_regions(), vec![small, geo(&[0, 1, 2], &[])]);
+    let locations: Vec<_> = (0..100)
+        .map(|i| in_place([FRANKFURT, VIRGINIA][i % 2]))
+        .collect();
+    let world = world(locations);
+    assert!(compile_within(&config, &world, 2000).is_ok());
+    let refused = compile_within(&config, &world, 500).unwrap_err();
+    let message = refused.sorted()[0].to_string();
+    assert!(
+        message.contains("policy `world` has the largest of the maps"),
+        "{message}"
+    );
 }
 
 #[test]

@@ -135,6 +135,14 @@ fn too_many_maps(policy: &Policy) -> Diagnostics {
     refused(policy, problem, help)
 }
 
+pub fn too_large(policy: &Policy, bytes_max: usize) -> Diagnostics {
+    let mib = bytes_max >> 20;
+    let problem = format!("has the largest of the maps that together take more than {mib} MiB");
+    let help = "policies with the same regions, `serves` and `default` share one; a smaller \
+                `depth` in [geoip] makes maps smaller";
+    refused(policy, &problem, help.to_owned())
+}
+
 pub fn too_many_classes(policy: &Policy) -> Diagnostics {
     let problem = "tells too many classes of clients apart";
     let help = format!("at most {CLASSES_MAX}; a smaller `depth` in [geoip] makes fewer");
