@@ -1,5 +1,9 @@
 //! Databases, feeds and own networks, from files to a world.
 
+mod hostile;
+mod replaced;
+mod synthetic;
+
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
