@@ -1,10 +1,14 @@
 //! What an operator should know about a configuration that is right.
 
+use std::collections::HashMap;
+
+use ipnet::{IpNet, Ipv4Net};
+
 use super::Parts;
 use crate::config::{Config, Diagnostics};
 use crate::dns::Name;
 use crate::model::{Family, FamilyFallback, MapId, PolicyId, WhenAllDown};
-use crate::prefix_table::{PrefixTable, mean_scope_v4, mean_scope_v6};
+use crate::prefix_table::{PrefixTable, ipv4_client, mean_scope_v4, mean_scope_v6};
 use crate::state::Pools;
 
 /// How finely caches have to keep a balanced name apart.
@@ -24,8 +28,20 @@ pub struct NameScope {
 /// The scopes of every balanced name.
 pub fn name_scopes(config: &Config, parts: &Parts) -> Vec<NameScope> {
     let balanced = config.zones.iter().flat_map(|zone| &zone.balanced);
+    // A mean is a walk over whole tables: it is taken once for all names that read the same ones.
+    let mut known: HashMap<&[MapId], NameScope> = HashMap::new();
     balanced
-        .map(|name| name_scope(name.owner.clone(), name.policy, parts))
+        .map(|name| {
+            let maps = &parts.pools.policies[name.policy.index()].maps;
+            let scope = known
+                .entry(maps)
+                .or_insert_with(|| name_scope(name.owner.clone(), name.policy, parts));
+            NameScope {
+                owner: name.owner.clone(),
+                policy: name.policy,
+                ..scope.clone()
+            }
+        })
         .collect()
 }
 
@@ -72,6 +88,30 @@ pub fn warn_of_steered_nodata(config: &Config, pools: &Pools, diagnostics: &mut 
             format!("`{}` can be answered with NODATA for some clients: policy `{}` has {why}", balanced.owner, policy.name),
             Some("resolvers may keep a negative answer for all their clients (RFC 7871, section 7.4)".to_owned()),
         );
+    }
+}
+
+/// Warns of own networks that no client is in: IPv4 clients in IPv6 form are placed by what is said of
+/// IPv4.
+pub fn warn_of_ipv4_forms(config: &Config, diagnostics: &mut Diagnostics) {
+    for network in &config.networks {
+        for prefix in &network.prefixes {
+            let IpNet::V6(form) = prefix.value else {
+                continue;
+            };
+            let client = ipv4_client(form.network(), form.prefix_len());
+            if let Some((address, bits)) = client {
+                let message = format!(
+                    "`{form}` of network `{}` says nothing: it holds IPv4 clients in IPv6 form",
+                    network.name
+                );
+                let help = Ipv4Net::new(address, bits).map_or_else(
+                    |_| String::new(),
+                    |net| format!("say it of {}; that holds for every form", net.trunc()),
+                );
+                diagnostics.warning(&prefix.place, message, Some(help));
+            }
+        }
     }
 }
 

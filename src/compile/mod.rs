@@ -54,6 +54,7 @@ pub fn compile(config: &Config, world: &World, diagnostics: &mut Diagnostics) ->
     }
     let parts = link(config, zones, &maps, Arc::new(service));
     advice::warn_of_steered_nodata(config, &parts.pools, diagnostics);
+    advice::warn_of_ipv4_forms(config, diagnostics);
     Some(parts)
 }
 

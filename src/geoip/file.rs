@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// The contents of a regular file of at most `size_bytes_max` octets.
 ///
@@ -11,7 +12,7 @@ use std::path::Path;
 ///
 /// # Errors
 ///
-/// The reason, without the path.
+/// The reason, without the path; also that somebody wrote to the file meanwhile.
 pub(super) fn read(path: &Path, size_bytes_max: u64) -> Result<Vec<u8>, String> {
     let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
     if !metadata.is_file() {
@@ -24,14 +25,40 @@ pub(super) fn read(path: &Path, size_bytes_max: u64) -> Result<Vec<u8>, String> 
     // Grown by doubling, the largest files would need room for two of them.
     let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
     let file = File::open(path).map_err(|error| error.to_string())?;
+    let before = Version::of(&file)?;
     // One octet more, to notice a file that grew past the limit meanwhile.
-    file.take(size_bytes_max + 1)
+    (&file)
+        .take(size_bytes_max + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| error.to_string())?;
     if bytes.len() as u64 > size_bytes_max {
         return Err(too_large());
     }
+    // Half of an old file and half of a new one may look sound together.
+    if Version::of(&file)? != before || bytes.len() as u64 != before.size_bytes {
+        return Err("was changed while it was read".to_owned());
+    }
     Ok(bytes)
+}
+
+/// What changes when a file is written to.
+#[derive(PartialEq)]
+struct Version {
+    size_bytes: u64,
+    modified: SystemTime,
+}
+
+impl Version {
+    fn of(file: &File) -> Result<Self, String> {
+        let metadata = file.metadata();
+        let version = metadata.and_then(|metadata| {
+            Ok(Version {
+                size_bytes: metadata.len(),
+                modified: metadata.modified()?,
+            })
+        });
+        version.map_err(|error| error.to_string())
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::spans::Spans;
 use crate::model::{Coordinates, NetworkId};
+use crate::prefix_table::ipv4_client;
 
 /// What is known about a network; what no source says is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,9 +54,13 @@ pub struct World {
 }
 
 /// The network that `address` lies in, as wide as its location goes around it, and that location.
-/// None: no source knows the address. IPv4-mapped addresses are looked up as IPv4.
+/// None: no source knows the address. The IPv6 forms of IPv4 addresses are looked up as IPv4.
 pub fn lookup(world: &World, address: IpAddr) -> Option<(IpNet, &Location)> {
-    let (network, location) = match address.to_canonical() {
+    let client = match address {
+        IpAddr::V6(form) => ipv4_client(form, 128).map(|(client, _)| client.into()),
+        IpAddr::V4(_) => None,
+    };
+    let (network, location) = match client.unwrap_or(address) {
         IpAddr::V4(address) => {
             let range = world.v4.find(u32::from(address))?;
             let inside = |net: &Ipv4Net| {
@@ -113,7 +118,14 @@ mod tests {
         assert_eq!(network_of("10.1.2.3").unwrap(), "10.0.0.0/15");
         assert_eq!(network_of("10.2.2.3").unwrap(), "10.2.0.0/16");
         assert_eq!(network_of("2001:db8::1").unwrap(), "2001:db8::/32");
-        assert_eq!(network_of("::ffff:10.2.0.1").unwrap(), "10.2.0.0/16");
+        for form in [
+            "::ffff:10.2.0.1",
+            "64:ff9b::10.2.0.1",
+            "2002:a02:1::",
+            "2001::f5fd:fffe",
+        ] {
+            assert_eq!(network_of(form).unwrap(), "10.2.0.0/16", "{form}");
+        }
     }
 
     #[test]

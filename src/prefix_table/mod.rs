@@ -18,7 +18,7 @@ mod runs;
 mod set;
 mod starts;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use address::Address;
 pub use build::{Builder, ClassRange};
@@ -34,6 +34,14 @@ pub const RESERVED: u16 = u16::MAX;
 
 /// Classes are `0..CLASSES_MAX`; what lies above has a meaning of its own in a table.
 pub const CLASSES_MAX: u16 = 65_000;
+
+/// The IPv4 client in the first `source` bits of an IPv6 address, if this is one of the forms that are
+/// read as IPv4, and how many of its bits there are.
+pub fn ipv4_client(address: Ipv6Addr, source: u8) -> Option<(Ipv4Addr, u8)> {
+    let graft = Graft::holding(address.to_bits(), source)?;
+    let (client, bits) = graft.client(address.to_bits(), source);
+    Some((client.into(), bits))
+}
 
 /// What a table says about a client network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,7 +30,9 @@ fn a_good_configuration_is_summed_up() {
     for words in [
         "zone gslb.example.com.: 4 records, 1 balanced name\n",
         "3 regions, 3 pools, 4 endpoints, 1 policy, 4 probe targets\n",
-        "map 0 (world): 3 regions",
+        "map 0 (world): 3 regions, ",
+        " runs, ",
+        " octets\n",
     ] {
         assert!(text.contains(words), "{words}: {text}");
     }
@@ -140,6 +142,22 @@ fn warnings_alone_do_not_refuse() {
         outcome.stdout.starts_with("meridian.toml: ok, 1 warning\n"),
         "{outcome:?}"
     );
+}
+
+#[test]
+fn an_own_network_that_holds_ipv4_clients_in_ipv6_form_is_warned_of() {
+    let place = place();
+    let network =
+        "[network.office]\nlocation = \"DE\"\nprefixes = [\"20.0.0.0/8\", \"2002:1401::/32\"]\n";
+    place.write("meridian.toml", config() + network);
+    let outcome = check(&place);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    for words in [
+        "warning: `2002:1401::/32` of network `office` says nothing",
+        "say it of 20.1.0.0/16",
+    ] {
+        assert!(outcome.stderr.contains(words), "{outcome:?}");
+    }
 }
 
 #[test]

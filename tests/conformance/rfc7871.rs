@@ -3,7 +3,7 @@
 //! Regions by address: Europe 192.0.2.1, America 192.0.2.2, Asia 192.0.2.3 (IPv6: 2001:db8:1::1 and
 //! so on). A client that nobody knows gets Asia. feed.csv says where the others are.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::Ipv4Net;
 use meridian::model::Verdict;
@@ -446,6 +446,54 @@ fn an_ipv4_client_is_the_same_in_every_ipv6_form() {
 }
 
 #[test]
+fn every_ipv6_form_is_answered_as_its_ipv4_client_with_the_scope_moved_along() {
+    // Where the client's 32 bits stand, what is before them, and whether they are turned over.
+    let forms = [
+        (96, 0xffff_u128 << 32, false),
+        (96, 0x0064_ff9b << 96, false),
+        (16, 0x2002 << 112, false),
+        (96, 0x2001_0000_4136_e378_8000_63bf << 32, true),
+    ];
+    for client in [
+        // Networks, exceptions, merged neighbours, holes.
+        "20.1.2.0/24",
+        "20.5.2.0/24",
+        "20.5.2.9/32",
+        "30.200.2.0/24",
+        "64.1.2.0/24",
+        // Less than the leaves below it.
+        "20.0.0.0/8",
+        "20.4.0.0/15",
+        "16.0.0.0/4",
+        // Own networks, private and unroutable space.
+        "10.20.1.0/24",
+        "10.1.2.0/24",
+        "192.168.7.0/24",
+        "127.0.0.0/24",
+    ] {
+        let plain = ask(&www(client).from("20.5.2.53"));
+        let net: Ipv4Net = client.parse().unwrap();
+        for (offset, before, turned) in forms {
+            let bits = u32::from(net.addr());
+            let bits = if turned {
+                !bits & u32::from(net.netmask())
+            } else {
+                bits
+            };
+            let form = Ipv6Addr::from(before | u128::from(bits) << (96 - offset));
+            let source = offset + net.prefix_len();
+            let query = www(&format!("{form}/{source}")).from("20.5.2.53");
+            let reply = ask(&query);
+            let place = format!("{client} as {form}/{source}");
+            assert_eq!(reply.address_texts(), plain.address_texts(), "{place}");
+            let scope = offset + plain.scope().unwrap();
+            assert_eq!(reply.scope(), Some(scope), "{place}");
+            assert_echoes(&query, scope);
+        }
+    }
+}
+
+#[test]
 fn an_ipv6_form_cut_before_its_ipv4_address_asks_for_more_bits() {
     let reply = ask(&www("2002::/16"));
     assert!(reply.scope().unwrap() > 16);
@@ -457,6 +505,10 @@ fn an_ipv6_form_cut_before_its_ipv4_address_asks_for_more_bits() {
 fn a_resolver_in_ipv6_form_is_known_as_its_ipv4_address() {
     let reply = ask(&gslb("www", "A").from("::ffff:20.5.2.53"));
     assert_eq!(reply.address_texts(), [AMERICA]);
+    for resolver in ["64:ff9b::20.5.2.53", "2002:1405:235::1", "2001::ebfa:fdca"] {
+        let reply = ask(&gslb("www", "A").from(resolver));
+        assert_eq!(reply.address_texts(), [AMERICA], "{resolver}");
+    }
 }
 
 // 11.1, 12.1: switched off.
