@@ -75,14 +75,7 @@ fn data_section(bytes: &[u8], start: usize) -> &[u8] {
 
 /// Refuses a file that is broken anywhere, also where this program does not read.
 fn verify(reader: &Reader<&[u8]>, tree: &SearchTree<'_>) -> Result<(), String> {
-    let mut networks = 0;
-    tree.walk(|_| {
-        networks += 1;
-        match networks > NETWORKS_MAX {
-            true => Err(format!("has more than {NETWORKS_MAX} networks")),
-            false => Ok(()),
-        }
-    })?;
+    tree.check(NETWORKS_MAX)?;
     let metadata = reader.metadata();
     // The verifier insists on both, though writers leave them empty. Of such a file only the records
     // that are read are checked, each within the decoder's limits.

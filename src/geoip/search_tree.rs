@@ -68,6 +68,18 @@ impl<'a> SearchTree<'a> {
             .unwrap_or(usize::MAX)
     }
 
+    /// Refuses what forms no tree, or has more than `networks_max` networks.
+    pub fn check(&self, networks_max: u32) -> Result<(), String> {
+        let mut networks = 0;
+        self.walk(|_| {
+            networks += 1;
+            match networks > networks_max {
+                true => Err(format!("has more than {networks_max} networks")),
+                false => Ok(()),
+            }
+        })
+    }
+
     /// Calls `visit` for every leaf, in ascending order of address. Aliases of IPv4 are left out.
     ///
     /// # Errors
@@ -150,21 +162,31 @@ impl<'a> SearchTree<'a> {
 mod tests {
     use super::*;
 
-    /// An IPv6 tree of 24-bit records.
-    fn walk(nodes: &[(u32, u32)]) -> Result<Vec<Leaf>, String> {
+    /// The octets of nodes of 24-bit records.
+    fn octets(nodes: &[(u32, u32)]) -> Vec<u8> {
         let octets = |record: u32| record.to_be_bytes()[1..].to_vec();
-        let bytes: Vec<u8> = nodes
+        nodes
             .iter()
             .flat_map(|&(left, right)| [octets(left), octets(right)].concat())
-            .collect();
+            .collect()
+    }
+
+    /// An IPv6 tree of such nodes.
+    fn tree(bytes: &[u8]) -> SearchTree<'_> {
         let mut tree = SearchTree {
-            bytes: &bytes,
-            node_count: nodes.len() as u32,
+            bytes,
+            node_count: bytes.len() as u32 / 6,
             record_size_bits: 24,
             address_bits: 128,
             ipv4_root: None,
         };
         tree.ipv4_root = tree.find_ipv4_root();
+        tree
+    }
+
+    fn walk(nodes: &[(u32, u32)]) -> Result<Vec<Leaf>, String> {
+        let bytes = octets(nodes);
+        let tree = tree(&bytes);
         let mut leaves = Vec::new();
         tree.walk(|leaf| {
             leaves.push(leaf);
@@ -181,6 +203,14 @@ mod tests {
         assert_eq!((leaves[0].start, leaves[0].prefix_len), (0, 2));
         assert_eq!((leaves[1].start, leaves[1].prefix_len), (1 << 127, 1));
         assert_eq!((leaves[0].record, leaves[1].record), (20, 21));
+    }
+
+    #[test]
+    fn more_networks_than_allowed_are_refused() {
+        let bytes = octets(&[(1, 21), (20, 22)]);
+        assert_eq!(tree(&bytes).check(3), Ok(()));
+        let refused = tree(&bytes).check(2).unwrap_err();
+        assert_eq!(refused, "has more than 2 networks");
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl<A: Address> Spans<A> {
 
     /// The range that `address` is in.
     pub fn find(&self, address: A) -> Option<Range<A>> {
-        let after = self.starts.count_to(0..self.starts.len(), address);
+        let after = self.starts.count_to(0..self.starts.count(), address);
         let range = self.range(after.checked_sub(1)?);
         (address <= range.end && range.location != UNKNOWN).then_some(range)
     }

@@ -34,7 +34,7 @@ impl<A: Address> Runs<A> {
     pub fn new(mut starts: A::Starts, classes: Vec<u16>, resolve: impl Fn(Found) -> Found) -> Self {
         starts.shrink_to_fit();
         let mut runs = Runs {
-            index: Index::new((0..starts.len()).map(|run| starts.get(run))),
+            index: Index::new((0..starts.count()).map(|run| starts.get(run))),
             starts,
             classes: classes.into(),
             crowded: Crowded::default(),
@@ -138,7 +138,7 @@ impl<A: Address> Runs<A> {
     /// Where the run after `run` begins, unless that is the last one.
     #[inline]
     fn start_after(&self, run: usize) -> Option<A> {
-        (run + 1 < self.starts.len()).then(|| self.starts.get(run + 1))
+        (run + 1 < self.starts.count()).then(|| self.starts.get(run + 1))
     }
 
     pub fn class(&self, run: usize) -> u16 {
@@ -147,11 +147,11 @@ impl<A: Address> Runs<A> {
 
     /// The first addresses of all runs, ascending.
     pub fn starts(&self) -> impl Iterator<Item = A> {
-        (0..self.starts.len()).map(|run| self.starts.get(run))
+        (0..self.starts.count()).map(|run| self.starts.get(run))
     }
 
     pub fn len(&self) -> usize {
-        self.starts.len()
+        self.starts.count()
     }
 
     /// Octets on the heap.

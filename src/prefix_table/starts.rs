@@ -9,7 +9,7 @@ pub trait Starts<A>: Clone + Debug + Default + PartialEq {
     fn push(&mut self, start: A);
     /// Takes the last one away.
     fn pop(&mut self);
-    fn len(&self) -> usize;
+    fn count(&self) -> usize;
     fn get(&self, index: usize) -> A;
     /// How many of those at `range` are not above `address`.
     fn count_to(&self, range: Range<usize>, address: A) -> usize;
@@ -30,7 +30,7 @@ macro_rules! plain {
                 self.pop();
             }
 
-            fn len(&self) -> usize {
+            fn count(&self) -> usize {
                 self.len()
             }
 
@@ -114,7 +114,7 @@ impl Starts<u128> for Halved {
             .pop_if(|last| last.0 as usize == self.upper.len());
     }
 
-    fn len(&self) -> usize {
+    fn count(&self) -> usize {
         self.upper.len()
     }
 
@@ -174,7 +174,7 @@ mod tests {
                 plain.pop();
                 halved.pop();
             }
-            prop_assert_eq!(halved.len(), plain.len());
+            prop_assert_eq!(halved.count(), plain.len());
             for (index, start) in plain.iter().enumerate() {
                 prop_assert_eq!(halved.get(index), *start);
             }

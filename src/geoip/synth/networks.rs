@@ -22,6 +22,10 @@ pub struct Family {
     finest_len: u8,
     /// Networks per allocation, on the average; 0 for as many allocations as there is room for.
     networks_per_allocation: u32,
+    /// How many of a hundred leaves are shrunk to what is routed.
+    routed_percent: u32,
+    /// How many of a hundred leaves are shrunk to the finest length.
+    finest_percent: u32,
     /// Leaves that are no network, per thousand that are one.
     holes_per_mille: u32,
 }
@@ -108,6 +112,8 @@ pub const IPV4: Family = Family {
     routed_len: 96 + 24,
     finest_len: 96 + 32,
     networks_per_allocation: 0,
+    routed_percent: 10,
+    finest_percent: 2,
     holes_per_mille: 40,
 };
 
@@ -125,6 +131,8 @@ pub const IPV6: Family = Family {
     routed_len: 48,
     finest_len: 64,
     networks_per_allocation: 48,
+    routed_percent: 25,
+    finest_percent: 6,
     holes_per_mille: 250,
 };
 
@@ -245,9 +253,10 @@ fn power(base: f64, exponent: u32) -> f64 {
 /// one customer's smallest piece.
 fn leaf(family: &Family, block: Network, random: &mut Random) -> Network {
     let chance = random.below(100);
+    let (finest, routed) = (family.finest_percent, family.routed_percent);
     let prefix_len = match block.prefix_len < family.routed_len {
-        true if chance < 10 => family.routed_len,
-        false if chance < 35 && block.prefix_len > family.routed_len => family.finest_len,
+        _ if chance < finest => family.finest_len,
+        true if chance < finest + routed => family.routed_len,
         _ => block.prefix_len,
     };
     Network {
