@@ -117,7 +117,28 @@ file = "example.com.zone"
 www = { policy = "world" }
 "*.app" = { policy = "mixed", answers = 3 }
 turns = { policy = "turns" }
+[zone."full.example.com"]
+file = "full.zone"
+responses = "full"
+rrset_order = "rotated"
+[zone."full.example.com".balanced]
+www = { policy = "world" }
 "#;
+
+const FULL_ZONE: &str = "
+$TTL 300
+@       SOA   ns1 hostmaster 1 7200 900 1209600 60
+@       NS    ns1
+@       NS    ns2
+@       MX    10 mail
+@       MX    20 ns1
+ns1     A     192.0.2.53
+ns2     A     198.51.100.53
+mail    A     192.0.2.25
+mail    A     192.0.2.26
+mail    A     192.0.2.27
+svc     HTTPS 1 mail
+";
 
 const ZONE: &str = "
 $TTL 300
@@ -132,6 +153,10 @@ mail    A     192.0.2.25
 first   CNAME second
 second  CNAME www
 circle  CNAME circle
+moved   DNAME new
+a.new   CNAME b.moved
+b.new   CNAME www
+turn    DNAME turn
 lab     NS    ns.lab
 lab     NS    ns1
 ns.lab  A     192.0.2.153
@@ -152,6 +177,7 @@ fn parts() -> Parts {
         ZONE.to_owned() + &long,
     )
     .unwrap();
+    fs::write(folder.path().join("full.zone"), FULL_ZONE).unwrap();
     match compile::load(&path, None) {
         Ok((whole, _)) => whole.parts,
         Err(mistakes) => panic!("{:?}", mistakes.sorted()),
@@ -238,6 +264,12 @@ fn mixed() -> Vec<(Vec<u8>, Header)> {
         (ask("www", rtype::ANY, None), ANSWER),
         (ask("any.thing.pages", rtype::A, None), ANSWER),
         (ask("circle", rtype::A, None), ANSWER),
+        (ask("a.moved", rtype::A, CLIENTS[2]), ANSWER),
+        (ask("x.turn", rtype::A, None), ANSWER),
+        (ask("mail.full", rtype::A, None), ANSWER),
+        (ask("full", rtype::MX, None), ANSWER),
+        (ask("svc.full", rtype::HTTPS, None), ANSWER),
+        (ask("www.full", rtype::A, None), ANSWER),
         (ask("mail", rtype::AAAA, None), EMPTY),
         (ask("host.lab", rtype::A, None), EMPTY),
         (ask("long", rtype::TXT, None), TRUNCATED),

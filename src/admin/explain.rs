@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use hickory_proto::op::Message;
-use hickory_proto::rr::RecordType;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use hickory_proto::rr::{RData, Record, RecordType};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::words::Words;
 use crate::dns::edns::option;
-use crate::dns::{MESSAGE_LEN_MAX, Name, QueryName, query, rcode_mnemonic};
+use crate::dns::{MESSAGE_LEN_MAX, Name, QueryName, query, rcode_mnemonic, rtype};
 use crate::geoip::World;
 use crate::nameserver::access;
 use crate::nameserver::answer::{
@@ -223,8 +223,7 @@ fn access_line(root: &Root, name: &Name, rtype: u16, peer: IpAddr) -> Option<Lin
 fn decode(reply: &[u8]) -> Result<Answer, String> {
     let message =
         Message::from_vec(reply).map_err(|e| format!("the answer cannot be decoded: {e}"))?;
-    let show =
-        |records: &[hickory_proto::rr::Record]| records.iter().map(ToString::to_string).collect();
+    let show = |records: &[Record]| records.iter().map(line).collect();
     let edns = message.edns.as_ref();
     let scope = edns.and_then(|edns| match edns.option(EdnsCode::Subnet) {
         Some(EdnsOption::Subnet(subnet)) => Some(subnet.scope_prefix()),
@@ -247,6 +246,18 @@ fn decode(reply: &[u8]) -> Result<Answer, String> {
         scope,
         error,
     })
+}
+
+/// A record as text. hickory-proto takes the data of a DNAME for mere octets.
+fn line(record: &Record) -> String {
+    match &record.data {
+        RData::Unknown { code, rdata } if u16::from(*code) == rtype::DNAME => {
+            let target = Name::from_wire(&rdata.anything);
+            let target = target.map_or_else(|e| e.to_string(), |target| target.to_string());
+            format!("{} {} IN DNAME {target}", record.name, record.ttl)
+        }
+        _ => record.to_string(),
+    }
 }
 
 fn distribution(
@@ -278,4 +289,23 @@ fn distribution(
         .collect();
     shares.sort_by_key(|share| std::cmp::Reverse(share.count));
     shares
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::rr;
+    use hickory_proto::rr::rdata::NULL;
+
+    use super::*;
+
+    #[test]
+    fn the_target_of_a_dname_is_shown_as_a_name() {
+        let data = RData::Unknown {
+            code: RecordType::from(rtype::DNAME),
+            rdata: NULL::with(b"\x03new\x07example\x00".to_vec()),
+        };
+        let owner = rr::Name::from_ascii("old.example.").unwrap();
+        let record = Record::from_rdata(owner, 60, data);
+        assert_eq!(line(&record), "old.example. 60 IN DNAME new.example.");
+    }
 }

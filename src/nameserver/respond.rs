@@ -89,13 +89,14 @@ impl<'a, R: Recorder> Responder<'a, R> {
         }
     }
 
-    /// The CNAME that stands instead of what was asked.
+    /// The CNAME that stands instead of what was asked. Beside it there may be data of DNSSEC, which
+    /// answer for themselves (RFC 4035, 2.5).
     #[inline]
     fn cname(&self, node: NodeId) -> Option<&'a Rrset> {
-        if matches!(self.qtype, rtype::CNAME | rtype::ANY) {
-            return None;
-        }
-        self.entry.zone.rrset(node, rtype::CNAME)
+        let zone: &'a Zone = &self.entry.zone;
+        let cname = zone.rrset(node, rtype::CNAME)?;
+        let has_asked = self.qtype == rtype::ANY || zone.rrset(node, self.qtype).is_some();
+        (!has_asked).then_some(cname)
     }
 
     /// A referral; DS at the cut itself is the parent's to answer (RFC 4035, 3.1.4.1).

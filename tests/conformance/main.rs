@@ -23,6 +23,7 @@ mod rfc4343;
 mod rfc4592;
 mod rfc4892;
 mod rfc5001;
+mod rfc6604;
 mod rfc6672;
 mod rfc6891;
 mod rfc7766;
