@@ -3,6 +3,14 @@
 use crate::*;
 
 #[test]
+fn section_4_1_anything_is_little_also_where_answers_are_full() {
+    let reply = ask(&in_zone("full.example", "mail", "ANY"));
+    assert_eq!(reply.answers().len(), 1);
+    assert_eq!(reply.authority(), [""; 0]);
+    assert_eq!(reply.additional(), [""; 0]);
+}
+
+#[test]
 fn section_4_1_one_rrset_is_answered() {
     for name in ["@", "mail", "ns1", "x.wild"] {
         let reply = ask(&gslb(name, "ANY"));

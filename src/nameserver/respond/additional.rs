@@ -38,7 +38,8 @@ impl<'a, R: Recorder> Responder<'a, R> {
             composer.set_truncated();
             return;
         }
-        if zone.is_full {
+        // Who asks for anything gets little (RFC 8482, 4).
+        if zone.is_full && self.qtype != rtype::ANY {
             self.append_nameservers(composer, Some(rrset), Some(answer));
         } else if !answer.targets.is_empty() {
             self.append_targets(composer, answer, Some(rrset), |_| true);
