@@ -74,6 +74,7 @@ fn root() -> &'static Root {
                 client_subnet: true,
                 responses: Responses::Full,
                 rrset_order: RrsetOrder::Rotated,
+                allow_query: None,
                 balanced: Vec::new(),
             });
         };
