@@ -31,6 +31,8 @@ pub struct Edns {
     /// Asks who we are (RFC 5001).
     pub nsid: bool,
     pub keepalive: Keepalive,
+    /// Whether any of the last three is there.
+    pub has_more: bool,
 }
 
 /// Whether a query asks how long its TCP connection may stay idle (RFC 7828). What is wrong over TCP is
@@ -156,13 +158,8 @@ impl Edns {
             cookie: None,
             nsid: false,
             keepalive: Keepalive::Absent,
+            has_more: false,
         }
-    }
-
-    /// Whether there are options besides the client subnet to be answered.
-    #[inline]
-    pub fn has_more(&self) -> bool {
-        self.cookie.is_some() | self.nsid | (self.keepalive != Keepalive::Absent)
     }
 
     /// Reads an OPT record's RDATA. False is a FORMERR: an option that runs past the end, a
@@ -198,17 +195,20 @@ impl Edns {
     #[inline(never)]
     fn read_other(&mut self, code: u16, data: &[u8]) -> bool {
         match code {
-            // What a query says in it means nothing (RFC 5001, 2.1).
+            // What a query says in it means nothing (RFC 5001, 2.2).
             option::NSID => self.nsid = true,
             // Of several, the first counts (RFC 7873, 5.2).
             option::COOKIE if self.cookie.is_none() => {
                 self.cookie = Cookie::parse(data);
-                return self.cookie.is_some();
+                if self.cookie.is_none() {
+                    return false;
+                }
             }
             option::TCP_KEEPALIVE if data.is_empty() => self.keepalive = Keepalive::Asked,
             option::TCP_KEEPALIVE => self.keepalive = Keepalive::Malformed,
-            _ => {}
+            _ => return true,
         }
+        self.has_more = true;
         true
     }
 }
@@ -284,22 +284,22 @@ mod tests {
             edns.read_options(rdata).then_some(edns)
         };
         let none = read(&[0xfd, 0xe9, 0, 0]).unwrap();
-        assert!(!none.has_more());
+        assert!(!none.has_more);
         // NSID with data; two cookies; a keepalive with and without a time-out.
         let nsid = read(&[0, 3, 0, 1, 7]).unwrap();
-        assert!(nsid.nsid && nsid.has_more());
+        assert!(nsid.nsid && nsid.has_more);
         let cookies = [
             [0, 10, 0, 8, 1, 1, 1, 1, 1, 1, 1, 1],
             [0, 10, 0, 8, 2, 2, 2, 2, 2, 2, 2, 2],
         ];
         let first = read(&cookies.concat()).unwrap();
         assert_eq!(first.cookie.map(|cookie| cookie.client), Some([1; 8]));
-        assert!(first.has_more());
+        assert!(first.has_more);
         assert_eq!(read(&[0, 10, 0, 1, 1]), None);
         let asked = read(&[0, 11, 0, 0]).unwrap();
         assert_eq!(asked.keepalive, Keepalive::Asked);
         let wrong = read(&[0, 11, 0, 2, 0, 9]).unwrap();
         assert_eq!(wrong.keepalive, Keepalive::Malformed);
-        assert!(asked.has_more() && wrong.has_more());
+        assert!(asked.has_more && wrong.has_more);
     }
 }

@@ -151,7 +151,7 @@ struct Unread {
 
 /// The records after the question: `before` in front of the additional section, `additional` in it,
 /// among which at most one is an OPT, at the root (RFC 6891, 6.1.1), and the last may be a TSIG
-/// (RFC 8945, 5.1). Others are stepped over: a SIG(0), too, which no query needs to have checked
+/// (RFC 8945, 5.2). Others are stepped over: a SIG(0), too, which no query needs to have checked
 /// (RFC 2931, 3.1). `Err`: malformed, signed, or octets after the end.
 #[inline]
 fn parse_records(

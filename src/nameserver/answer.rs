@@ -173,7 +173,7 @@ fn answer_parsed<R: Recorder>(
     let limit = query.transport.limit(parsed.edns.as_ref());
     let mut composer = Composer::new(reply, query.message, parsed.question_end, limit, opt);
     let greeting = match &parsed.edns {
-        Some(edns) if edns.has_more() => {
+        Some(edns) if edns.has_more => {
             let identity = &root.service.identity;
             let greeting = answer_options(worker, identity, query, edns, &mut composer);
             worker.has_valid_cookie = greeting.cookie == Some(Standing::Valid);
@@ -184,7 +184,7 @@ fn answer_parsed<R: Recorder>(
     let zone = found.map(|(entry, _)| entry);
     let is_allowed = access::is_allowed(root, zone, query.peer);
     let result = match found {
-        Some((entry, apex)) if is_allowed && is_ordinary(parsed) && greeting.refusal.is_none() => {
+        Some((entry, apex)) if is_allowed && is_ordinary(parsed, greeting) => {
             worker
                 .counters
                 .client_subnet
@@ -203,6 +203,7 @@ fn answer_parsed<R: Recorder>(
             }
             .respond(&mut composer)
         }
+        None if is_allowed && is_ordinary(parsed, greeting) => NOT_OURS,
         _ => answer_without_zone(worker, root, parsed, greeting, is_allowed, &mut composer),
     };
     (
@@ -213,14 +214,15 @@ fn answer_parsed<R: Recorder>(
 
 /// Whether a zone may answer.
 #[inline]
-fn is_ordinary(parsed: &Parsed) -> bool {
+fn is_ordinary(parsed: &Parsed, greeting: Greeting) -> bool {
     parsed.qclass == class::IN
         && parsed.edns.as_ref().is_none_or(|edns| edns.version == 0)
         && !matches!(parsed.qtype, rtype::OPT | rtype::TKEY..=rtype::MAILA)
+        && greeting.refusal.is_none()
 }
 
 /// Queries that no zone can answer, or may.
-#[inline]
+#[cold]
 fn answer_without_zone(
     worker: &Worker,
     root: &Root,
@@ -247,9 +249,8 @@ fn answer_without_zone(
         (class::IN, rtype::TKEY | rtype::TSIG | rtype::MAILA | rtype::MAILB) => {
             (Rcode::NotImp, Some(NOT_SUPPORTED))
         }
-        // Nobody may transfer.
-        (class::IN, rtype::AXFR | rtype::IXFR) => (Rcode::Refused, Some(PROHIBITED)),
-        (class::IN, _) => (Rcode::Refused, Some(NOT_AUTHORITATIVE)),
+        // AXFR and IXFR: nobody may transfer.
+        (class::IN, _) => (Rcode::Refused, Some(PROHIBITED)),
         (class::CH, qtype) => {
             let chaos = &root.service.identity.chaos;
             match chaos::respond(chaos, worker.name.wire(), qtype, composer) {
@@ -265,9 +266,13 @@ fn answer_without_zone(
     }
 }
 
-/// RFC 8914, 4.19.
+/// RFC 8914, 4.19: Prohibited.
 const PROHIBITED: ExtendedError = ExtendedError { code: 18, text: "" };
-/// RFC 8914, 4.21.
-const NOT_AUTHORITATIVE: ExtendedError = ExtendedError { code: 20, text: "" };
-/// RFC 8914, 4.22.
+/// RFC 8914, 4.21: Not Authoritative.
+const NOT_OURS: Reply = Reply {
+    rcode: Rcode::Refused,
+    scope: 0,
+    error: Some(ExtendedError { code: 20, text: "" }),
+};
+/// RFC 8914, 4.22: Not Supported.
 pub(super) const NOT_SUPPORTED: ExtendedError = ExtendedError { code: 21, text: "" };

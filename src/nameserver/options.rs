@@ -44,7 +44,7 @@ pub fn answer_options(
         composer.add_option(option::NSID, &[nsid]);
     }
     match edns.keepalive {
-        // Over UDP it is ignored (RFC 7828, 3.2.2).
+        // Over UDP it is ignored (RFC 7828, 3.3.1).
         Keepalive::Asked | Keepalive::Malformed if !is_tcp => {}
         Keepalive::Malformed => greeting.refusal = Some(Rcode::FormErr),
         Keepalive::Asked => {
@@ -76,7 +76,7 @@ fn answer_cookie(
     counters
         .cookies_valid
         .add(u64::from(standing == Standing::Valid));
-    // Over TCP, the handshake has shown that the address is the client's own (RFC 7873, 5.2.3).
+    // Over TCP, the handshake has shown that the address is the client's own (RFC 7873, 5.3).
     let is_udp = matches!(query.transport, Transport::Udp { .. });
     let is_refused = cookies.require && is_udp && standing != Standing::Valid;
     Greeting {

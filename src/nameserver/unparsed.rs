@@ -104,7 +104,7 @@ impl Answer<'_> {
         });
         let mut composer = Composer::new(reply, query.message, self.question_end, limit, opt);
         let greeting = match edns {
-            Some(edns) if edns.has_more() => answer_options(
+            Some(edns) if edns.has_more => answer_options(
                 self.worker,
                 &self.root.service.identity,
                 query,

@@ -26,7 +26,7 @@ fn named() -> Server {
 }
 
 #[test]
-fn section_1_each_name_says_what_is_configured() {
+fn section_2_each_name_says_what_is_configured() {
     for (name, text) in [
         ("version.bind", "Meridian"),
         ("version.server", "Meridian"),
@@ -43,7 +43,7 @@ fn section_1_each_name_says_what_is_configured() {
             let [record] = &records[..] else {
                 panic!("{name} {rtype}: {records:?}")
             };
-            // TXT of the question's name, class CH, TTL 0 (section 2, item 2 of RFC 4892 has none else).
+            // TTL 0: another of several servers may answer the next query.
             assert_eq!(reply.bytes[record.owner.clone()], [0xc0, 12]);
             assert_eq!((record.rtype, record.class, record.ttl), (16, CH, 0));
             let data = &reply.bytes[record.rdata.clone()];
@@ -54,7 +54,7 @@ fn section_1_each_name_says_what_is_configured() {
 }
 
 #[test]
-fn section_1_the_longest_text_fits_over_udp() {
+fn section_2_the_longest_text_fits_over_udp() {
     let mut server = server();
     let longest: Box<[u8]> = [b'x'; 255].into();
     server.set_identity(Identity {
@@ -81,7 +81,7 @@ fn other_types_of_these_names_have_no_data_and_no_soa_that_could_keep_it() {
 }
 
 #[test]
-fn nothing_is_said_that_is_not_configured() {
+fn section_5_nothing_is_said_that_is_not_configured() {
     for name in [
         "version.bind",
         "version.server",

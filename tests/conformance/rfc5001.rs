@@ -32,7 +32,7 @@ fn section_2_2_who_asks_is_told_with_every_kind_of_answer() {
 }
 
 #[test]
-fn section_2_1_nobody_else_is_told() {
+fn section_2_2_nobody_else_is_told() {
     let mut server = named(b"fra1");
     assert!(server.ask(&gslb("mail", "A")).opt().is_none());
     assert_eq!(server.ask(&gslb("mail", "A").edns()).option(NSID), None);
@@ -42,14 +42,14 @@ fn section_2_1_nobody_else_is_told() {
 }
 
 #[test]
-fn section_2_1_what_a_query_says_in_it_is_ignored() {
+fn section_2_2_what_a_query_says_in_it_is_ignored() {
     let reply = named(b"fra1").ask(&gslb("mail", "A").option(NSID, b"whoever"));
     assert_eq!(reply.rcode(), "NOERROR");
     assert_eq!(reply.option(NSID).as_deref(), Some(&b"fra1"[..]));
 }
 
 #[test]
-fn a_server_without_an_identifier_tells_none() {
+fn section_2_2_a_server_without_an_identifier_tells_none() {
     let reply = ask(&gslb("mail", "A").option(NSID, &[]));
     assert_eq!(reply.rcode(), "NOERROR");
     assert_eq!(reply.option(NSID), None);

@@ -208,7 +208,7 @@ fn section_5_4_nothing_else_may_be_asked_without_a_question() {
 }
 
 #[test]
-fn section_6_unless_configured_otherwise_cookies_are_used() {
+fn section_7_unless_configured_otherwise_cookies_are_used() {
     learn(&mut server(), &gslb("mail", "A"));
 }
 

@@ -57,7 +57,7 @@ fn section_5_2_1_a_key_that_is_not_known_is_notauth_with_badkey_unsigned() {
         let record = records.last().expect("a TSIG record");
         assert_eq!((record.rtype, record.class, record.ttl), (250, 255, 0));
         assert_eq!(&reply.bytes[record.owner.clone()], KEY);
-        // 5.3.2: no MAC; the error is 17.
+        // 5.3.2: no MAC. The error is 17.
         let expected =
             b"\x0bhmac-sha256\x00\x00\x00\x5c\xf7\x9f\x11\x01\x2c\x00\x00\x4d\x45\x00\x11\x00\x00";
         assert_eq!(reply.bytes[record.rdata.clone()], *expected);
@@ -77,7 +77,7 @@ fn section_5_2_1_an_owner_that_points_into_the_question_is_understood() {
 }
 
 #[test]
-fn section_5_1_a_signature_is_the_last_record_and_the_only_one() {
+fn section_5_2_a_signature_is_the_last_record_and_the_only_one() {
     const A: &[u8] = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04\x0a\x00\x00\x01";
     const OPT: &[u8] = b"\x00\x00\x29\x04\xd0\x00\x00\x00\x00\x00\x00";
     let query = gslb("mail", "A");

@@ -95,7 +95,7 @@ fn section_5_secrets_are_rolled_over_without_a_cookie_lost() {
 }
 
 #[test]
-fn section_3_servers_with_the_same_secret_know_each_others_clients() {
+fn section_4_servers_with_the_same_secret_know_each_others_clients() {
     let query = gslb("mail", "A");
     let cookie = learn(&mut with_secrets(&[1], true), &query);
     let query = query.option(COOKIE, &cookie);
