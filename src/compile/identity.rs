@@ -85,7 +85,7 @@ fn read(file: &At<std::path::PathBuf>, diagnostics: &mut Diagnostics) -> Option<
             Some(secret) => secrets.push(secret),
             None => {
                 let mut place = Place::file(path);
-                (place.line, place.column) = (number, 1);
+                place.line = number;
                 diagnostics.error(&place, format!("expected {SECRET_FORM}"), None);
                 mistakes = true;
             }
@@ -180,7 +180,7 @@ mod tests {
         let text = format!("{NEW}\n{OLD}0\n0x{OLD}\n");
         let expected =
             "error: expected 32 hexadecimal digits, as `openssl rand -hex 16` makes them";
-        let place = |line| format!("secrets:{line}:1: {expected}");
+        let place = |line| format!("secrets:{line}: {expected}");
         assert_eq!(compiled(&text, 0o600), Err(vec![place(2), place(3)]));
     }
 

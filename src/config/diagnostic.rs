@@ -7,7 +7,7 @@ use std::sync::Arc;
 pub use super::render::render;
 
 /// A place in a file. Lines and columns count from 1; column counts characters, not bytes.
-/// Line 0 means the file as a whole.
+/// Line 0 means the file as a whole; column 0 a line that holds a secret and so is not shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Place {
     #[serde(serialize_with = "path_as_text")]
@@ -34,8 +34,9 @@ fn path_as_text<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::O
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => write!(f, "{}", self.file.display()),
+        match (self.line, self.column) {
+            (0, _) => write!(f, "{}", self.file.display()),
+            (line, 0) => write!(f, "{}:{line}", self.file.display()),
             _ => write!(f, "{}:{}:{}", self.file.display(), self.line, self.column),
         }
     }

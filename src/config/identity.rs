@@ -123,13 +123,13 @@ fn secrets<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<Vec<Secret>>
     let expected = "a list of secrets, the one that signs first";
     let DeValue::Array(elements) = value.get_ref() else {
         // A value of another type may be a secret all the same: it is not shown.
-        reader.error(value.span(), format!("expected {expected}"), None);
+        error_unshown(reader, value, format!("expected {expected}"));
         return None;
     };
     let count = elements.len();
     if !(1..=SECRETS_MAX).contains(&count) {
         let message = format!("expected 1 to {SECRETS_MAX} secrets, found {count}");
-        reader.error(value.span(), message, None);
+        error_unshown(reader, value, message);
     }
     list(reader, value, expected, secret)
 }
@@ -141,9 +141,16 @@ fn secret(reader: &mut Reader, value: &Value) -> Option<Secret> {
         _ => None,
     };
     if secret.is_none() {
-        reader.error(value.span(), format!("expected {SECRET_FORM}"), None);
+        error_unshown(reader, value, format!("expected {SECRET_FORM}"));
     }
     secret
+}
+
+/// A mistake in a line that is not to be shown.
+fn error_unshown(reader: &mut Reader, value: &Value, message: String) {
+    let mut place = reader.place(value.span().start);
+    place.column = 0;
+    reader.error_at(&place, message, None);
 }
 
 fn warn_without_effect(reader: &mut Reader, table: &Table, key: &str) {

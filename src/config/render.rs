@@ -77,7 +77,7 @@ struct Source {
 
 impl Source {
     fn line(&mut self, place: &Place) -> Option<&str> {
-        if place.line == 0 {
+        if place.line == 0 || place.column == 0 {
             return None;
         }
         let is_ahead = self
@@ -129,6 +129,14 @@ mod tests {
         render(&diagnostics, &mut out).unwrap();
         let path = format!("{}/", folder.path().display());
         String::from_utf8(out).unwrap().replace(&path, "")
+    }
+
+    #[test]
+    fn a_line_with_a_secret_is_not_shown() {
+        assert_eq!(
+            rendered("a = 1\nsecret\n", &[(2, 0)]),
+            "m.toml:2: error: wrong\n = help: do right\n\n".replace("\n =", "\n  =")
+        );
     }
 
     #[test]

@@ -134,7 +134,7 @@ fn secrets_in_a_file_are_rolled_over_by_reloads_and_never_logged() {
     assert_eq!(ask(server.address, COOKIE, &old).0, BADCOOKIE);
     assert_eq!(ask(server.address, COOKIE, &new), (0, Some(new)));
     let log = server.process.stderr();
-    assert!(log.contains("secrets:2:1: "), "{log}");
+    assert!(log.contains("secrets:2: "), "{log}");
     assert!(log.contains("chmod 640 "), "{log}");
     assert!(!log.contains(&OLD[1..]) && !log.contains(NEW), "{log}");
 }
