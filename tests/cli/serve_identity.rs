@@ -1,4 +1,4 @@
-//! `meridian serve`: what it says of itself, and the cookies it bakes, across reloads.
+//! What a server says of itself, and the cookies it bakes, across reloads; and that secrets stay secret.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -159,4 +159,32 @@ fn a_client_that_asks_over_tcp_is_told_how_long_it_may_stay() {
     stream.read_exact(&mut reply).unwrap();
     assert_eq!(read(&reply, KEEPALIVE), (0, Some(vec![0, 70])));
     assert_eq!(ask(server.address, KEEPALIVE, &[]), (0, None));
+}
+
+#[test]
+fn check_tells_a_wrong_secret_by_its_line_without_showing_it() {
+    let place = place();
+    configure(&place, "[server.cookies]\nsecret_file = \"secrets\"\n");
+    write_secrets(&place, &[NEW, &OLD[1..]], 0o600);
+    let outcome = place.run(&["check", "--config", "meridian.toml"]);
+    assert_eq!(outcome.code, 1);
+    let shown = &outcome.stderr;
+    assert!(
+        shown.contains("secrets:2: error: expected 32 hexadecimal digits"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains(&OLD[1..]) && !shown.contains(NEW),
+        "{shown}"
+    );
+    configure(
+        &place,
+        &format!("[server.cookies]\nsecrets = [\"{}\"]\n", &OLD[1..]),
+    );
+    let shown = place.run(&["check", "--config", "meridian.toml"]).stderr;
+    assert!(
+        shown.contains("error: expected 32 hexadecimal digits"),
+        "{shown}"
+    );
+    assert!(!shown.contains(&OLD[1..]), "{shown}");
 }
