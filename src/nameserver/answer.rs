@@ -12,7 +12,6 @@ use super::options::{Greeting, answer_options};
 use super::respond::{Reply, Responder};
 use super::unparsed::answer_unparsed;
 use crate::dns::compose::{Composer, ExtendedError, OptReply};
-use crate::dns::cookie::Standing;
 use crate::dns::edns::Edns;
 use crate::dns::parse::{Parsed, parse};
 use crate::dns::placed::PlacedName;
@@ -174,10 +173,7 @@ fn answer_parsed<R: Recorder>(
     let mut composer = Composer::new(reply, query.message, parsed.question_end, limit, opt);
     let greeting = match &parsed.edns {
         Some(edns) if edns.has_more => {
-            let identity = &root.service.identity;
-            let greeting = answer_options(worker, identity, query, edns, &mut composer);
-            worker.has_valid_cookie = greeting.cookie == Some(Standing::Valid);
-            greeting
+            answer_options(worker, &root.service.identity, query, edns, &mut composer)
         }
         _ => Greeting::default(),
     };

@@ -29,7 +29,7 @@ const _: () = {
 /// Adds the options that answer those of the query.
 #[inline(never)]
 pub fn answer_options(
-    worker: &Worker,
+    worker: &mut Worker,
     identity: &Identity,
     query: &Query<'_>,
     edns: &Edns,
@@ -58,7 +58,7 @@ pub fn answer_options(
 }
 
 fn answer_cookie(
-    worker: &Worker,
+    worker: &mut Worker,
     identity: &Identity,
     query: &Query<'_>,
     cookie: &Cookie,
@@ -71,14 +71,15 @@ fn answer_cookie(
     let now_s = (worker.unix_ms / 1000) as u32;
     let (standing, server) = cookies.secrets.check(cookie, query.peer, now_s);
     composer.add_option(option::COOKIE, &[&cookie.client, &server]);
+    worker.has_valid_cookie = standing == Standing::Valid;
     let counters = &worker.counters;
     counters.cookies.add(1);
     counters
         .cookies_valid
-        .add(u64::from(standing == Standing::Valid));
+        .add(u64::from(worker.has_valid_cookie));
     // Over TCP, the handshake has shown that the address is the client's own (RFC 7873, 5.3).
     let is_udp = matches!(query.transport, Transport::Udp { .. });
-    let is_refused = cookies.require && is_udp && standing != Standing::Valid;
+    let is_refused = cookies.require && is_udp && !worker.has_valid_cookie;
     Greeting {
         cookie: Some(standing),
         refusal: is_refused.then_some(Rcode::BadCookie),

@@ -17,13 +17,23 @@ const OPT_LEN: usize = 11;
 /// answered: no zone was asked. `None`: nothing may be sent.
 #[cold]
 pub fn answer_unparsed(
-    worker: &Worker,
+    worker: &mut Worker,
     root: &Root,
     query: &Query<'_>,
     error: ParseError,
     reply: &mut [u8],
 ) -> Option<(usize, Rcode)> {
-    let answer = |question_end: Option<usize>, edns: Option<Edns>| Answer {
+    let (question_end, edns) = match error {
+        ParseError::Drop => return None,
+        ParseError::FormErr { question_end, edns } | ParseError::Opcode { question_end, edns } => {
+            (question_end, edns)
+        }
+        ParseError::CookieOnly { edns } => (None, Some(edns)),
+        ParseError::Signed {
+            question_end, edns, ..
+        } => (Some(question_end), edns),
+    };
+    let answer = Answer {
         worker,
         root,
         query,
@@ -31,34 +41,24 @@ pub fn answer_unparsed(
         edns,
     };
     Some(match error {
-        ParseError::Drop => return None,
-        ParseError::FormErr { question_end, edns } => {
-            answer(question_end, edns).compose(reply, |_| Rcode::FormErr)
+        ParseError::Signed { tsig_at, .. } => {
+            answer.compose_bad_key(reply, Tsig::read(query.message, tsig_at))
         }
-        ParseError::Opcode { question_end, edns } => {
-            answer(question_end, edns).compose(reply, |_| Rcode::NotImp)
-        }
-        // RFC 7873, 5.4.
-        ParseError::CookieOnly { edns } => {
-            answer(None, Some(edns)).compose(reply, |greeting| match greeting.cookie {
+        ParseError::CookieOnly { .. } => {
+            // RFC 7873, 5.4.
+            answer.compose(reply, |greeting| match greeting.cookie {
                 None => Rcode::FormErr,
                 Some(Standing::Bad) => Rcode::BadCookie,
                 Some(Standing::ClientOnly | Standing::Valid) => Rcode::NoError,
             })
         }
-        ParseError::Signed {
-            question_end,
-            edns,
-            tsig_at,
-        } => {
-            let tsig = Tsig::read(query.message, tsig_at);
-            answer(Some(question_end), edns).compose_bad_key(reply, tsig)
-        }
+        ParseError::Opcode { .. } => answer.compose(reply, |_| Rcode::NotImp),
+        ParseError::Drop | ParseError::FormErr { .. } => answer.compose(reply, |_| Rcode::FormErr),
     })
 }
 
 struct Answer<'a> {
-    worker: &'a Worker,
+    worker: &'a mut Worker,
     root: &'a Root,
     query: &'a Query<'a>,
     question_end: usize,
@@ -70,7 +70,11 @@ impl Answer<'_> {
         self.query.transport.limit(self.edns.as_ref())
     }
 
-    fn compose(self, reply: &mut [u8], rcode: impl FnOnce(Greeting) -> Rcode) -> (usize, Rcode) {
+    fn compose(
+        mut self,
+        reply: &mut [u8],
+        rcode: impl FnOnce(Greeting) -> Rcode,
+    ) -> (usize, Rcode) {
         let (composer, greeting) = self.begin(reply, self.limit());
         let rcode = rcode(greeting);
         let error = (rcode == Rcode::NotImp).then_some(NOT_SUPPORTED);
@@ -79,7 +83,7 @@ impl Answer<'_> {
 
     /// No key is known here (RFC 8945, 5.2.1): the TSIG record says so behind all others, if names of
     /// absurd length leave it room.
-    fn compose_bad_key(self, reply: &mut [u8], tsig: Option<Tsig<'_>>) -> (usize, Rcode) {
+    fn compose_bad_key(mut self, reply: &mut [u8], tsig: Option<Tsig<'_>>) -> (usize, Rcode) {
         let limit = self.limit().min(reply.len());
         let fits = |tsig: &Tsig<'_>| self.question_end + OPT_LEN + tsig.bad_key_len() <= limit;
         let Some(tsig) = tsig.filter(fits) else {
@@ -96,7 +100,7 @@ impl Answer<'_> {
         (end, Rcode::NotAuth)
     }
 
-    fn begin<'b>(&self, reply: &'b mut [u8], limit: usize) -> (Composer<'b>, Greeting) {
+    fn begin<'b>(&mut self, reply: &'b mut [u8], limit: usize) -> (Composer<'b>, Greeting) {
         let Answer { query, edns, .. } = self;
         let opt = edns.map(|edns| OptReply {
             subnet: None,

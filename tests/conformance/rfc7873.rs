@@ -149,6 +149,28 @@ fn section_5_2_5_the_right_server_cookie_is_answered_with_both() {
 }
 
 #[test]
+fn section_5_2_5_whatever_is_asked_with_the_right_server_cookie_its_client_is_known() {
+    let mut server = baker();
+    let cookie = learn(&mut server, &gslb("mail", "A"));
+    for query in [
+        gslb("mail", "A"),
+        gslb("missing", "A"),
+        Query::new("elsewhere.example.org", "A"),
+        gslb("mail", "A").opcode(4),
+    ] {
+        server.ask(&query.clone().option(COOKIE, &cookie));
+        assert!(server.knows_client(), "{query:?}");
+        server.ask(&query.clone().option(COOKIE, &CLIENT));
+        assert!(!server.knows_client(), "{query:?}");
+        server.ask(&query.clone().option(COOKIE, &cookie));
+        server.ask(&query);
+        assert!(!server.knows_client(), "{query:?}");
+    }
+    exchange(&mut server, &only_cookie(&cookie));
+    assert!(server.knows_client());
+}
+
+#[test]
 fn section_5_2_3_who_requires_a_server_cookie_sends_one_instead_of_an_answer() {
     let query = gslb("mail", "A");
     for wrong in [&CLIENT[..], &[&CLIENT[..], &[9; 16]].concat()] {

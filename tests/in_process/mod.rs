@@ -76,6 +76,11 @@ impl Server {
         self.worker.unix_ms = unix_s * 1000;
     }
 
+    /// Whether the last query came with a valid server cookie.
+    pub fn knows_client(&self) -> bool {
+        self.worker.has_valid_cookie
+    }
+
     /// From now on, TCP connections may stay idle for this long.
     pub fn set_idle_timeout(&mut self, timeout_100ms: u16) {
         self.worker.idle_timeout_100ms = Some(timeout_100ms);
