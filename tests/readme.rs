@@ -325,19 +325,31 @@ fn options_named_alone_belong_to_serve_or_explain() {
     }
 }
 
-/// A folder with the configuration example and the files that a user has to bring.
+/// A folder with the first configuration example and the files that a user has to bring, and all that
+/// once more in the folders that the example of several files names.
 fn with_example() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let examples = blocks("toml");
-    fs::write(folder.path().join("meridian.toml"), &examples[0]).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["conf.d", "zones"] {
+        fs::create_dir(at(name)).unwrap();
+    }
+    write_example(folder.path(), "meridian.toml");
+    write_example(&at("conf.d"), "all.toml");
+    let [_, zone] = zones();
+    fs::write(at("zones/example.org.zone"), zone).unwrap();
+    folder
+}
+
+fn write_example(folder: &Path, name: &str) {
+    let example = blocks("toml").swap_remove(0);
+    fs::write(folder.join(name), &example).unwrap();
     for database in ["GeoLite2-City.mmdb", "GeoLite2-ASN.mmdb"] {
-        assert!(examples[0].contains(database));
+        assert!(example.contains(database));
         let sample = in_repository("geoip/sample.mmdb");
-        fs::copy(sample, folder.path().join(database)).unwrap();
+        fs::copy(sample, folder.join(database)).unwrap();
     }
     let [_, zone] = zones();
-    fs::write(folder.path().join("gslb.example.com.zone"), zone).unwrap();
-    folder
+    fs::write(folder.join("gslb.example.com.zone"), zone).unwrap();
 }
 
 /// The parent's zone snippet, and Meridian's own.
@@ -353,6 +365,19 @@ fn every_configuration_example_passes_check_without_a_warning() {
         let output = run(folder.path(), &["check", "--config", "meridian.toml"]);
         assert_eq!(text(&output.stderr), "", "{example}");
         assert!(output.status.success(), "{output:?}");
+    }
+}
+
+#[test]
+fn the_example_of_several_files_finds_them_all() {
+    let folder = with_example();
+    let is_of_several = |example: &String| example.starts_with("include");
+    let example = blocks("toml").into_iter().find(is_of_several).unwrap();
+    fs::write(folder.path().join("meridian.toml"), example).unwrap();
+    let output = run(folder.path(), &["check", "--config", "meridian.toml"]);
+    for apex in ["example.org.", "gslb.example.com."] {
+        let line = format!("zone {apex}: ");
+        assert!(text(&output.stdout).contains(&line), "{output:?}");
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn client_networks(
     one_or_many(reader, value, |reader, value| {
         let network = client_network(reader, references, value)?;
         if !seen.insert(network) {
-            let shown = reader.text.get(value.span()).unwrap_or_default();
+            let shown = reader.written(value.span());
             let message = format!("{shown} is in this list already");
             reader.error(value.span(), message, None);
         }

@@ -65,7 +65,7 @@ pub(super) fn serves(
     list(reader, value, expected, |reader, value| {
         let selector = selector(reader, references, value)?;
         if !seen.insert(selector.clone()) {
-            let shown = reader.text.get(value.span()).unwrap_or_default();
+            let shown = reader.written(value.span());
             let message = format!("{shown} is in this list already");
             reader.error(value.span(), message, None);
         }

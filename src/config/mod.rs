@@ -7,10 +7,11 @@
 //! | module | reads or checks |
 //! |---|---|
 //! | `syntax` | whether it is TOML at all |
+//! | `include`, `pattern`, `sources` | the files that it consists of |
 //! | `reader` | keys and values, each mistake with its place |
 //! | `references` | names of tables, resolved to ids |
 //! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
-//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy`, `zone` | tables |
+//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy`, `zone`, `zone_files`, `zone_settings` | tables |
 //! | `policy_graph` | what must hold between policies |
 //! | `unused` | what has no effect |
 
@@ -20,10 +21,12 @@ pub mod diagnostic;
 mod geoip;
 mod http_probe;
 mod identity;
+mod include;
 mod location;
 mod monitor;
 mod near;
 mod network;
+mod pattern;
 mod policy;
 mod policy_graph;
 mod pool;
@@ -34,6 +37,7 @@ mod region;
 mod render;
 mod scalar;
 mod server;
+mod sources;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -41,22 +45,19 @@ mod types;
 mod units;
 mod unused;
 mod zone;
+mod zone_files;
+mod zone_settings;
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
-
-use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use identity::{SECRET_FORM, SECRETS_MAX};
 pub use types::*;
 
+use include::{Tree, Unreadable};
 use reader::{Reader, Table};
 use references::References;
-
-/// Octets of a configuration file at most.
-const FILE_LEN_MAX: u64 = 64 * 1024 * 1024;
+use sources::Texts;
 
 /// A configuration without errors, and what is doubtful about it.
 #[derive(Clone, Debug)]
@@ -77,13 +78,17 @@ pub struct Refused {
     pub geoip: GeoIp,
 }
 
-/// Reads and checks a configuration file (UTF-8, at most 64 MiB).
+/// Reads and checks a configuration: a file, and those that it includes (UTF-8, at most 64 MiB in all).
 ///
 /// # Errors
 ///
 /// Every mistake in it.
 pub fn load(path: &Path) -> Result<Loaded, Refused> {
-    let text = read_text(path).map_err(|(place, message)| {
+    let text = include::text_of(path, include::TEXT_LEN_MAX).map_err(|unreadable| {
+        let (place, message) = match unreadable {
+            Unreadable::File(reason) => (Place::file(path), reason),
+            Unreadable::At(place, reason) => (place, reason),
+        };
         let mut diagnostics = Diagnostics::new();
         diagnostics.error(&place, message, None);
         Refused {
@@ -95,34 +100,16 @@ pub fn load(path: &Path) -> Result<Loaded, Refused> {
     parse(&text, path)
 }
 
-fn read_text(path: &Path) -> Result<String, (Place, String)> {
-    let unreadable = |reason: io::Error| (Place::file(path), format!("cannot be read: {reason}"));
-    let mut octets = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
-    file.take(FILE_LEN_MAX + 1)
-        .read_to_end(&mut octets)
-        .map_err(unreadable)?;
-    if octets.len() as u64 > FILE_LEN_MAX {
-        let message = format!("is longer than {} MiB", FILE_LEN_MAX >> 20);
-        return Err((Place::file(path), message));
-    }
-    String::from_utf8(octets).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let before = std::str::from_utf8(&error.as_bytes()[..valid]).unwrap_or_default();
-        let place = Reader::new(before, path).place(valid);
-        (place, "is not UTF-8 from here on".into())
-    })
-}
-
-/// Checks the text of a configuration file; `path` is where it is said to come from, and where
-/// relative paths begin.
+/// Checks the text of a configuration file, with the files that it includes; `path` is where it is
+/// said to come from, and where relative paths begin.
 ///
 /// # Errors
 ///
 /// Every mistake in it.
 pub fn parse(text: &str, path: &Path) -> Result<Loaded, Refused> {
+    let texts = Texts::new();
     let mut reader = Reader::new(text, path);
-    let config = match syntax::parse(&mut reader) {
+    let config = match include::tree(&mut reader, &texts) {
         Some(tree) => read_config(&mut reader, &tree),
         None => Err((Vec::new(), GeoIp::default())),
     };
@@ -143,8 +130,10 @@ pub fn parse(text: &str, path: &Path) -> Result<Loaded, Refused> {
 
 /// The configuration, which may still have been reported as wrong; or what names files in it, if
 /// any other part could not be read.
-fn read_config(reader: &mut Reader, tree: &DeTable) -> Result<Config, (Vec<Zone>, GeoIp)> {
-    let mut top = Table::new("a configuration", 0..0, tree);
+fn read_config(reader: &mut Reader, tree: &Tree) -> Result<Config, (Vec<Zone>, GeoIp)> {
+    let mut top = Table::new("a configuration", 0..0, &tree.top);
+    // Taken out of the tree when it was made.
+    top.know(&["include", "zones"]);
     let mut references = References::read(reader, &mut top);
     let server = server::server(reader, &mut references, &mut top);
     let geoip = geoip::geoip(reader, &mut top);
@@ -154,7 +143,8 @@ fn read_config(reader: &mut Reader, tree: &DeTable) -> Result<Config, (Vec<Zone>
     let pools = pool::pools(reader, &mut references);
     let drafts = policy::drafts(reader, &mut references);
     let policies = policy_graph::policies(reader, &references, &pools, drafts);
-    let zones = zone::zones(reader, &mut references, &mut top);
+    let found = zone_files::found(reader, &mut references, &tree.zones);
+    let zones = zone::zones(reader, &mut references, &mut top, found);
     top.finish(reader);
     if !reader.has_errors() {
         network::check_use(reader, &references, &mut networks);

@@ -9,7 +9,7 @@ use super::location::location;
 use super::reader::{Reader, Table, Value, ticked};
 use super::references::References;
 use super::scalar::one_or_many;
-use super::{At, Network, Place};
+use super::{At, Network};
 
 /// All own networks, by their place in the file; `None` where one cannot be read.
 pub(super) fn networks(reader: &mut Reader, references: &mut References) -> Vec<Option<Network>> {
@@ -24,7 +24,7 @@ fn network<'t>(
     reader: &mut Reader,
     name: &'t str,
     mut table: Table<'t>,
-    taken: &mut HashMap<IpNet, (&'t str, Place)>,
+    taken: &mut HashMap<IpNet, (&'t str, usize)>,
 ) -> Option<Network> {
     let example = "[\"203.0.113.0/24\"]";
     let prefixes = table.required(reader, "prefixes", example, |reader, value| {
@@ -45,16 +45,17 @@ fn prefixes<'t>(
     reader: &mut Reader,
     value: &'t Value<'t>,
     name: &'t str,
-    taken: &mut HashMap<IpNet, (&'t str, Place)>,
+    taken: &mut HashMap<IpNet, (&'t str, usize)>,
 ) -> Option<Vec<At<IpNet>>> {
     let prefixes = one_or_many(reader, value, |reader, value| {
         let prefix = prefix(reader, value)?;
-        if let Some((owner, place)) = taken.get(&prefix.value) {
+        let at = value.span().start;
+        if let Some(&(owner, first)) = taken.get(&prefix.value) {
             let message = format!("{} is in network {} already", prefix.value, ticked(owner));
-            let help = format!("it stands on line {}", place.line);
+            let help = format!("it stands {}", reader.elsewhere(first, at));
             reader.error(value.span(), message, Some(help));
         } else {
-            taken.insert(prefix.value, (name, prefix.place.clone()));
+            taken.insert(prefix.value, (name, at));
         }
         Some(prefix)
     })?;

@@ -69,13 +69,15 @@ fn endpoints<'t>(
         reader.error(value.span(), message, None);
         return None;
     }
-    let mut seen: HashMap<IpAddr, u32> = HashMap::new();
+    let mut seen: HashMap<IpAddr, usize> = HashMap::new();
     let expected = "a list of endpoints such as [\"192.0.2.1\", \"192.0.2.2\"]";
     let endpoints = list(reader, value, expected, |reader, value| {
         let endpoint = endpoint(reader, value, is_monitored)?;
-        if let Some(line) = seen.insert(endpoint.address, endpoint.place.line) {
+        let at = value.span().start;
+        if let Some(first) = seen.insert(endpoint.address, at) {
+            let stands = reader.elsewhere(first, at);
             let message = format!("{} is in this pool already", endpoint.address);
-            let help = format!("it stands on line {line}; `weight` says how much it gets");
+            let help = format!("it stands {stands}; `weight` says how much it gets");
             reader.error(value.span(), message, Some(help));
         }
         Some(endpoint)

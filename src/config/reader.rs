@@ -3,15 +3,14 @@
 //! Reading goes on after a mistake: a value that cannot be read is reported once and is then
 //! simply absent (`None`).
 
-use std::cell::Cell;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::near::did_you_mean;
+use super::sources::Sources;
 use super::{At, Diagnostics, Place};
 
 /// Mistakes that are reported at most; one more says how many there were besides.
@@ -22,16 +21,9 @@ pub(super) type Value<'t> = Spanned<DeValue<'t>>;
 /// A key of the tree and where it stands.
 pub(super) type Key<'t> = Spanned<DeString<'t>>;
 
-/// The text being read, and what was found wrong with it so far.
+/// The texts being read, and what was found wrong with them so far.
 pub(super) struct Reader<'t> {
-    pub text: &'t str,
-    file: Arc<Path>,
-    /// Where relative paths begin: the folder of the file.
-    folder: PathBuf,
-    /// Offset of the first octet of every line.
-    line_starts: Vec<usize>,
-    /// The offset asked for last and its column: a long line is not counted anew for each place.
-    last: Cell<(usize, usize)>,
+    pub sources: Sources<'t>,
     diagnostics: Diagnostics,
     /// How many were found, shown or not.
     reported: usize,
@@ -40,41 +32,36 @@ pub(super) struct Reader<'t> {
 
 impl<'t> Reader<'t> {
     pub fn new(text: &'t str, path: &Path) -> Self {
-        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let newlines = text.match_indices('\n').map(|(at, _)| at + 1);
         Reader {
-            text,
-            file: Arc::from(path),
-            folder: absolute.parent().map(Path::to_owned).unwrap_or_default(),
-            line_starts: std::iter::once(0).chain(newlines).collect(),
-            last: Cell::new((0, 1)),
+            sources: Sources::new(text, path),
             diagnostics: Diagnostics::new(),
             reported: 0,
             has_errors: false,
         }
     }
 
-    /// The file being read.
+    /// The file that the configuration begins with.
     pub fn path(&self) -> &Path {
-        &self.file
+        &self.sources.first().path
     }
 
-    /// The place of an octet of the text.
+    /// The place of an octet of the texts.
     pub fn place(&self, offset: usize) -> Place {
-        let line = self.line_starts.partition_point(|&start| start <= offset);
-        let start = self.line_starts[line - 1];
-        let (known, known_column) = match self.last.get() {
-            (known, column) if (start..=offset).contains(&known) => (known, column),
-            _ => (start, 1),
-        };
-        let between = self.text.get(known..offset).unwrap_or_default();
-        let column = known_column + between.chars().count();
-        self.last.set((offset, column));
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Place {
-            file: self.file.clone(),
-            line: number(line),
-            column: number(column),
+        self.sources.place(offset)
+    }
+
+    /// The text of a value as it was written.
+    pub fn written(&self, span: Range<usize>) -> &'t str {
+        self.sources.written(span)
+    }
+
+    /// Where `other` is, as a help text about `offset` says it: "on line 3", or "at other.toml:3:1".
+    pub fn elsewhere(&self, other: usize, offset: usize) -> String {
+        let (there, here) = (self.place(other), self.place(offset));
+        if there.file == here.file {
+            format!("on line {}", there.line)
+        } else {
+            format!("at {there}")
         }
     }
 
@@ -82,11 +69,6 @@ impl<'t> Reader<'t> {
     pub fn at<T>(&self, value: T, span: Range<usize>) -> At<T> {
         let place = self.place(span.start);
         At { value, place }
-    }
-
-    /// A path as written, or, where it is relative, from the folder of the configuration file.
-    pub fn resolve(&self, path: &str) -> PathBuf {
-        self.folder.join(path)
     }
 
     pub fn error(&mut self, span: Range<usize>, message: impl Into<String>, help: Option<String>) {
@@ -216,10 +198,20 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// As messages name it.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
     /// The key and its value as they stand in the tree; the key counts as known from now on.
     pub fn entry(&mut self, key: &'static str) -> Option<(&'t Key<'t>, &'t Value<'t>)> {
         self.known.push(key);
         self.entries.get_key_value(key)
+    }
+
+    /// Keys that are read elsewhere.
+    pub fn know(&mut self, keys: &[&'static str]) {
+        self.known.extend(keys);
     }
 
     /// Where `key` is written, if it is.

@@ -76,7 +76,7 @@ pub(super) fn number(
     // Not-a-number lies in no range.
     let within = parsed.filter(|number| range.contains(number));
     if within.is_none() {
-        let shown = reader.text.get(value.span()).unwrap_or_default();
+        let shown = reader.written(value.span());
         let message = format!("{shown} is out of range");
         reader.error(value.span(), message, Some(format!("expected {expected}")));
     }
@@ -137,13 +137,24 @@ pub(super) fn one_or_many<'t, T>(
     }
 }
 
-/// A path; a relative one begins at the folder of the configuration file.
+/// A path; a relative one begins at the folder of the file that it stands in.
 pub(super) fn path(reader: &mut Reader, value: &Value) -> Option<At<PathBuf>> {
-    let text = text(reader, value, "a path such as \"zones/example.com.zone\"")?;
+    let text = path_text(reader, value, "a path such as \"zones/example.com.zone\"")?;
+    let path = reader.sources.resolve(text, value.span().start);
+    Some(reader.at(path, value.span()))
+}
+
+/// The text of a path or of a pattern.
+pub(super) fn path_text<'t>(
+    reader: &mut Reader,
+    value: &'t Value<'t>,
+    expected: &str,
+) -> Option<&'t str> {
+    let text = text(reader, value, expected)?;
     if text.contains('\0') {
         let message = format!("{} contains a NUL, which no path can", quoted(text));
         reader.error(value.span(), message, None);
         return None;
     }
-    Some(reader.at(reader.resolve(text), value.span()))
+    Some(text)
 }

@@ -22,6 +22,11 @@ pub struct At<T> {
 }
 
 /// A whole configuration, checked and with its references resolved.
+///
+/// It may stand in several files. `include`, a path or a list, at the top of any of them names
+/// others: `"teams/web.toml"`, `["conf.d/*.toml"]`, relative to the folder of that file. `*` stands
+/// for any part of one file or folder name. Each of at most 4,096 files is read once and may hold any
+/// table, but no table or name stands twice.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The file it was read from.
@@ -367,7 +372,11 @@ pub enum PolicyKind {
     Random(Vec<Member>),
 }
 
-/// `[zone."NAME"]`
+/// `[zone."NAME"]`, or a file that `[zones]` finds: `files = ["zones/*.zone"]` makes a zone of each
+/// file that fits, named by what the one `*` of the last part stands for (`\DDD` for octets that no
+/// file name can have, as in presentation format). Such a zone needs no table, but may have one
+/// without `file`. What else a zone has but `balanced` may stand in `[zones]`, as the default for those
+/// found there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Zone {
     pub apex: Name,

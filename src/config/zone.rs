@@ -2,28 +2,46 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::access::allow_query;
 use super::reader::{Reader, Table, Value, in_order, quoted};
 use super::references::References;
-use super::scalar::{boolean, choice, integer, path};
+use super::scalar::{integer, path};
 use super::units::ttl_range;
-use super::{Balanced, Zone};
+use super::zone_files::{Found, FoundZone};
+use super::zone_settings::ZoneSettings;
+use super::{At, Balanced, Zone};
 use crate::dns::{Name, NameError};
-use crate::model::{ANSWERS_MAX, Responses, RrsetOrder, TtlRange};
+use crate::model::{ANSWERS_MAX, TtlRange};
 
 const TTL_DEFAULT: TtlRange = TtlRange {
     min_s: 5,
     max_s: 30,
 };
 
-/// All zones in the order of the file; those that cannot be read are left out.
+/// All zones: those with a table, in the order of the files, and then those that were `found` without
+/// one. Those that cannot be read are left out.
 pub(super) fn zones<'t>(
     reader: &mut Reader,
     references: &mut References,
     top: &mut Table<'t>,
+    mut found: Found,
+) -> Vec<Zone> {
+    let mut zones = declared(reader, references, top, &mut found);
+    let without_table = found.rest();
+    zones.extend(
+        without_table.map(|(apex, found)| found.settings.zone(apex, found.file, Vec::new())),
+    );
+    zones
+}
+
+fn declared<'t>(
+    reader: &mut Reader,
+    references: &mut References,
+    top: &mut Table<'t>,
+    found: &mut Found,
 ) -> Vec<Zone> {
     const EXPECTED: &str = "a table [zone.\"NAME\"]";
     let entries = match top.entry("zone").map(|(_, value)| (value, value.get_ref())) {
@@ -34,7 +52,7 @@ pub(super) fn zones<'t>(
         }
         None => return Vec::new(),
     };
-    let mut seen: HashMap<Name, u32> = HashMap::new();
+    let mut seen: HashMap<Name, usize> = HashMap::new();
     let mut zones = Vec::with_capacity(entries.len());
     for (key, value) in entries {
         let apex = zone_name(reader, key.get_ref(), key.span());
@@ -47,13 +65,15 @@ pub(super) fn zones<'t>(
         if is_torn_by_dots(reader, key.get_ref(), value, &["file", "balanced"]) {
             continue;
         }
-        let line = reader.place(key.span().start).line;
-        if let Some(line) = seen.insert(apex.clone(), line) {
+        let at = key.span().start;
+        if let Some(first) = seen.insert(apex.clone(), at) {
             let message = format!("zone {apex} is configured twice");
-            let help = format!("it stands on line {line} too; upper and lower case are the same");
+            let stands = reader.elsewhere(first, at);
+            let help = format!("it stands {stands} too; upper and lower case are the same");
             reader.error(key.span(), message, Some(help));
         }
-        zones.extend(zone(reader, references, apex, table));
+        let found = found.take(&apex);
+        zones.extend(zone(reader, references, apex, table, found));
     }
     zones
 }
@@ -63,40 +83,44 @@ fn zone(
     references: &mut References,
     apex: Name,
     mut table: Table,
+    found: Option<FoundZone>,
 ) -> Option<Zone> {
-    let example = "\"zones/example.com.zone\"";
-    let file = table.required(reader, "file", example, path);
-    let client_subnet = table.optional(reader, "client_subnet", boolean);
-    let responses = table.optional(reader, "responses", |reader, value| {
-        let choices = [
-            ("minimal", Responses::Minimal),
-            ("additional", Responses::Additional),
-            ("full", Responses::Full),
-        ];
-        choice(reader, value, &choices)
-    });
-    let rrset_order = table.optional(reader, "rrset_order", |reader, value| {
-        let choices = [
-            ("fixed", RrsetOrder::Fixed),
-            ("rotated", RrsetOrder::Rotated),
-        ];
-        choice(reader, value, &choices)
-    });
-    let allow_query = table.optional(reader, "allow_query", |r, v| allow_query(r, references, v));
+    let file = file(reader, &mut table, found.as_ref());
+    let settings = ZoneSettings::read(reader, references, &mut table);
     let balanced = table.optional(reader, "balanced", |reader, value| match value.get_ref() {
         DeValue::Table(entries) => Some(balanced_names(reader, references, &apex, entries)),
         _ => reader.wrong_type(value, "a table of balanced names"),
     });
     table.finish(reader);
-    Some(Zone {
-        apex,
-        file: file?,
-        client_subnet: client_subnet.unwrap_or(true),
-        responses: responses.unwrap_or_default(),
-        rrset_order: rrset_order.unwrap_or_default(),
-        allow_query,
-        balanced: balanced.unwrap_or_default(),
-    })
+    let settings = settings.or(found.map(|found| found.settings).unwrap_or_default());
+    Some(settings.zone(apex, file?, balanced.unwrap_or_default()))
+}
+
+/// The zone's file: written here, or found by `[zones]`, but not one here and another there.
+fn file(reader: &mut Reader, table: &mut Table, found: Option<&FoundZone>) -> Option<At<PathBuf>> {
+    let example = "\"zones/example.com.zone\"";
+    let Some(found) = found else {
+        return table.required(reader, "file", example, path);
+    };
+    let Some(span) = table.key_span("file") else {
+        table.know(&["file"]);
+        return Some(found.file.clone());
+    };
+    let written = table.optional(reader, "file", path)?;
+    if !is_same_file(&written.value, &found.file.value) {
+        let message = format!("{} has two files", table.title());
+        let help = format!(
+            "`files` at {} finds {}",
+            found.file.place,
+            found.file.value.display()
+        );
+        reader.error(span, message, Some(help));
+    }
+    Some(written)
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 fn balanced_names<'t>(
@@ -105,7 +129,7 @@ fn balanced_names<'t>(
     apex: &Name,
     entries: &'t DeTable<'t>,
 ) -> Vec<Balanced> {
-    let mut seen: HashMap<Name, u32> = HashMap::new();
+    let mut seen: HashMap<Name, usize> = HashMap::new();
     let mut names = Vec::with_capacity(entries.len());
     for (key, value) in in_order(entries) {
         if is_torn_by_dots(reader, key.get_ref(), value, &["policy"]) {
@@ -113,10 +137,10 @@ fn balanced_names<'t>(
         }
         let owner = owner_name(reader, key.get_ref(), key.span(), apex);
         if let Some(owner) = &owner {
-            let line = reader.place(key.span().start).line;
-            if let Some(line) = seen.insert(owner.clone(), line) {
+            let at = key.span().start;
+            if let Some(first) = seen.insert(owner.clone(), at) {
                 let message = format!("{owner} is balanced twice");
-                let help = format!("it stands on line {line} too");
+                let help = format!("it stands {} too", reader.elsewhere(first, at));
                 reader.error(key.span(), message, Some(help));
             }
         }
@@ -184,7 +208,8 @@ fn is_torn_by_dots(reader: &mut Reader, first: &str, value: &Value, settings: &[
     is_torn
 }
 
-fn zone_name(reader: &mut Reader, text: &str, span: Range<usize>) -> Option<Name> {
+/// A name that can be a zone's.
+pub(super) fn zone_name(reader: &mut Reader, text: &str, span: Range<usize>) -> Option<Name> {
     let name = checked(reader, text, span.clone(), Name::parse)?;
     if name.labels().any(|label| label == b"*") {
         let message = format!("a zone name has no `*`, found {}", quoted(text));

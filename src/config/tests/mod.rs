@@ -1,5 +1,6 @@
 //! A right configuration is read whole; each mistake is reported once, at its place.
 
+mod files;
 mod identity;
 mod limits;
 mod mistakes;
