@@ -181,11 +181,12 @@ fn client_line(question: &Question, peer: IpAddr, world: &World, words: &Words<'
 fn zone_line(root: &Root, name: &Name, rtype: u16) -> (Option<String>, Line) {
     let mut lookup = QueryName::default();
     lookup.read(name.as_wire());
-    let zone = root
-        .zones
-        .find(&lookup, rtype)
-        .map(|(entry, _)| &entry.zone);
+    let entry = root.zones.find(&lookup, rtype).map(|(entry, _)| entry);
+    let zone = entry.map(|entry| &entry.zone);
     let text = match zone {
+        Some(zone) if entry.is_some_and(|entry| !entry.has_data) => {
+            format!("{}, whose file could not be read", zone.apex)
+        }
         Some(zone) if zone.client_subnet => format!("{}", zone.apex),
         Some(zone) => format!("{} (does not steer by client subnet)", zone.apex),
         None => "none of ours: refused".to_owned(),

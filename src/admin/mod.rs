@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /v1/status` | [`Status`] |
 //! | `POST /v1/explain` with a [`explain::Question`] | [`explain::Explanation`] |
-//! | `POST /v1/reload` | 200, or 422 with what is wrong with the new configuration |
+//! | `POST /v1/reload` | 200 with [`Reloaded`], or 422 with what is wrong with the new configuration |
 //!
 //! Errors are JSON: `{"error": "..."}`.
 
@@ -30,7 +30,34 @@ pub struct Status {
     /// Counts publications since the start.
     pub generation: u64,
     pub zones: usize,
+    /// Those that are not what their files say.
+    pub zones_in_trouble: Vec<ZoneTrouble>,
     pub endpoints: Vec<EndpointStatus>,
+}
+
+/// What a reload came to that took the configuration over.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Zones whose files have mistakes; all else is what the files say.
+    pub zones_in_trouble: Vec<ZoneTrouble>,
+    /// Every mistake in their files, a line each.
+    pub mistakes: Vec<String>,
+}
+
+/// A zone whose file has mistakes, so that it is not what the file says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneTrouble {
+    pub zone: String,
+    /// `stale`: answers from the data that it had before; `no data`: had none, and answers SERVFAIL.
+    pub state: String,
+    /// When that was first found, in milliseconds since the Unix epoch.
+    pub since_unix_ms: u64,
+    /// The first mistake.
+    pub mistake: String,
+    /// Policies that the old data name and the configuration no longer has: the balanced names that
+    /// use them answer SERVFAIL.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies_gone: Vec<String>,
 }
 
 /// One endpoint and what is believed of it.

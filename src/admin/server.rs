@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::explain::{self, Question};
-use super::{EndpointStatus, Status};
+use super::{EndpointStatus, Reloaded, Status, ZoneTrouble};
 use crate::geoip::World;
 use crate::state::{Root, RootReader};
 
@@ -19,13 +19,14 @@ use crate::state::{Root, RootReader};
 #[derive(Debug)]
 pub enum Command {
     /// Read the configuration again; the answer says what came of it, or lists every mistake.
-    Reload(oneshot::Sender<Result<(), Vec<String>>>),
+    Reload(oneshot::Sender<Result<Reloaded, Vec<String>>>),
 }
 
 /// What requests are answered from.
 pub struct Live {
     pub root: RootReader,
     pub world: ArcSwap<World>,
+    pub zones_in_trouble: ArcSwap<Vec<ZoneTrouble>>,
     pub config_path: PathBuf,
     pub listening: Vec<std::net::SocketAddr>,
     /// In words, for explain: probes, or a file.
@@ -51,6 +52,7 @@ async fn status(State(live): State<Arc<Live>>) -> Json<Status> {
         listening: live.listening.iter().map(ToString::to_string).collect(),
         generation: root.generation,
         zones: root.zones.iter().count(),
+        zones_in_trouble: live.zones_in_trouble.load().to_vec(),
         endpoints: endpoints(&root),
     })
 }
@@ -97,7 +99,15 @@ async fn reload(State(live): State<Arc<Live>>) -> Response {
         return error(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping");
     }
     match outcome.await {
-        Ok(Ok(())) => Json(json!({ "reloaded": true })).into_response(),
+        Ok(Ok(Reloaded {
+            zones_in_trouble,
+            mistakes,
+        })) => Json(json!({
+            "reloaded": true,
+            "zones_in_trouble": zones_in_trouble,
+            "mistakes": mistakes,
+        }))
+        .into_response(),
         Ok(Err(mistakes)) => {
             let body = json!({ "error": "the new configuration was refused; the old one serves", "mistakes": mistakes });
             (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()

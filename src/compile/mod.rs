@@ -10,13 +10,15 @@ mod traffic;
 mod whole;
 pub mod zone;
 pub mod zonefile;
+mod zones;
 
-pub use whole::{Adjust, Whole, load, load_databases};
+pub use whole::{Adjust, Whole, load, load_databases, reload};
+pub use zones::{ServedZone, Trouble};
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::config::{self, Config, Diagnostics};
+use crate::config::{Config, Diagnostics};
 use crate::geoip::World;
 use crate::health::TargetSpec;
 use crate::model::PolicyId;
@@ -24,12 +26,14 @@ use crate::state::zone::ZoneEntry;
 use crate::state::{Health, Map, Pools, Root, Service, Zone, Zones};
 use maps::Maps;
 use nested::Apexes;
-use zone::BalancedSpec;
+use zones::Before;
 
 /// Everything in a root but health. Cheap to clone: parts that did not change are shared.
 #[derive(Clone)]
 pub struct Parts {
     pub zones: Arc<Zones>,
+    /// What the zones were made of, in the order of [`Config::zones`].
+    pub served: Arc<[ServedZone]>,
     pub maps: Arc<[Arc<Map>]>,
     pub pools: Arc<Pools>,
     pub service: Arc<Service>,
@@ -39,20 +43,31 @@ pub struct Parts {
 
 /// Compiles all parts. `None` when there are errors, all of them in `diagnostics`.
 pub fn compile(config: &Config, world: &World, diagnostics: &mut Diagnostics) -> Option<Parts> {
+    compile_after(None, config, world, diagnostics)
+}
+
+/// The same `before` something that serves: a zone whose file has errors goes on with the data that
+/// it has, and without any it answers SERVFAIL. Errors elsewhere refuse everything.
+fn compile_after(
+    before: Option<&Before<'_>>,
+    config: &Config,
+    world: &World,
+    diagnostics: &mut Diagnostics,
+) -> Option<Parts> {
     let apexes = Apexes::new(&config.zones);
-    let zones: Vec<_> = config
-        .zones
-        .iter()
-        .filter_map(|zone| compile_zone(config, zone, &apexes, diagnostics))
-        .collect();
-    let maps = maps::compile_maps(config, world)
-        .map_err(|errors| diagnostics.extend(errors))
-        .ok()?;
-    let service = service::compile(config, diagnostics)?;
-    if diagnostics.has_errors() {
+    for zone in &config.zones {
+        apexes.check_balanced(zone, diagnostics);
+    }
+    let mut found = Diagnostics::new();
+    let served = zones::compile(config, &apexes, before, &mut found);
+    let maps = maps::compile_maps(config, world).map_err(|errors| diagnostics.extend(errors));
+    let service = service::compile(config, diagnostics);
+    let is_refused = diagnostics.has_errors() || served.len() < config.zones.len();
+    diagnostics.extend(found);
+    if is_refused {
         return None;
     }
-    let parts = link(config, zones, &maps, Arc::new(service));
+    let parts = link(config, served, &maps.ok()?, Arc::new(service?));
     advice::warn_of_steered_nodata(config, &parts.pools, diagnostics);
     advice::warn_of_ipv4_forms(config, diagnostics);
     Some(parts)
@@ -64,12 +79,8 @@ pub fn compile(config: &Config, world: &World, diagnostics: &mut Diagnostics) ->
 /// When a map would be larger than its limits.
 pub fn recompile_maps(config: &Config, world: &World, parts: &Parts) -> Result<Parts, Diagnostics> {
     let maps = maps::compile_maps(config, world)?;
-    let zones = parts
-        .zones
-        .iter()
-        .map(|entry| Arc::clone(&entry.zone))
-        .collect();
-    Ok(link(config, zones, &maps, Arc::clone(&parts.service)))
+    let service = Arc::clone(&parts.service);
+    Ok(link(config, parts.served.to_vec(), &maps, service))
 }
 
 impl Parts {
@@ -86,30 +97,30 @@ impl Parts {
     }
 }
 
-fn link(config: &Config, zones: Vec<Arc<Zone>>, maps: &Maps, service: Arc<Service>) -> Parts {
-    let compiled = pools::compile(config, &maps.by_policy, |id| &maps.maps[id.index()]);
-    let by_name: HashMap<&str, PolicyId> = config
-        .policies
-        .iter()
-        .enumerate()
-        .map(|(id, policy)| (policy.name.as_str(), PolicyId(id as u32)))
-        .collect();
+fn link(config: &Config, mut served: Vec<ServedZone>, maps: &Maps, service: Arc<Service>) -> Parts {
+    let mut compiled = pools::compile(config, &maps.by_policy, |id| &maps.maps[id.index()]);
+    let mut policies = Policies::new(config);
     let own_lists = traffic::zone_lists(config);
     let allow_query = |zone: &Zone| {
         let own = own_lists.get(&zone.apex);
         own.or(service.traffic.allow_query.as_ref()).cloned()
     };
-    let entries = zones.into_iter().map(|zone| ZoneEntry {
-        allow_query: allow_query(&zone),
-        policies: zone
-            .policy_names
-            .iter()
-            .filter_map(|name| by_name.get(&**name).copied())
-            .collect(),
-        zone,
+    let entries = served.iter_mut().map(|served| {
+        if let Some(trouble) = &mut served.trouble {
+            trouble.policies_gone = policies.unknown(&served.zone);
+        }
+        ZoneEntry {
+            policies: policies.of(&served.zone),
+            allow_query: allow_query(&served.zone),
+            zone: Arc::clone(&served.zone),
+            has_data: served.has_data(),
+        }
     });
+    let zones = Zones::new(entries.collect());
+    pools::add_gone(&mut compiled.pools, policies.gone());
     Parts {
-        zones: Arc::new(Zones::new(entries.collect())),
+        zones: Arc::new(zones),
+        served: served.into(),
         maps: maps.maps.clone().into(),
         pools: Arc::new(compiled.pools),
         service,
@@ -117,41 +128,52 @@ fn link(config: &Config, zones: Vec<Arc<Zone>>, maps: &Maps, service: Arc<Servic
     }
 }
 
-fn compile_zone(
-    config: &Config,
-    source: &config::Zone,
-    apexes: &Apexes<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Option<Arc<Zone>> {
-    apexes.check_balanced(source, diagnostics);
-    let owners: Vec<_> = source
-        .balanced
-        .iter()
-        .map(|balanced| balanced.owner.clone())
-        .collect();
-    let records = zonefile::read(&source.file.value, &source.apex, &owners, diagnostics)?;
-    apexes.check_records(&source.apex, &records, diagnostics);
-    let balanced: Vec<_> = source
-        .balanced
-        .iter()
-        .map(|balanced| BalancedSpec {
-            owner: &balanced.owner,
-            policy: &config.policies[balanced.policy.index()].name,
-            ttl: balanced.ttl,
-            answers: balanced.answers,
-        })
-        .collect();
-    let settings = zone::Settings {
-        client_subnet: source.client_subnet,
-        responses: source.responses,
-        rrset_order: source.rrset_order,
-    };
-    match zone::build(&source.apex, settings, &records, &balanced) {
-        Ok(zone) => Some(Arc::new(zone)),
-        Err(zone::Refused { place, message }) => {
-            let file = || config::Place::file(&source.file.value);
-            diagnostics.error(&place.unwrap_or_else(file), message, None);
-            None
+/// The ids of policies by name.
+struct Policies<'c> {
+    by_name: HashMap<&'c str, PolicyId>,
+    /// What only the old data of zones name; their ids follow those of the configuration.
+    gone: Vec<Box<str>>,
+    first_gone: usize,
+}
+
+impl<'c> Policies<'c> {
+    fn new(config: &'c Config) -> Self {
+        let named = config.policies.iter().enumerate();
+        Policies {
+            by_name: named
+                .map(|(id, policy)| (policy.name.as_str(), PolicyId(id as u32)))
+                .collect(),
+            gone: Vec::new(),
+            first_gone: config.policies.len(),
         }
+    }
+
+    /// The policies of a zone's balanced names.
+    fn of(&mut self, zone: &Zone) -> Box<[PolicyId]> {
+        let names = zone.policy_names.iter();
+        names.map(|name| self.id(name)).collect()
+    }
+
+    /// Those of them that are not configured.
+    fn unknown(&self, zone: &Zone) -> Vec<String> {
+        let names = zone.policy_names.iter();
+        let unknown = names.filter(|name| !self.by_name.contains_key(&***name));
+        unknown.map(ToString::to_string).collect()
+    }
+
+    fn id(&mut self, name: &str) -> PolicyId {
+        if let Some(&id) = self.by_name.get(name) {
+            return id;
+        }
+        let known = self.gone.iter().position(|gone| **gone == *name);
+        let number = known.unwrap_or_else(|| {
+            self.gone.push(name.into());
+            self.gone.len() - 1
+        });
+        PolicyId((self.first_gone + number) as u32)
+    }
+
+    fn gone(self) -> Vec<Box<str>> {
+        self.gone
     }
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use crate::config::{self, Config};
 use crate::health::TargetSpec;
-use crate::model::{EndpointId, Family, MapId, PolicyId, PoolId, TargetKey};
+use crate::model::{
+    EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, TargetKey, WhenAllDown,
+};
 use crate::state::health::PoolSlot;
 use crate::state::map::Map;
 use crate::state::pools::{Endpoint, Member, Policy, PolicyKind, Pool, Pools, Region, Target};
@@ -49,6 +51,22 @@ pub fn compile<'m>(
         pools,
         targets: targets.specs,
     }
+}
+
+/// Adds policies that are no longer configured, but named by the data that a zone keeps: what they
+/// balanced is answered SERVFAIL, so that resolvers ask another server or use what they have.
+pub fn add_gone(pools: &mut Pools, names: Vec<Box<str>>) {
+    let gone = names.into_iter().map(|name| Policy {
+        name: format!("{name}, which is no longer configured").into(),
+        kind: PolicyKind::Failover(Box::default()),
+        when_all_down: WhenAllDown::ServFail,
+        family_fallback: FamilyFallback::Region,
+        maps: Box::default(),
+        has_family: [true; 2],
+        reach: Box::default(),
+    });
+    let policies = std::mem::take(&mut pools.policies).into_vec();
+    pools.policies = policies.into_iter().chain(gone).collect();
 }
 
 /// Distinct targets with the endpoints that each stands for.

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::nested::Apexes;
-use super::{Parts, compile, recompile_maps, zonefile};
+use super::zones::{Before, owners};
+use super::{Parts, compile_after, recompile_maps, zonefile};
 use crate::config::{self, Config, Diagnostics};
 use crate::geoip::watch::Stamps;
 use crate::geoip::{self, World};
@@ -25,6 +26,28 @@ pub type Adjust = dyn Fn(&mut Config) + Send + Sync;
 /// Reads `path` and all that it names. With the result come the warnings; an error comes with every
 /// mistake that could be found, in the files that a refused configuration names, too.
 pub fn load(path: &Path, adjust: Option<&Adjust>) -> Result<(Whole, Diagnostics), Diagnostics> {
+    load_after(None, path, adjust)
+}
+
+/// The same `before` something that serves, at `now_unix_ms`. A zone file with errors refuses nothing
+/// but itself: that zone goes on with the data that it has, or is there without data. What the matter
+/// is stands in [`ServedZone::trouble`](super::ServedZone), and the errors are among what comes with
+/// the result. Zones whose declarations and files are the same are taken as they are; warnings of them
+/// are not repeated.
+pub fn reload(
+    before: &Whole,
+    now_unix_ms: u64,
+    path: &Path,
+    adjust: Option<&Adjust>,
+) -> Result<(Whole, Diagnostics), Diagnostics> {
+    load_after(Some(&Before::new(before, now_unix_ms)), path, adjust)
+}
+
+fn load_after(
+    before: Option<&Before<'_>>,
+    path: &Path,
+    adjust: Option<&Adjust>,
+) -> Result<(Whole, Diagnostics), Diagnostics> {
     let config::Loaded {
         mut config,
         warnings: mut diagnostics,
@@ -34,8 +57,8 @@ pub fn load(path: &Path, adjust: Option<&Adjust>) -> Result<(Whole, Diagnostics)
     }
     let stamps = stamps(&config);
     let world = geoip::load(&config, &mut diagnostics);
-    match compile(&config, &world, &mut diagnostics) {
-        Some(parts) if !diagnostics.has_errors() => {
+    match compile_after(before, &config, &world, &mut diagnostics) {
+        Some(parts) => {
             let whole = Whole {
                 config: Arc::new(config),
                 world: Arc::new(world),
@@ -44,7 +67,7 @@ pub fn load(path: &Path, adjust: Option<&Adjust>) -> Result<(Whole, Diagnostics)
             };
             Ok((whole, diagnostics))
         }
-        _ => Err(diagnostics),
+        None => Err(diagnostics),
     }
 }
 
@@ -90,12 +113,7 @@ fn with_files(refused: config::Refused) -> Diagnostics {
     let apexes = Apexes::new(&zones);
     for zone in &zones {
         apexes.check_balanced(zone, &mut found);
-        let owners: Vec<_> = zone
-            .balanced
-            .iter()
-            .map(|name| name.owner.clone())
-            .collect();
-        zonefile::read(&zone.file.value, &zone.apex, &owners, &mut found);
+        zonefile::read(&zone.file.value, &zone.apex, &owners(zone), &mut found);
     }
     found.retain_errors();
     diagnostics.extend(found);

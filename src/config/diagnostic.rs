@@ -62,6 +62,13 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
+impl Diagnostic {
+    /// Whether it refuses what it is about.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -112,12 +119,12 @@ impl Diagnostics {
 
     /// True when anything refuses the configuration.
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|d| d.severity == Severity::Error)
+        self.0.iter().any(Diagnostic::is_error)
     }
 
     /// Forgets the warnings.
     pub fn retain_errors(&mut self) {
-        self.0.retain(|d| d.severity == Severity::Error);
+        self.0.retain(Diagnostic::is_error);
     }
 
     pub fn extend(&mut self, other: Diagnostics) {

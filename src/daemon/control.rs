@@ -15,9 +15,9 @@ use tokio::task::JoinHandle;
 use super::Notice;
 use super::limiting::Limiting;
 use super::verdicts::{Prepared, Verdicts};
-use crate::admin::{Command, Live};
-use crate::compile::{self, Adjust, Whole};
-use crate::config::{Diagnostics, Place, Server};
+use crate::admin::{Command, Live, Reloaded, ZoneTrouble};
+use crate::compile::{self, Adjust, ServedZone, Whole};
+use crate::config::{Diagnostic, Diagnostics, Place, Server};
 use crate::geoip::watch::{Watcher, watch};
 use crate::model::{EndpointId, Verdict};
 use crate::state::health::{EndpointHealth, Health};
@@ -53,7 +53,7 @@ const REQUESTS_MAX: usize = 16;
 /// Reading again, for one reason.
 enum Request {
     /// Everything; somebody waits for the outcome.
-    Everything(oneshot::Sender<Result<(), Vec<String>>>),
+    Everything(oneshot::Sender<Result<Reloaded, Vec<String>>>),
     /// Databases and feeds: one was replaced.
     Databases,
 }
@@ -135,7 +135,9 @@ impl Control {
         let before = self.whole.clone();
         let preparation = self.verdicts.preparation();
         let reading = match request {
-            Request::Everything(_) => super::load(self.path.clone(), self.adjust.clone()),
+            Request::Everything(_) => {
+                super::reload(before.clone(), self.path.clone(), self.adjust.clone())
+            }
             Request::Databases => super::blocking(self.path.clone(), {
                 let whole = before.clone();
                 move || compile::load_databases(&whole)
@@ -156,12 +158,17 @@ impl Control {
             Request::Databases => ("geoip databases", None),
         };
         let told = match outcome {
-            Ok((whole, prepared, warnings)) => {
-                log(&warnings);
+            Ok((whole, prepared, found)) => {
+                log(&found);
                 self.warn_of_what_needs_a_restart(&whole.config.server);
                 self.adopt(whole, prepared);
+                let zones_in_trouble = self.tell_of_trouble();
                 tracing::info!(config = %self.path.display(), "{what} reloaded");
-                Ok(())
+                let mistakes = found.sorted().into_iter().filter(Diagnostic::is_error);
+                Ok(Reloaded {
+                    zones_in_trouble,
+                    mistakes: mistakes.map(|mistake| mistake.to_string()).collect(),
+                })
             }
             Err(diagnostics) => {
                 log(&diagnostics);
@@ -186,6 +193,28 @@ impl Control {
         self.live.world.store(Arc::clone(&self.whole.world));
         let health = self.verdicts.health(&self.whole.parts.pools);
         self.publish(health);
+    }
+
+    /// Logs which zones are not what their files say, and tells the admin API.
+    fn tell_of_trouble(&self) -> Vec<ZoneTrouble> {
+        let served = self.whole.parts.served.iter();
+        let troubles: Vec<_> = served.filter_map(zone_trouble).collect();
+        for trouble in &troubles {
+            let ZoneTrouble { zone, mistake, .. } = trouble;
+            match &*trouble.state {
+                STALE => tracing::error!("zone {zone} keeps its old data: {mistake}"),
+                _ => tracing::error!("zone {zone} has no data and answers SERVFAIL: {mistake}"),
+            }
+            for policy in &trouble.policies_gone {
+                tracing::error!(
+                    "zone {zone} keeps balanced names of policy {policy}, which is gone: they \
+                     answer SERVFAIL"
+                );
+            }
+        }
+        let live = &self.live.zones_in_trouble;
+        live.store(Arc::new(troubles.clone()));
+        troubles
     }
 
     fn warn_of_what_needs_a_restart(&self, new: &Server) {
@@ -233,6 +262,25 @@ impl Control {
             })
             .ok()
     }
+}
+
+/// What [`ZoneTrouble::state`] says of a zone that answers from the data that it had.
+const STALE: &str = "stale";
+
+fn zone_trouble(served: &ServedZone) -> Option<ZoneTrouble> {
+    let trouble = served.trouble.as_ref()?;
+    let state = if trouble.has_no_data {
+        "no data"
+    } else {
+        STALE
+    };
+    Some(ZoneTrouble {
+        zone: served.zone.apex.to_string(),
+        state: state.to_owned(),
+        since_unix_ms: trouble.since_unix_ms,
+        mistake: trouble.mistake.clone(),
+        policies_gone: trouble.policies_gone.clone(),
+    })
 }
 
 /// Waits for a database to be replaced.

@@ -19,7 +19,8 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::admin::{self, Command, Live, Socket};
+use crate::admin::{self, Command, Live, Reloaded, Socket};
+use crate::clock;
 use crate::compile::{self, Adjust};
 use crate::config::{Diagnostics, Place};
 use crate::model::Verdict;
@@ -125,6 +126,7 @@ impl Daemon {
         let live = Arc::new(Live {
             root: root.clone(),
             world: ArcSwap::from(Arc::clone(&whole.world)),
+            zones_in_trouble: ArcSwap::default(),
             config_path: path.clone(),
             listening: bound.local_addrs().to_vec(),
             verdicts: verdicts.source(),
@@ -175,11 +177,13 @@ impl Daemon {
         self.nameserver.counters()
     }
 
-    /// Reads the configuration again, all or nothing.
+    /// Reads the configuration again. A zone whose file has mistakes is in the result, and goes on as it
+    /// is; all else is taken over.
     ///
     /// # Errors
-    /// Every mistake, a line each; the old configuration goes on serving.
-    pub async fn reload(&self) -> Result<(), Vec<String>> {
+    /// Every mistake, a line each, where one is not in a zone file; the old configuration goes on
+    /// serving.
+    pub async fn reload(&self) -> Result<Reloaded, Vec<String>> {
         let (reply, outcome) = oneshot::channel();
         let stopping = || vec!["the server is stopping".to_owned()];
         self.commands
@@ -241,6 +245,14 @@ const STOP_GRACE: Duration = Duration::from_millis(500);
 fn load(path: PathBuf, adjust: Option<Arc<Adjust>>) -> JoinLoad {
     let config = path.clone();
     blocking(config, move || compile::load(&path, adjust.as_deref()))
+}
+
+/// The same, while something else serves.
+fn reload(before: compile::Whole, path: PathBuf, adjust: Option<Arc<Adjust>>) -> JoinLoad {
+    let config = path.clone();
+    blocking(config, move || {
+        compile::reload(&before, clock::unix_ms(), &path, adjust.as_deref())
+    })
 }
 
 type Loaded = Result<(compile::Whole, Diagnostics), Diagnostics>;

@@ -179,8 +179,10 @@ fn answer_parsed<R: Recorder>(
     };
     let zone = found.map(|(entry, _)| entry);
     let is_allowed = access::is_allowed(root, zone, query.peer);
+    let may_answer = is_allowed && is_ordinary(parsed, greeting);
     let result = match found {
-        Some((entry, apex)) if is_allowed && is_ordinary(parsed, greeting) => {
+        Some((entry, _)) if may_answer && !entry.has_data => NO_DATA,
+        Some((entry, apex)) if may_answer => {
             worker
                 .counters
                 .client_subnet
@@ -207,6 +209,16 @@ fn answer_parsed<R: Recorder>(
         result.rcode,
     )
 }
+
+/// The answer of a zone whose file could not be read (RFC 8914, 4.25: Invalid Data).
+const NO_DATA: Reply = Reply {
+    rcode: Rcode::ServFail,
+    scope: 0,
+    error: Some(ExtendedError {
+        code: 24,
+        text: "this server could not read the zone",
+    }),
+};
 
 /// Whether a zone may answer.
 #[inline]

@@ -29,6 +29,8 @@ pub struct ZoneEntry {
     pub policies: Box<[PolicyId]>,
     /// Whom queries for it are answered: the zone's own list, or else the server's. `None`: everyone.
     pub allow_query: Option<Arc<NetworkSet>>,
+    /// False where the zone's file never could be read: every query for it fails.
+    pub has_data: bool,
 }
 
 impl Zones {
@@ -57,7 +59,8 @@ impl Zones {
         let nearest = self.find_from(name, 0)?;
         if qtype == rtype::DS && nearest.1 == 0 {
             let above = self.find_from(name, 1);
-            let parent = above.filter(|(above, apex)| above.zone.delegates(name, *apex));
+            let parent =
+                above.filter(|(above, apex)| !above.has_data || above.zone.delegates(name, *apex));
             return parent.or(Some(nearest));
         }
         Some(nearest)

@@ -15,4 +15,5 @@ mod serve;
 mod serve_crowded;
 mod serve_files;
 mod serve_identity;
+mod serve_zones;
 mod server;

@@ -257,7 +257,7 @@ fn logs_are_json_objects_unless_a_person_reads_them() {
     let place = place();
     let mut server = Server::frozen(&place);
     place.write("gslb.zone", "oops\n");
-    server.reload("not reloaded");
+    server.reload("keeps its old data");
     server.process.signal("TERM");
     assert_eq!(server.process.wait(), 0);
     let log = server.process.until_stderr("stopped");

@@ -27,6 +27,7 @@ pub fn root_of(zone: Zone) -> Root {
             zone: Arc::new(zone),
             policies: Box::default(),
             allow_query: None,
+            has_data: true,
         }])),
         maps: Arc::new([]),
         pools: Arc::default(),

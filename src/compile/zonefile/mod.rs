@@ -67,14 +67,18 @@ pub fn read(
     balanced: &[Name],
     diagnostics: &mut Diagnostics,
 ) -> Option<Vec<ZoneRecord>> {
-    match reader::load(path, ZONE_BYTES_MAX) {
-        Ok(text) => parse(&text, path, apex, balanced, diagnostics),
-        Err(reason) => {
+    let text = load(path, diagnostics)?;
+    parse(&text, path, apex, balanced, diagnostics)
+}
+
+/// The text of a zone file, to be given to [`parse`].
+pub fn load(path: &Path, diagnostics: &mut Diagnostics) -> Option<Vec<u8>> {
+    reader::load(path, ZONE_BYTES_MAX)
+        .map_err(|reason| {
             let message = format!("cannot read the zone file: {reason}");
             diagnostics.error(&Place::file(path), message, None);
-            None
-        }
-    }
+        })
+        .ok()
 }
 
 /// Like [`read`], for a text at hand. `path` names it in diagnostics, and `$INCLUDE` starts from

@@ -204,9 +204,12 @@ impl<'a, R: Recorder> Responder<'a, R> {
         self.apex = name.label_count() - self.entry.zone.apex.label_count();
         match self.root.zones.find(name, self.qtype) {
             Some((_, apex)) if apex == self.apex => Next::Here,
-            // Whom the zone below does not answer goes on alone, and is told.
+            // Whom the zone below does not answer goes on alone, and is told; as is everyone while it has
+            // no data.
             Some((entry, apex))
-                if apex < self.apex && access::is_allowed(self.root, Some(entry), self.peer) =>
+                if apex < self.apex
+                    && entry.has_data
+                    && access::is_allowed(self.root, Some(entry), self.peer) =>
             {
                 self.subnet = self.subnet.filter(|_| entry.zone.client_subnet);
                 (self.entry, self.apex) = (entry, apex);

@@ -1,0 +1,301 @@
+//! The zones of a configuration, several at a time: read and compiled, taken over as they are, or kept
+//! although their files are wrong now.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use super::nested::Apexes;
+use super::zone::BalancedSpec;
+use super::{Whole, zone, zonefile};
+use crate::config::{self, Config, Diagnostics, Place};
+use crate::dns::Name;
+use crate::state::Zone;
+
+/// A zone as it is served, and what it was made of.
+#[derive(Clone)]
+pub struct ServedZone {
+    pub zone: Arc<Zone>,
+    /// What its file said; `None` where that would not tell whether the zone is the same.
+    print: Option<Print>,
+    pub trouble: Option<Trouble>,
+}
+
+impl ServedZone {
+    /// False: it answers SERVFAIL.
+    pub fn has_data(&self) -> bool {
+        !self
+            .trouble
+            .as_ref()
+            .is_some_and(|trouble| trouble.has_no_data)
+    }
+}
+
+/// Why a zone is not what its file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// True: there are no data from before, and the zone answers SERVFAIL.
+    pub has_no_data: bool,
+    /// When the file was first found to be wrong, in milliseconds since the Unix epoch.
+    pub since_unix_ms: u64,
+    /// The first mistake.
+    pub mistake: String,
+    /// Policies that the zone's data name and the configuration no longer has: the balanced names that
+    /// use them answer SERVFAIL.
+    pub policies_gone: Vec<String>,
+}
+
+/// What there was before, for zones that go on.
+pub(super) struct Before<'b> {
+    whole: &'b Whole,
+    now_unix_ms: u64,
+    /// What was declared, and what is served.
+    zones: HashMap<&'b Name, (&'b config::Zone, &'b ServedZone)>,
+}
+
+impl<'b> Before<'b> {
+    pub fn new(whole: &'b Whole, now_unix_ms: u64) -> Self {
+        let declared = &whole.config.zones;
+        let zones = declared.iter().zip(&*whole.parts.served);
+        Before {
+            whole,
+            now_unix_ms,
+            zones: zones
+                .map(|(declared, served)| (&declared.apex, (declared, served)))
+                .collect(),
+        }
+    }
+
+    /// The zone as it is served, if it was declared and written in the same way.
+    fn same(
+        &self,
+        config: &Config,
+        zone: &config::Zone,
+        print: Option<&Print>,
+    ) -> Option<ServedZone> {
+        let (declared, served) = self.zones.get(&zone.apex)?;
+        let is_same = print.is_some()
+            && print == served.print.as_ref()
+            && is_declared_alike(&self.whole.config, declared, config, zone);
+        is_same.then(|| (*served).clone())
+    }
+
+    /// The zone with the data from before its file became wrong, or without any.
+    fn kept(&self, zone: &config::Zone, mistakes: &Diagnostics) -> Option<ServedZone> {
+        let (_, before) = self.zones.get(&zone.apex).copied().unzip();
+        let trouble = before.and_then(|before| before.trouble.as_ref());
+        let data = before.filter(|_| trouble.is_none_or(|trouble| !trouble.has_no_data));
+        let since_unix_ms = trouble.map_or(self.now_unix_ms, |trouble| trouble.since_unix_ms);
+        let first = mistakes.iter().find(|mistake| mistake.is_error());
+        Some(ServedZone {
+            zone: match data {
+                Some(data) => Arc::clone(&data.zone),
+                None => Arc::new(without_data(zone)?),
+            },
+            print: None,
+            trouble: Some(Trouble {
+                has_no_data: data.is_none(),
+                since_unix_ms,
+                mistake: first.map(ToString::to_string).unwrap_or_default(),
+                policies_gone: Vec::new(),
+            }),
+        })
+    }
+}
+
+/// All zones, in the order of the configuration; fewer if some have mistakes and there is nothing to
+/// take instead.
+pub(super) fn compile(
+    config: &Config,
+    apexes: &Apexes<'_>,
+    before: Option<&Before<'_>>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<ServedZone> {
+    let compiled = in_parallel(config.zones.len(), |number| {
+        let mut diagnostics = Diagnostics::new();
+        let zone = &config.zones[number];
+        let served = served(config, zone, apexes, before, &mut diagnostics);
+        (served, diagnostics)
+    });
+    let mut zones = Vec::with_capacity(compiled.len());
+    for (served, found) in compiled {
+        zones.extend(served);
+        diagnostics.extend(found);
+    }
+    zones
+}
+
+/// What `make` makes of `0..count`, in that order, made by as many threads as there are cores.
+fn in_parallel<T: Send + Sync>(count: usize, make: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let slots: Vec<OnceLock<T>> = (0..count).map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || loop {
+        let number = next.fetch_add(1, Relaxed);
+        match slots.get(number) {
+            Some(slot) => slot.get_or_init(|| make(number)),
+            None => return,
+        };
+    };
+    thread::scope(|scope| {
+        for _ in 1..cores.min(count) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    slots.into_iter().filter_map(OnceLock::into_inner).collect()
+}
+
+fn served(
+    config: &Config,
+    source: &config::Zone,
+    apexes: &Apexes<'_>,
+    before: Option<&Before<'_>>,
+    diagnostics: &mut Diagnostics,
+) -> Option<ServedZone> {
+    let served = read(config, source, apexes, before, diagnostics);
+    served.or_else(|| before?.kept(source, diagnostics))
+}
+
+fn read(
+    config: &Config,
+    source: &config::Zone,
+    apexes: &Apexes<'_>,
+    before: Option<&Before<'_>>,
+    diagnostics: &mut Diagnostics,
+) -> Option<ServedZone> {
+    let text = zonefile::load(&source.file.value, diagnostics)?;
+    let print = Print::of(&text);
+    if let Some(same) = before.and_then(|before| before.same(config, source, print.as_ref())) {
+        return Some(same);
+    }
+    let zone = build(config, source, &text, apexes, diagnostics)?;
+    Some(ServedZone {
+        zone: Arc::new(zone),
+        print,
+        trouble: None,
+    })
+}
+
+fn build(
+    config: &Config,
+    source: &config::Zone,
+    text: &[u8],
+    apexes: &Apexes<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Zone> {
+    let path = &source.file.value;
+    let owners = owners(source);
+    let records = zonefile::parse(text, path, &source.apex, &owners, diagnostics)?;
+    apexes.check_records(&source.apex, &records, diagnostics);
+    let balanced: Vec<_> = source
+        .balanced
+        .iter()
+        .map(|balanced| BalancedSpec {
+            owner: &balanced.owner,
+            policy: &config.policies[balanced.policy.index()].name,
+            ttl: balanced.ttl,
+            answers: balanced.answers,
+        })
+        .collect();
+    zone::build(&source.apex, settings(source), &records, &balanced)
+        .map_err(|zone::Refused { place, message }| {
+            let place = place.unwrap_or_else(|| Place::file(path));
+            diagnostics.error(&place, message, None);
+        })
+        .ok()
+}
+
+/// The balanced names of a zone.
+pub(super) fn owners(zone: &config::Zone) -> Vec<Name> {
+    let balanced = zone.balanced.iter();
+    balanced.map(|balanced| balanced.owner.clone()).collect()
+}
+
+/// Stands where a zone should be; it is never answered from.
+fn without_data(zone: &config::Zone) -> Option<Zone> {
+    const TEXT: &[u8] = b"@ 0 SOA . . 0 0 0 0 0\n@ 0 NS .\n";
+    let mut unused = Diagnostics::new();
+    let records = zonefile::parse(TEXT, Path::new(""), &zone.apex, &[], &mut unused)?;
+    zone::build(&zone.apex, settings(zone), &records, &[]).ok()
+}
+
+fn settings(zone: &config::Zone) -> zone::Settings {
+    zone::Settings {
+        client_subnet: zone.client_subnet,
+        responses: zone.responses,
+        rrset_order: zone.rrset_order,
+    }
+}
+
+/// Whether two configurations say the same of a zone.
+fn is_declared_alike(
+    old_config: &Config,
+    old: &config::Zone,
+    new_config: &Config,
+    new: &config::Zone,
+) -> bool {
+    // Every field, so that a new one is not forgotten here.
+    let config::Zone {
+        apex: _,
+        file,
+        client_subnet,
+        responses,
+        rrset_order,
+        // Linked anew with every configuration.
+        allow_query: _,
+        balanced,
+    } = new;
+    let policy = |config: &Config, balanced: &config::Balanced| {
+        config.policies[balanced.policy.index()].name.clone()
+    };
+    let is_alike = |(old, new): (&config::Balanced, &config::Balanced)| {
+        let config::Balanced {
+            owner,
+            policy: _,
+            ttl,
+            answers,
+            place: _,
+        } = new;
+        old.owner.as_wire() == owner.as_wire()
+            && policy(old_config, old) == policy(new_config, new)
+            && old.ttl == *ttl
+            && old.answers == *answers
+    };
+    old.apex.as_wire() == new.apex.as_wire()
+        && old.file.value == file.value
+        && old.client_subnet == *client_subnet
+        && old.responses == *responses
+        && old.rrset_order == *rrset_order
+        && old.balanced.len() == balanced.len()
+        && old.balanced.iter().zip(balanced).all(is_alike)
+}
+
+/// Tells the text of a zone file from others: its length, and two hashes that nobody can foresee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Print(usize, [u64; 2]);
+
+impl Print {
+    /// None for a text that other files may belong to.
+    fn of(text: &[u8]) -> Option<Self> {
+        static STATE: OnceLock<[RandomState; 2]> = OnceLock::new();
+        const INCLUDE: &[u8] = b"$INCLUDE";
+        let includes = |at: usize| {
+            let word = text.get(at..at + INCLUDE.len());
+            word.is_some_and(|word| word.eq_ignore_ascii_case(INCLUDE))
+        };
+        let mut dollars = text.iter().enumerate().filter(|(_, octet)| **octet == b'$');
+        if dollars.any(|(at, _)| includes(at)) {
+            return None;
+        }
+        let state = STATE.get_or_init(|| [RandomState::new(), RandomState::new()]);
+        Some(Print(
+            text.len(),
+            state.each_ref().map(|state| state.hash_one(text)),
+        ))
+    }
+}
