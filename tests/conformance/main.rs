@@ -10,6 +10,7 @@ mod in_process;
 mod loopback;
 
 mod rfc1034;
+mod rfc1034_zones;
 mod rfc1035;
 mod rfc1794;
 mod rfc1995;
