@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::compile::advice::{NameScope, name_scopes};
-use crate::compile::{self, Whole};
-use crate::config::{Diagnostics, Severity};
+use crate::compile::advice::{PolicyScope, policy_scopes};
+use crate::compile::{self, Parts, Whole};
+use crate::config::{Config, Diagnostics, Severity};
+
+/// Zones, names and policies that have a line each; further ones are summed up.
+const LINES_MAX: usize = 100;
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -73,18 +76,7 @@ fn summary(whole: &Whole) -> String {
         parts,
         ..
     } = whole;
-    let mut text = String::new();
-    for entry in parts.zones.iter() {
-        let zone = &entry.zone;
-        let declared = config.zones.iter().find(|z| z.apex == zone.apex);
-        let balanced = declared.map_or(0, |zone| zone.balanced.len());
-        text += &format!(
-            "  zone {}: {}, {}\n",
-            zone.apex,
-            counted(zone.record_count(), "record"),
-            counted(balanced, "balanced name")
-        );
-    }
+    let mut text = zones(config, parts);
     text += &format!(
         "  {}, {}, {}, {}, {}\n",
         counted(config.regions.len(), "region"),
@@ -99,9 +91,7 @@ fn summary(whole: &Whole) -> String {
         counted(world.locations.len(), "location"),
         size(world.bytes()),
     );
-    for scope in name_scopes(config, parts) {
-        text += &describe(&scope, &config.policies[scope.policy.index()].name);
-    }
+    text += &names(config, parts);
     for (id, map) in parts.maps.iter().enumerate() {
         text += &format!(
             "  map {id} ({}): {}, {}, {}, {}\n",
@@ -126,8 +116,62 @@ fn size(bytes: usize) -> String {
     }
 }
 
-/// How finely caches keep a name apart.
-fn describe(scope: &NameScope, policy: &str) -> String {
+/// How much each zone holds; of many, all together.
+fn zones(config: &Config, parts: &Parts) -> String {
+    let mut text = String::new();
+    let (mut records, mut balanced) = (0, 0);
+    let zones = config.zones.iter().zip(&*parts.served);
+    for (number, (declared, served)) in zones.enumerate() {
+        let (own_records, own_balanced) = (served.zone.record_count(), declared.balanced.len());
+        records += own_records;
+        balanced += own_balanced;
+        if number < LINES_MAX {
+            text += &format!(
+                "  zone {}: {}, {}\n",
+                declared.apex,
+                counted(own_records, "record"),
+                counted(own_balanced, "balanced name")
+            );
+        }
+    }
+    if config.zones.len() > LINES_MAX {
+        text += &format!(
+            "  and {} more; {} in all: {}, {}\n",
+            config.zones.len() - LINES_MAX,
+            counted(config.zones.len(), "zone"),
+            counted(records, "record"),
+            counted(balanced, "balanced name")
+        );
+    }
+    text
+}
+
+/// How finely caches keep each balanced name apart; of many, the names of each policy.
+fn names(config: &Config, parts: &Parts) -> String {
+    let scopes = policy_scopes(config, parts);
+    let count: usize = scopes.iter().map(|scope| scope.owners.len()).sum();
+    let mut text = String::new();
+    for scope in scopes.iter().take(LINES_MAX) {
+        let policy = &config.policies[scope.policy.index()].name;
+        let mean = mean(scope);
+        if count > LINES_MAX {
+            let names = counted(scope.owners.len(), "name");
+            text += &format!("  policy {policy}: {names}, mean scope {mean}\n");
+            continue;
+        }
+        for owner in &scope.owners {
+            text += &format!("  name {owner}: policy {policy}, mean scope {mean}\n");
+        }
+    }
+    if scopes.len() > LINES_MAX {
+        let more = scopes.len() - LINES_MAX;
+        text += &format!("  and {} more\n", counted(more, "policy"));
+    }
+    text
+}
+
+/// In words.
+fn mean(scope: &PolicyScope) -> String {
     let mean = |family: &str, mean: Option<f64>| mean.map(|mean| format!("/{mean:.1} {family}"));
     let means: Vec<_> = [mean("IPv4", scope.mean_v4), mean("IPv6", scope.mean_v6)]
         .into_iter()
@@ -140,10 +184,7 @@ fn describe(scope: &NameScope, policy: &str) -> String {
         means.join(", ")
     };
     let map = map.map_or_else(String::new, |map| format!(", from map {}", map.0));
-    format!(
-        "  name {}: policy {policy}, mean scope {means}{map}\n",
-        scope.owner
-    )
+    means + &map
 }
 
 #[cfg(test)]

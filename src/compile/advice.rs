@@ -11,12 +11,13 @@ use crate::model::{Family, FamilyFallback, MapId, PolicyId, WhenAllDown};
 use crate::prefix_table::{PrefixTable, ipv4_client, mean_scope_v4, mean_scope_v6};
 use crate::state::Pools;
 
-/// How finely caches have to keep a balanced name apart.
+/// How finely caches have to keep the balanced names of a policy apart.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NameScope {
-    pub owner: Name,
+pub struct PolicyScope {
     pub policy: PolicyId,
-    /// Mean SCOPE PREFIX-LENGTH over the networks that the name's maps place, each address weighing the
+    /// The names that use it, at least one, in the order of the configuration.
+    pub owners: Vec<Name>,
+    /// Mean SCOPE PREFIX-LENGTH over the networks that the policy's maps place, each address weighing the
     /// same; `None` where they place none.
     pub mean_v4: Option<f64>,
     pub mean_v6: Option<f64>,
@@ -25,51 +26,75 @@ pub struct NameScope {
     pub lengthened_by: Option<MapId>,
 }
 
-/// The scopes of every balanced name.
-pub fn name_scopes(config: &Config, parts: &Parts) -> Vec<NameScope> {
-    let balanced = config.zones.iter().flat_map(|zone| &zone.balanced);
-    // A mean is a walk over whole tables: it is taken once for all names that read the same ones.
-    let mut known: HashMap<&[MapId], NameScope> = HashMap::new();
-    balanced
-        .map(|name| {
-            let maps = &parts.pools.policies[name.policy.index()].maps;
-            let scope = known
+/// The scopes of all balanced names, by policy, in the order in which the policies are first used.
+/// Policies that read the same maps are looked at once.
+pub fn policy_scopes(config: &Config, parts: &Parts) -> Vec<PolicyScope> {
+    let mut scopes: Vec<PolicyScope> = Vec::new();
+    let mut by_policy: HashMap<PolicyId, usize> = HashMap::new();
+    let mut by_maps: HashMap<&[MapId], Means> = HashMap::new();
+    for balanced in config.zones.iter().flat_map(|zone| &zone.balanced) {
+        let index = *by_policy.entry(balanced.policy).or_insert_with(|| {
+            let maps = &parts.pools.policies[balanced.policy.index()].maps;
+            let means = by_maps
                 .entry(maps)
-                .or_insert_with(|| name_scope(name.owner.clone(), name.policy, parts));
-            NameScope {
-                owner: name.owner.clone(),
-                policy: name.policy,
-                ..scope.clone()
-            }
-        })
-        .collect()
+                .or_insert_with(|| Means::new(maps, parts));
+            scopes.push(means.scope(balanced.policy));
+            scopes.len() - 1
+        });
+        scopes[index].owners.push(balanced.owner.clone());
+    }
+    scopes
 }
 
-fn name_scope(owner: Name, policy: PolicyId, parts: &Parts) -> NameScope {
-    let maps = &parts.pools.policies[policy.index()].maps;
-    let table = |id: &MapId| -> &PrefixTable { &parts.maps[id.index()].table };
-    let tables: Vec<_> = maps.iter().map(table).collect();
-    let mean = |id: &MapId| {
-        mean_scope_v4(&[table(id)])
-            .or_else(|| mean_scope_v6(&[table(id)]))
-            .unwrap_or(0.0)
-    };
-    NameScope {
-        owner,
-        policy,
-        mean_v4: mean_scope_v4(&tables),
-        mean_v6: mean_scope_v6(&tables),
-        lengthened_by: maps
-            .iter()
-            .max_by(|a, b| mean(a).total_cmp(&mean(b)))
-            .copied(),
+/// What maps together come to.
+struct Means {
+    v4: Option<f64>,
+    v6: Option<f64>,
+    lengthened_by: Option<MapId>,
+}
+
+impl Means {
+    fn new(maps: &[MapId], parts: &Parts) -> Self {
+        let table = |id: &MapId| -> &PrefixTable { &parts.maps[id.index()].table };
+        let tables: Vec<_> = maps.iter().map(table).collect();
+        let mean = |id: &MapId| {
+            mean_scope_v4(&[table(id)])
+                .or_else(|| mean_scope_v6(&[table(id)]))
+                .unwrap_or(0.0)
+        };
+        let means: Vec<_> = maps.iter().map(|id| (mean(id), *id)).collect();
+        let longest = means.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
+        Means {
+            v4: mean_scope_v4(&tables),
+            v6: mean_scope_v6(&tables),
+            lengthened_by: longest.map(|(_, id)| id),
+        }
+    }
+
+    fn scope(&self, policy: PolicyId) -> PolicyScope {
+        PolicyScope {
+            policy,
+            owners: Vec::new(),
+            mean_v4: self.v4,
+            mean_v6: self.v6,
+            lengthened_by: self.lengthened_by,
+        }
     }
 }
 
 /// Warns of names whose steering can answer NODATA to some networks and addresses to others: caches may
 /// keep a negative answer for everybody (RFC 7871, 7.4).
 pub fn warn_of_steered_nodata(config: &Config, pools: &Pools, diagnostics: &mut Diagnostics) {
-    for balanced in config.zones.iter().flat_map(|zone| &zone.balanced) {
+    let all = || config.zones.iter().flat_map(|zone| &zone.balanced);
+    let mut uses: HashMap<PolicyId, usize> = HashMap::new();
+    for balanced in all() {
+        *uses.entry(balanced.policy).or_default() += 1;
+    }
+    for balanced in all() {
+        // Once for each policy, at the first name that uses it.
+        let Some(uses) = uses.remove(&balanced.policy) else {
+            continue;
+        };
         let policy = &pools.policies[balanced.policy.index()];
         if policy.maps.is_empty() {
             continue;
@@ -83,9 +108,13 @@ pub fn warn_of_steered_nodata(config: &Config, pools: &Pools, diagnostics: &mut 
         } else {
             continue;
         };
+        let more = match uses - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
         diagnostics.warning(
             &balanced.place,
-            format!("`{}` can be answered with NODATA for some clients: policy `{}` has {why}", balanced.owner, policy.name),
+            format!("`{}`{more} can be answered with NODATA for some clients: policy `{}` has {why}", balanced.owner, policy.name),
             Some("resolvers may keep a negative answer for all their clients (RFC 7871, section 7.4)".to_owned()),
         );
     }

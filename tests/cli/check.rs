@@ -205,3 +205,33 @@ fn json_has_the_same_mistakes_as_fields() {
     assert_eq!(mistake["message"], "unknown key `udp_treads`");
     assert_eq!(mistake["help"], "did you mean `udp_threads`?");
 }
+
+#[test]
+fn of_many_zones_and_names_the_rest_is_summed_up() {
+    let place = place();
+    let mut text = config() + "\n";
+    for name in 0..150 {
+        text += &format!("n{name} = {{ policy = \"world\" }}\n");
+    }
+    place.write(
+        "meridian.toml",
+        text + "[zones]\nfiles = [\"zones/*.zone\"]\n",
+    );
+    for zone in 0..102 {
+        place.write(&format!("zones/z{zone}.example.zone"), ZONE);
+    }
+    let outcome = check(&place);
+    assert_eq!((outcome.code, &*outcome.stderr), (0, ""), "{outcome:?}");
+    for words in [
+        "  zone gslb.example.com.: 4 records, 151 balanced names\n",
+        "  and 3 more; 103 zones in all: 412 records, 151 balanced names\n",
+        "  policy world: 151 names, mean scope /",
+    ] {
+        assert!(
+            outcome.stdout.contains(words),
+            "{words}: {}",
+            outcome.stdout
+        );
+    }
+    assert_eq!(outcome.stdout.matches("  zone ").count(), 100);
+}
