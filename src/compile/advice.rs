@@ -157,3 +157,35 @@ fn lacks_a_family(pools: &Pools, policy: PolicyId) -> bool {
                 .any(|pool| pools.all[pool.index()].family(family).is_empty())
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use crate::compile::load;
+
+    #[test]
+    fn steered_nodata_is_warned_of_once_for_each_policy() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("m.toml");
+        let text = "[region.r]\nlocation = \"DE\"\n[geoip]\nnetworks = \"feed.csv\"\n\
+                    [pool.p]\nregion = \"r\"\nendpoints = [\"192.0.2.1\"]\n\
+                    [policy.one]\ngeo = [\"p\"]\nwhen_all_down = \"nodata\"\n\
+                    [policy.two]\ngeo = [\"p\"]\n\
+                    [zone.example]\nfile = \"zone\"\n[zone.example.balanced]\n\
+                    a = { policy = \"two\" }\nb = { policy = \"one\" }\n\
+                    c = { policy = \"one\" }\nd = { policy = \"one\" }\n";
+        fs::write(&config, text).unwrap();
+        fs::write(folder.path().join("feed.csv"), "192.0.2.0/24,DE,,,\n").unwrap();
+        fs::write(
+            folder.path().join("zone"),
+            "@ 60 SOA a b 1 2 3 4 5\n@ 60 NS ns.net.\n",
+        )
+        .unwrap();
+        let (_, warnings) = load(&config, None).unwrap();
+        let told: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 1, "{told:#?}");
+        let expected = "m.toml:17:1: warning: `b.example.` and 2 more can be answered with NODATA";
+        assert!(told[0].contains(expected), "{told:#?}");
+    }
+}

@@ -73,8 +73,13 @@ pub(super) fn check_use(
     references: &References,
     networks: &mut [Option<Network>],
 ) {
+    let mut by_name: HashMap<String, &mut Network> = networks
+        .iter_mut()
+        .flatten()
+        .map(|network| (network.name.clone(), network))
+        .collect();
     for (name, span) in references.networks.unused() {
-        let read = networks.iter_mut().flatten().find(|n| n.name == name);
+        let read = by_name.get_mut(name);
         let Some(network) = read.filter(|network| network.location.is_none()) else {
             continue;
         };
