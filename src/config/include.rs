@@ -154,7 +154,7 @@ impl<'t> Included<'t> {
             reader.error(span, message, Some(help));
             return None;
         }
-        match text_of(path, self.octets_left) {
+        match regular_text_of(path, self.octets_left) {
             Ok(text) => {
                 self.octets_left -= text.len() as u64;
                 let text = self.texts.keep(self.count, text);
@@ -187,6 +187,16 @@ pub(super) enum Unreadable {
     File(String),
     /// From a place on.
     At(Place, String),
+}
+
+/// A pipe would be waited for; the first file may be one, since somebody named it just now.
+fn regular_text_of(path: &Path, len_max: u64) -> Result<String, Unreadable> {
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_file() => {
+            Err(Unreadable::File("it is not a regular file".to_owned()))
+        }
+        _ => text_of(path, len_max),
+    }
 }
 
 /// The text of a file of at most `len_max` octets.

@@ -204,6 +204,10 @@ fn a_file_that_is_not_there_is_an_error_and_a_pattern_that_fits_none_a_warning()
         ]
     );
     assert_eq!(
+        reported_of("\"/dev/null\""),
+        ["m.toml:1:11: error: `/dev/null` cannot be included (it is not a regular file)",]
+    );
+    assert_eq!(
         reported_of("\"conf.d/*.inc\""),
         [
             "m.toml:1:11: error: \"conf.d/*.inc\" cannot be looked up (conf.d: No such file or directory (os error 2))"
