@@ -9,20 +9,25 @@ use std::sync::Arc;
 use super::Place;
 
 /// Files that a configuration can have besides the first.
-pub(super) const INCLUDED_MAX: usize = 4096;
+pub(super) const INCLUDED_MAX: usize = SHELF * SHELF;
+const SHELF: usize = 256;
 
 /// The texts of included files. They stay where they are once they are here, because what is read
 /// from them borrows from them.
-pub(super) struct Texts(Box<[OnceCell<String>]>);
+pub(super) struct Texts(Box<[OnceCell<Shelf>]>);
+
+type Shelf = Box<[OnceCell<String>]>;
 
 impl Texts {
     pub fn new() -> Self {
-        Texts((0..INCLUDED_MAX).map(|_| OnceCell::new()).collect())
+        Texts((0..SHELF).map(|_| OnceCell::new()).collect())
     }
 
-    /// Keeps the text of the `number`th included file.
+    /// Keeps the text of the `number`th included file, which is below [`INCLUDED_MAX`].
     pub fn keep(&self, number: usize, text: String) -> &str {
-        self.0[number].get_or_init(|| text)
+        let shelf =
+            self.0[number / SHELF].get_or_init(|| (0..SHELF).map(|_| OnceCell::new()).collect());
+        shelf[number % SHELF].get_or_init(|| text)
     }
 }
 
@@ -121,6 +126,15 @@ impl<'t> Sources<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_stay_what_they_are() {
+        let texts = Texts::new();
+        let kept: Vec<_> = [0, 1, SHELF, INCLUDED_MAX - 1]
+            .map(|number| texts.keep(number, number.to_string()))
+            .into();
+        assert_eq!(kept, ["0", "1", "256", "65535"]);
+    }
 
     #[test]
     fn an_offset_says_file_line_and_column() {

@@ -25,7 +25,7 @@ pub struct At<T> {
 ///
 /// It may stand in several files. `include`, a path or a list, at the top of any of them names
 /// others: `"teams/web.toml"`, `["conf.d/*.toml"]`, relative to the folder of that file. `*` stands
-/// for any part of one file or folder name. Each of at most 4,096 files is read once and may hold any
+/// for any part of one file or folder name. Each of at most 65,536 files is read once and may hold any
 /// table, but no table or name stands twice.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
