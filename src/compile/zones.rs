@@ -299,3 +299,119 @@ impl Print {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::compile::{load, reload};
+
+    const ZONE: &str = "@ 60 SOA a b 1 2 3 4 5\n@ 60 NS ns.net.\n";
+
+    /// A configuration of these zone files.
+    fn folder(zones: &[(&str, &str)]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("zones")).unwrap();
+        write(&folder, "m.toml", "[zones]\nfiles = [\"zones/*\"]\n");
+        for (name, text) in zones {
+            write(&folder, &format!("zones/{name}"), text);
+        }
+        folder
+    }
+
+    fn write(folder: &TempDir, name: &str, text: &str) {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+
+    fn config(folder: &TempDir) -> std::path::PathBuf {
+        folder.path().join("m.toml")
+    }
+
+    #[test]
+    fn zones_that_are_the_same_are_taken_as_they_are() {
+        let included = format!("{ZONE}$Include ../more\n");
+        let folder = folder(&[
+            ("a.example", ZONE),
+            ("b.example", ZONE),
+            ("c.example", &included),
+        ]);
+        write(&folder, "more", "");
+        let (before, _) = load(&config(&folder), None).unwrap();
+        let same = |whole: &Whole| -> Vec<bool> {
+            let pairs = whole.parts.served.iter().zip(&*before.parts.served);
+            pairs
+                .map(|(new, old)| Arc::ptr_eq(&new.zone, &old.zone))
+                .collect()
+        };
+        // Another file of the same content, and of as many octets.
+        fs::remove_file(folder.path().join("zones/a.example")).unwrap();
+        write(&folder, "zones/a.example", ZONE);
+        write(&folder, "zones/b.example", &ZONE.replace("1 2", "2 2"));
+        let (after, _) = reload(&before, 7, &config(&folder), None).unwrap();
+        assert_eq!(same(&after), [true, false, false]);
+        write(
+            &folder,
+            "m.toml",
+            "[zones]\nfiles = [\"zones/*\"]\nclient_subnet = false\n",
+        );
+        let (after, _) = reload(&before, 7, &config(&folder), None).unwrap();
+        assert_eq!(same(&after), [false, false, false]);
+    }
+
+    #[test]
+    fn a_zone_in_trouble_is_as_it_was_since_when_and_why() {
+        let folder = folder(&[("a.example", ZONE), ("b.example", ZONE)]);
+        let (before, _) = load(&config(&folder), None).unwrap();
+        write(&folder, "zones/a.example", "wrong\n");
+        write(&folder, "zones/c.example", "wrong\n");
+        let (first, found) = reload(&before, 7, &config(&folder), None).unwrap();
+        assert!(found.has_errors());
+        let (second, _) = reload(&first, 8, &config(&folder), None).unwrap();
+        for whole in [first, second] {
+            let [a, b, c] = &whole.parts.served[..] else {
+                panic!("three zones");
+            };
+            assert!(Arc::ptr_eq(&a.zone, &before.parts.served[0].zone));
+            assert_eq!(b.trouble, None);
+            assert_eq!(c.zone.apex.to_string(), "c.example.");
+            for (zone, has_data) in [(a, true), (c, false)] {
+                let trouble = zone.trouble.as_ref().unwrap();
+                assert_eq!(zone.has_data(), has_data);
+                assert_eq!((trouble.has_no_data, trouble.since_unix_ms), (!has_data, 7));
+                let place = format!("{}:1:6: error: ", zone.zone.apex);
+                let place = place.replace(".:", ":");
+                assert!(trouble.mistake.contains(&place), "{}", trouble.mistake);
+            }
+        }
+    }
+
+    #[test]
+    fn mistakes_come_in_the_order_of_the_zones_whoever_is_done_first() {
+        let names: Vec<_> = (0..50).map(|n| format!("z{n:02}.example")).collect();
+        let long = ZONE.to_owned() + &"x 60 TXT long\n".repeat(300) + "wrong\n";
+        let text = |n: usize| {
+            if n.is_multiple_of(7) {
+                &*long
+            } else {
+                "wrong\n"
+            }
+        };
+        let zones: Vec<_> = names
+            .iter()
+            .enumerate()
+            .map(|(n, name)| (&**name, text(n)))
+            .collect();
+        let folder = folder(&zones);
+        let mistakes = load(&config(&folder), None).err().expect("mistakes");
+        let files: Vec<_> = mistakes
+            .iter()
+            .filter(|m| m.is_error())
+            .map(|m| m.place.file.clone())
+            .collect();
+        assert!(files.is_sorted(), "{files:?}");
+        assert!(files.len() >= names.len());
+    }
+}

@@ -167,3 +167,57 @@ fn a_balanced_wildcard_stops_where_another_zone_begins() {
     assert_answers(&ask("x.balanced.example", "A"), &[steered]);
     assert_eq!(answered_by(&ask("x.balanced.gslb.example", "A")), "3");
 }
+
+/// The zones above, of which `example` is new at a reload, and cannot be read.
+#[track_caller]
+fn ask_without_data(name: &str, rtype: &str) -> Reply {
+    static WHOLE: LazyLock<Whole> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("meridian.toml");
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("root.zone", ROOT);
+        std::fs::create_dir(folder.path().join("zones")).unwrap();
+        write("zones/gslb.example", GSLB);
+        let files = "files = [\"zones/*\"]";
+        let root = "[zone.\".\"]\nfile = \"root.zone\"";
+        write("meridian.toml", &format!("[zones]\n{files}\n{root}\n"));
+        let Ok((before, _)) = meridian::compile::load(&path, None) else {
+            panic!("mistakes");
+        };
+        write("zones/example", "nonsense\n");
+        let Ok((whole, _)) = meridian::compile::reload(&before, 0, &path, None) else {
+            panic!("mistakes");
+        };
+        whole
+    });
+    Server::new(&WHOLE, 1).ask(&Query::new(name, rtype).edns())
+}
+
+/// RFC 8914, 4.25.
+#[test]
+fn a_zone_that_could_not_be_read_fails_and_is_not_denied_by_the_zone_above() {
+    for (name, rtype) in [
+        ("example", "SOA"),
+        ("www.example", "A"),
+        ("x.y.example", "DS"),
+        ("gslb.example", "DS"),
+    ] {
+        let reply = ask_without_data(name, rtype);
+        assert_eq!(reply.rcode(), "SERVFAIL", "{name}");
+        assert!(!reply.is_authoritative());
+        assert_eq!((reply.answers().len(), reply.authority().len()), (0, 0));
+        let error = reply.option(15).expect("an Extended DNS Error");
+        assert_eq!(error[..2], 24_u16.to_be_bytes());
+    }
+    // What the zones above and below say stays true.
+    assert!(ask_without_data("example", "DS").is_authoritative());
+    assert_answers(
+        &ask_without_data("ns.gslb.example", "A"),
+        &["ns.gslb.example. 60 IN A 192.0.2.4"],
+    );
+    assert_answers(
+        &ask_without_data("alias", "A"),
+        &["alias. 60 IN CNAME alias.example."],
+    );
+}
