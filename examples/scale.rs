@@ -171,11 +171,15 @@ fn zones<'c>(config: &'c Config) -> Result<(), String> {
             answers: b.answers,
         };
         let balanced: Vec<_> = source.balanced.iter().map(spec).collect();
+        let settings = zone::Settings {
+            client_subnet: source.client_subnet,
+            responses: source.responses,
+            rrset_order: source.rrset_order,
+        };
         let before = TAKEN.get();
-        let (zone, seconds) =
-            timed(|| zone::build(&source.apex, source.client_subnet, &records, &balanced));
+        let (zone, seconds) = timed(|| zone::build(&source.apex, settings, &records, &balanced));
         compiling += seconds;
-        let zone = zone?;
+        let zone = zone.map_err(|refused| refused.message)?;
         taken += TAKEN.get() - before;
         names += zone.node_count();
         zones.push(zone);
