@@ -3,12 +3,14 @@
 //! | module | question it answers |
 //! |---|---|
 //! | `names` | which names exist, and who answers below each? |
+//! | `nodes` | how are they found meanwhile? |
 //! | `rrsets` | which octets does an RRset have in a message? |
 //! | `compression` | which end of a name stands in the message already? |
 //! | `targets` | whose addresses come along with an RRset? |
 
 mod compression;
 mod names;
+mod nodes;
 mod rrsets;
 mod targets;
 
@@ -19,8 +21,8 @@ use crate::config::Place;
 use crate::dns::query_name::{ROOT_HASH, hash_label};
 use crate::dns::{Name, rtype};
 use crate::model::{Responses, RrsetOrder, TtlRange};
-use crate::state::name_table::NameTable;
-use crate::state::zone::{BalancedName, Node, Rrset, Target, Zone};
+use crate::state::zone::{BalancedName, Rrset, Target, Zone};
+use nodes::Nodes;
 
 /// A balanced name before its policy is linked.
 #[derive(Clone, Debug)]
@@ -79,11 +81,7 @@ pub fn build(
     balanced: &[BalancedSpec<'_>],
 ) -> Result<Zone, Refused> {
     let mut builder = Builder::new(apex, settings);
-    let owners = records
-        .iter()
-        .map(|r| &r.owner)
-        .chain(balanced.iter().map(|b| b.owner));
-    builder.add_owners(owners, records);
+    builder.add_owners(records, balanced);
     builder.link_cuts(records);
     builder.link_redirections(records);
     let policy_names = builder.add_balanced(balanced);
@@ -103,17 +101,13 @@ struct Builder<'a> {
     apex: &'a Name,
     settings: Settings,
     apex_labels: usize,
-    apex_hash: u64,
-    /// Lower-case relative labels -> node.
-    nodes_by_name: HashMap<Box<[u8]>, u32>,
-    nodes: Vec<Node>,
-    hashes: Vec<u64>,
-    names: Vec<u8>,
+    nodes: Nodes,
+    /// By record: the node of its owner, or `NONE`.
+    owners: Vec<u32>,
     blob: Vec<u8>,
     patches: Vec<u16>,
     targets: Vec<Target>,
     balanced: Vec<BalancedName>,
-    label_count_max: usize,
 }
 
 /// Splits a relative name into its first label and the rest.
@@ -139,31 +133,27 @@ impl<'a> Builder<'a> {
             apex,
             settings,
             apex_labels: suffixes.len(),
-            apex_hash,
-            nodes_by_name: HashMap::new(),
-            nodes: Vec::new(),
-            hashes: Vec::new(),
-            names: Vec::new(),
+            nodes: Nodes::new(apex_hash),
+            owners: Vec::new(),
             blob: Vec::new(),
             patches: Vec::new(),
             targets: Vec::new(),
             balanced: Vec::new(),
-            label_count_max: 0,
         }
     }
 
     fn add_balanced(&mut self, specs: &[BalancedSpec<'_>]) -> Vec<Box<str>> {
         let mut policy_names: Vec<Box<str>> = Vec::new();
+        let mut known: HashMap<&str, u16> = HashMap::new();
         for spec in specs {
-            let known = policy_names.iter().position(|name| **name == *spec.policy);
-            let policy = known.unwrap_or_else(|| {
+            let policy = *known.entry(spec.policy).or_insert_with(|| {
                 policy_names.push(spec.policy.into());
-                policy_names.len() - 1
+                (policy_names.len() - 1) as u16
             });
             if let Some(node) = self.node_of(spec.owner) {
-                self.nodes[node as usize].balanced = self.balanced.len() as u32;
+                self.nodes.all[node as usize].balanced = self.balanced.len() as u32;
                 self.balanced.push(BalancedName {
-                    policy: policy as u16,
+                    policy,
                     ttl: spec.ttl,
                     answers: spec.answers,
                 });
@@ -185,23 +175,25 @@ impl<'a> Builder<'a> {
     }
 
     fn finish(self, rrsets: Vec<Rrset>, negative_soa: Rrset, policy_names: Vec<Box<str>>) -> Zone {
+        let label_count_max = self.apex_labels + self.nodes.label_count_max;
+        let (table, nodes, names) = self.nodes.finish();
         Zone {
             apex: self.apex.clone(),
             apex_lower: self.apex.to_lowercase().as_wire().into(),
             client_subnet: self.settings.client_subnet,
             is_full: self.settings.responses == Responses::Full,
             is_rotated: self.settings.rrset_order == RrsetOrder::Rotated,
-            table: NameTable::new(self.hashes.into_iter()),
-            nodes: self.nodes.into(),
+            table,
+            nodes,
             rrsets: rrsets.into(),
             blob: self.blob.into(),
-            names: self.names.into(),
+            names,
             patches: self.patches.into(),
             targets: self.targets.into(),
             balanced: self.balanced.into(),
             policy_names: policy_names.into(),
             negative_soa,
-            label_count_max: self.label_count_max as u8,
+            label_count_max: label_count_max as u8,
         }
     }
 }

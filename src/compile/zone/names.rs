@@ -3,112 +3,96 @@
 use std::collections::HashSet;
 
 use super::super::zonefile::ZoneRecord;
-use super::{Builder, split_label};
-use crate::dns::query_name::hash_label;
+use super::{BalancedSpec, Builder, split_label};
+use crate::dns::name::NAME_LEN_MAX;
 use crate::dns::{Name, rtype};
-use crate::state::zone::{NONE, Node};
+use crate::state::zone::NONE;
 
 impl Builder<'_> {
     /// `name` without the apex, in lower case; `None` outside the zone.
-    fn relative(&self, name: &Name) -> Option<Box<[u8]>> {
+    fn relative<'b>(&self, name: &Name, to: &'b mut [u8; NAME_LEN_MAX]) -> Option<&'b [u8]> {
         if !name.is_in(self.apex) {
             return None;
         }
         let len = name.as_wire().len() - self.apex.as_wire().len();
-        Some(name.as_wire()[..len].to_ascii_lowercase().into())
+        let relative = &mut to[..len];
+        relative.copy_from_slice(&name.as_wire()[..len]);
+        relative.make_ascii_lowercase();
+        Some(relative)
     }
 
     pub(super) fn node_of(&self, name: &Name) -> Option<u32> {
-        self.nodes_by_name.get(&self.relative(name)?).copied()
+        let mut relative = [0; NAME_LEN_MAX];
+        self.nodes.find(self.relative(name, &mut relative)?)
     }
 
     /// The node that answers for the name: its own, or the wildcard that covers it. None at or below a
     /// zone cut.
     pub(super) fn authoritative_node_of(&self, name: &Name) -> Option<u32> {
-        let relative = self.relative(name)?;
-        let own = self.nodes_by_name.get(&relative).copied();
-        let is_ours = |&node: &u32| self.nodes[node as usize].cut == NONE;
+        let mut relative = [0; NAME_LEN_MAX];
+        let relative = self.relative(name, &mut relative)?;
+        let own = self.nodes.find(relative);
+        let is_ours = |&node: &u32| self.nodes.all[node as usize].cut == NONE;
         if own.is_some() {
             return own.filter(is_ours);
         }
-        let mut rest = &relative[..];
+        let mut rest = relative;
         let encloser = loop {
             rest = split_label(rest).1;
-            if let Some(&encloser) = self.nodes_by_name.get(rest) {
+            if let Some(encloser) = self.nodes.find(rest) {
                 break encloser;
             }
         };
-        let below = self.nodes[encloser as usize].below;
+        let below = self.nodes.all[encloser as usize].below;
         Some(below).filter(|&below| below != NONE && below != encloser && is_ours(&encloser))
     }
 
     /// Nodes for all owners and for the empty non-terminals between them and the apex.
-    pub(super) fn add_owners<'n>(
-        &mut self,
-        owners: impl Iterator<Item = &'n Name>,
-        records: &[ZoneRecord],
-    ) {
-        self.add_node(&[]);
+    pub(super) fn add_owners(&mut self, records: &[ZoneRecord], balanced: &[BalancedSpec<'_>]) {
         let redirections = Redirections::new(self.apex, records);
-        let owners = owners.filter(|owner| !redirections.hide(owner));
-        for owner in owners {
-            if let Some(relative) = self.relative(owner) {
-                self.add_node(&relative);
-            }
+        let mut last: Option<(&Name, u32)> = None;
+        for record in records {
+            // Records of one owner mostly stand together.
+            let node = match last {
+                Some((owner, node)) if owner.as_wire() == record.owner.as_wire() => node,
+                _ => self.add_owner(&record.owner, &redirections),
+            };
+            last = Some((&record.owner, node));
+            self.owners.push(node);
+        }
+        for spec in balanced {
+            self.add_owner(spec.owner, &redirections);
         }
     }
 
-    fn add_node(&mut self, relative: &[u8]) -> u32 {
-        if let Some(&node) = self.nodes_by_name.get(relative) {
-            return node;
+    /// The node of an owner; `NONE` where there is to be none.
+    fn add_owner(&mut self, owner: &Name, redirections: &Redirections<'_>) -> u32 {
+        let mut relative = [0; NAME_LEN_MAX];
+        match self.relative(owner, &mut relative) {
+            Some(relative) if !redirections.hide(owner) => self.nodes.add(relative),
+            _ => NONE,
         }
-        let (hash, parent) = if relative.is_empty() {
-            (self.apex_hash, None)
-        } else {
-            let (label, rest) = split_label(relative);
-            let parent = self.add_node(rest);
-            (
-                hash_label(self.hashes[parent as usize], label),
-                Some(parent),
-            )
-        };
-        let id = self.nodes.len() as u32;
-        self.nodes.push(Node {
-            name_at: self.names.len() as u32,
-            name_len: relative.len() as u8,
-            rrset_count: 0,
-            rrsets_at: 0,
-            cut: NONE,
-            below: NONE,
-            balanced: NONE,
-        });
-        if let Some(parent) = parent.filter(|_| relative.starts_with(b"\x01*")) {
-            self.nodes[parent as usize].below = id;
-        }
-        self.hashes.push(hash);
-        self.names.extend_from_slice(relative);
-        self.nodes_by_name.insert(relative.into(), id);
-        let labels = self.apex_labels + label_count(relative);
-        self.label_count_max = self.label_count_max.max(labels);
-        id
+    }
+
+    /// The nodes of the records of one type.
+    fn nodes_with(&self, records: &[ZoneRecord], rtype: u16) -> Vec<u32> {
+        let records = records.iter().zip(&self.owners);
+        let nodes = records.filter(|(record, node)| record.rtype == rtype && **node != NONE);
+        nodes.map(|(_, &node)| node).collect()
     }
 
     /// Tells every node at or below a zone cut which cut that is: the one nearest to the apex.
     pub(super) fn link_cuts(&mut self, records: &[ZoneRecord]) {
-        for record in records.iter().filter(|record| record.rtype == rtype::NS) {
-            if let Some(node) = self.node_of(&record.owner).filter(|&node| node != 0) {
-                self.nodes[node as usize].cut = node;
-            }
+        let cuts = self.nodes_with(records, rtype::NS);
+        for &node in cuts.iter().filter(|&&node| node != 0) {
+            self.nodes.all[node as usize].cut = node;
         }
         // A parent's index is below its children's, so one pass in order reaches everyone.
-        for id in 0..self.nodes.len() {
-            let relative = self.name_of(id as u32);
-            if !relative.is_empty() {
-                let parent = self.nodes_by_name[split_label(relative).1];
-                let above = self.nodes[parent as usize].cut;
-                if above != NONE {
-                    self.nodes[id].cut = above;
-                }
+        for id in 1..self.nodes.all.len() {
+            let parent = self.nodes.parent(id as u32);
+            let above = self.nodes.all[parent as usize].cut;
+            if above != NONE {
+                self.nodes.all[id].cut = above;
             }
         }
     }
@@ -116,18 +100,12 @@ impl Builder<'_> {
     /// Tells every node with a DNAME that it answers for what would be below it. At or below a zone
     /// cut, that is not ours to say.
     pub(super) fn link_redirections(&mut self, records: &[ZoneRecord]) {
-        for record in records.iter().filter(|r| r.rtype == rtype::DNAME) {
-            if let Some(node) = self.node_of(&record.owner)
-                && self.nodes[node as usize].cut == NONE
-            {
-                self.nodes[node as usize].below = node;
+        for id in self.nodes_with(records, rtype::DNAME) {
+            let node = &mut self.nodes.all[id as usize];
+            if node.cut == NONE {
+                node.below = id;
             }
         }
-    }
-
-    fn name_of(&self, node: u32) -> &[u8] {
-        let node = &self.nodes[node as usize];
-        &self.names[node.name_at as usize..][..usize::from(node.name_len)]
     }
 }
 
@@ -163,13 +141,4 @@ impl<'r> Redirections<'r> {
         let topmost = above.filter(of_interest).last();
         topmost.is_some_and(|topmost| !self.cuts.contains(&topmost))
     }
-}
-
-fn label_count(mut relative: &[u8]) -> usize {
-    let mut count = 0;
-    while !relative.is_empty() {
-        relative = split_label(relative).1;
-        count += 1;
-    }
-    count
 }

@@ -1,6 +1,6 @@
 //! Which octets does an RRset have in a message?
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use domain::base::iana::Rtype;
 
@@ -10,7 +10,7 @@ use super::{Builder, Refused};
 use crate::dns::compose::QNAME_POINTER;
 use crate::dns::{MESSAGE_LEN_MAX, Name, class, rtype};
 use crate::model::RrsetOrder;
-use crate::state::zone::Rrset;
+use crate::state::zone::{NONE, Rrset};
 
 /// Octets of an RRset at most: what a message has, less what the header, the question and an OPT record
 /// may need.
@@ -27,20 +27,21 @@ pub(super) struct Draft<'r> {
 
 impl Builder<'_> {
     pub(super) fn add_rrsets(&mut self, records: &[ZoneRecord]) -> Result<Vec<Rrset>, Refused> {
-        let mut grouped: BTreeMap<(u32, u16), Vec<&ZoneRecord>> = BTreeMap::new();
-        for record in records {
-            if let Some(node) = self.node_of(&record.owner) {
-                grouped
-                    .entry((node, record.rtype))
-                    .or_default()
-                    .push(record);
-            }
-        }
-        let mut rrsets = Vec::with_capacity(grouped.len());
-        for ((node, _), group) in grouped {
+        // By node and type, and within those in the order of the file.
+        let mut keys: Vec<(u32, u16, u32)> = (0..)
+            .zip(records.iter().zip(&self.owners))
+            .filter(|(_, (_, node))| **node != NONE)
+            .map(|(number, (record, &node))| (node, record.rtype, number))
+            .collect();
+        keys.sort_unstable();
+        let mut rrsets = Vec::with_capacity(keys.len());
+        let mut group = Vec::new();
+        for keys in keys.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            group.clear();
+            group.extend(keys.iter().map(|key| &records[key.2 as usize]));
             let at = rrsets.len() as u32;
             rrsets.push(self.rrset(&group)?);
-            let node = &mut self.nodes[node as usize];
+            let node = &mut self.nodes.all[keys[0].0 as usize];
             if node.rrset_count == 0 {
                 node.rrsets_at = at;
             }
