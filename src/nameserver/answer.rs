@@ -201,7 +201,7 @@ fn answer_parsed<R: Recorder>(
             }
             .respond(&mut composer)
         }
-        None if is_allowed && is_ordinary(parsed, greeting) => NOT_OURS,
+        None if may_answer => NOT_OURS,
         _ => answer_without_zone(worker, root, parsed, greeting, is_allowed, &mut composer),
     };
     (
