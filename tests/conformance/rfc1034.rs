@@ -356,3 +356,24 @@ fn section_4_3_2_step_6_what_comes_along_never_truncates() {
         }
     }
 }
+
+#[test]
+fn section_4_3_2_step_3a_a_chain_leads_nobody_into_a_zone_that_does_not_answer_them() {
+    let zone = "$TTL 60\n@ SOA ns.example.net. hostmaster 1 2 3 4 5\n@ NS ns.example.net.\n";
+    let config = "[zone.\"example.com\"]\nfile = \"outer.zone\"\n\
+        [zone.\"inner.example.com\"]\nfile = \"inner.zone\"\nallow_query = [\"10.0.0.0/8\"]\n";
+    let outer = [zone, "into CNAME www.inner\nd DNAME inner\n"].concat();
+    let inner = [zone, "www A 192.0.2.1\n"].concat();
+    let files = [
+        ("meridian.toml", config),
+        ("outer.zone", &outer),
+        ("inner.zone", &inner),
+    ];
+    let mut server = Server::new(&compile(&files).unwrap(), 1);
+    for (name, links) in [("into", 1), ("www.d", 2)] {
+        let query = Query::new(&format!("{name}.example.com"), "A");
+        assert_eq!(server.ask(&query).answers().len(), links);
+        let reply = server.ask(&query.from("10.1.2.3"));
+        assert_eq!(reply.answers().len(), links + 1);
+    }
+}
