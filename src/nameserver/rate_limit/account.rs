@@ -28,8 +28,8 @@ enum Kind {
     Error,
 }
 
-/// The name of a node that is there: the owner, the wildcard or the delegation that answered, or the
-/// zone.
+/// The name of a node that is there: the owner, the wildcard, the DNAME or the delegation that
+/// answered, or the zone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct ImputedName {
     /// Hash of the apex; or of the whole name, where no zone answered.
@@ -104,8 +104,8 @@ impl ImputedName {
             Kind::Negative | Kind::Error => None,
         };
         let node = match found {
-            Some(Found::Node(node) | Found::Delegated(node)) => node.0,
-            _ => NONE,
+            Some(Found::Node(node) | Found::Redirected(node) | Found::Delegated(node)) => node.0,
+            Some(Found::Nothing) | None => NONE,
         };
         ImputedName {
             zone: name.hash_of(apex),

@@ -18,6 +18,8 @@ const ZONE: &str = "$TTL 60\n\
     www TXT \"one\"\n\
     www2 A 192.0.2.3\n\
     alias CNAME www\n\
+    moved DNAME elsewhere.test.\n\
+    gone DNAME elsewhere.test.\n\
     *.wild A 192.0.2.4\n\
     sub NS ns.sub\n\
     ns.sub A 192.0.2.5\n";
@@ -136,6 +138,8 @@ fn names_and_types_that_are_there_have_a_rate_each() {
 fn names_made_up_share_the_rate_of_what_answers_for_them() {
     let made_up = [
         ("*.wild", ".wild.example.com", rtype::A),
+        ("a DNAME", ".moved.example.com", rtype::A),
+        ("another DNAME", ".gone.example.com", rtype::A),
         ("the zone, NXDOMAIN", ".example.com", rtype::A),
         ("the delegation", ".sub.example.com", rtype::A),
         ("errors", ".elsewhere.test", rtype::A),
