@@ -21,7 +21,7 @@ fuzz_target!(|text: &[u8]| {
         &mut diagnostics,
     );
     assert_eq!(records.is_none(), diagnostics.has_errors());
-    for record in records.unwrap_or_default() {
+    for record in records.unwrap_or_default().iter() {
         assert!(record.owner.is_in(&apex));
         assert!(record.ttl <= zonefile::TTL_MAX);
         assert!(record.rdata.len() <= 65_535);

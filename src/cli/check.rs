@@ -18,6 +18,9 @@ pub struct Arguments {
     /// Print the mistakes as JSON on standard output
     #[arg(long)]
     json: bool,
+    /// Refuse what would only be warned of, too
+    #[arg(long)]
+    strict: bool,
 }
 
 pub fn run(arguments: &Arguments) -> ExitCode {
@@ -25,6 +28,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         Ok((whole, warnings)) => (warnings, Some(whole)),
         Err(diagnostics) => (diagnostics, None),
     };
+    let is_refused = whole.is_none() || arguments.strict && !diagnostics.is_empty();
     if arguments.json {
         let list = serde_json::to_string_pretty(&diagnostics.sorted());
         super::print(&format!("{}\n", list.unwrap_or_default()));
@@ -33,14 +37,15 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         let config = arguments.config.display();
         let found = found(&diagnostics);
         super::print(&match &whole {
-            Some(whole) => format!("{config}: ok, {found}\n{}", summary(whole)),
+            Some(whole) if !is_refused => format!("{config}: ok, {found}\n{}", summary(whole)),
+            Some(_) => format!("{config}: refused by --strict: {found}\n"),
             None => format!("{config}: {found}\n"),
         });
     }
-    if whole.is_some() {
-        ExitCode::SUCCESS
-    } else {
+    if is_refused {
         ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
     }
 }
 

@@ -16,7 +16,7 @@ mod targets;
 
 use std::collections::HashMap;
 
-use super::zonefile::ZoneRecord;
+use super::zonefile::{Records, ZoneRecord};
 use crate::config::Place;
 use crate::dns::query_name::{ROOT_HASH, hash_label};
 use crate::dns::{Name, rtype};
@@ -61,9 +61,9 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn at(record: &ZoneRecord, message: String) -> Self {
+    fn at(record: &ZoneRecord<'_>, message: String) -> Self {
         Refused {
-            place: Some(record.place.clone()),
+            place: Some(record.place()),
             message,
         }
     }
@@ -77,7 +77,7 @@ impl Refused {
 pub fn build(
     apex: &Name,
     settings: Settings,
-    records: &[ZoneRecord],
+    records: &Records,
     balanced: &[BalancedSpec<'_>],
 ) -> Result<Zone, Refused> {
     let mut builder = Builder::new(apex, settings);
@@ -88,7 +88,7 @@ pub fn build(
     let rrsets = builder.add_rrsets(records)?;
     let soa = records
         .iter()
-        .find(|record| record.rtype == rtype::SOA && record.owner == *apex)
+        .find(|record| record.rtype == rtype::SOA && record.owner == apex)
         .ok_or_else(|| Refused {
             place: None,
             message: format!("zone `{apex}` has no SOA record"),
@@ -163,15 +163,14 @@ impl<'a> Builder<'a> {
     }
 
     /// The SOA once more, its TTL the lesser of its own and MINIMUM (RFC 2308, 5).
-    fn negative_soa(&mut self, soa: &ZoneRecord) -> Result<Rrset, Refused> {
+    fn negative_soa(&mut self, soa: ZoneRecord<'_>) -> Result<Rrset, Refused> {
         let minimum = soa
             .rdata
             .last_chunk()
             .map_or(0, |octets| u32::from_be_bytes(*octets));
-        self.rrset(&[&ZoneRecord {
-            ttl: soa.ttl.min(minimum),
-            ..soa.clone()
-        }])
+        let mut negative = soa;
+        negative.ttl = soa.ttl.min(minimum);
+        self.rrset(&[negative])
     }
 
     fn finish(self, rrsets: Vec<Rrset>, negative_soa: Rrset, policy_names: Vec<Box<str>>) -> Zone {

@@ -173,7 +173,7 @@ fn read(
     if let Some(same) = before.and_then(|before| before.same(config, source, print.as_ref())) {
         return Some(same);
     }
-    let zone = build(config, source, &text, apexes, diagnostics)?;
+    let zone = build(config, source, text, apexes, diagnostics)?;
     Some(ServedZone {
         zone: Arc::new(zone),
         print,
@@ -184,13 +184,14 @@ fn read(
 fn build(
     config: &Config,
     source: &config::Zone,
-    text: &[u8],
+    text: Vec<u8>,
     apexes: &Apexes<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<Zone> {
     let path = &source.file.value;
     let owners = owners(source);
-    let records = zonefile::parse(text, path, &source.apex, &owners, diagnostics)?;
+    let records = zonefile::parse(&text, path, &source.apex, &owners, diagnostics)?;
+    drop(text);
     apexes.check_records(&source.apex, &records, diagnostics);
     let balanced: Vec<_> = source
         .balanced

@@ -25,6 +25,7 @@ pub mod rtype {
     pub const HINFO: u16 = 13;
     pub const MX: u16 = 15;
     pub const TXT: u16 = 16;
+    pub const KEY: u16 = 25;
     pub const AAAA: u16 = 28;
     pub const SRV: u16 = 33;
     pub const NAPTR: u16 = 35;

@@ -161,6 +161,40 @@ fn an_own_network_that_holds_ipv4_clients_in_ipv6_form_is_warned_of() {
 }
 
 #[test]
+fn strict_refuses_warnings_too() {
+    let place = place();
+    let strict = |place: &Place| place.run(&["check", "--config", "meridian.toml", "--strict"]);
+    assert_eq!(strict(&place).code, 0);
+    place.write("gslb.zone", format!("{ZONE}@ MX 10 nowhere\n"));
+    let outcome = strict(&place);
+    assert_eq!(outcome.code, 1);
+    assert_eq!(
+        outcome.stdout,
+        "meridian.toml: refused by --strict: 1 warning\n"
+    );
+    let outcome = place.run(&["check", "--config", "meridian.toml", "--strict", "--json"]);
+    assert_eq!(outcome.code, 1);
+    assert_eq!(
+        serde_json::from_str::<Value>(&outcome.stdout).unwrap()[0]["severity"],
+        "warning"
+    );
+}
+
+#[test]
+fn a_signed_zone_goes_out_unsigned_and_strict_refuses_it() {
+    let place = place();
+    let signed = "@ RRSIG SOA 13 3 60 20380101000000 20260101000000 1 @ YWJj\n@ NSEC @ SOA NSEC\n";
+    place.write("gslb.zone", format!("{ZONE}{signed}"));
+    let outcome = check(&place);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let warning = "gslb.zone:6:3: warning: the zone is signed, but goes out unsigned";
+    assert!(outcome.stderr.contains(warning), "{outcome:?}");
+    assert_eq!(outcome.stderr.matches("warning:").count(), 1, "{outcome:?}");
+    let outcome = place.run(&["check", "--config", "meridian.toml", "--strict"]);
+    assert_eq!(outcome.code, 1);
+}
+
+#[test]
 fn files_that_are_not_there_are_named() {
     let place = Place::new();
     let outcome = check(&place);

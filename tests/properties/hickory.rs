@@ -144,7 +144,7 @@ fn difference(
     }
     let cuts = || owners(u16::from(RecordType::NS)).filter(|ns| ns.owner.to_string() != APEX);
     if cuts().any(|upper| {
-        cuts().any(|lower| lower.owner != upper.owner && lower.owner.is_in(&upper.owner))
+        cuts().any(|lower| lower.owner != upper.owner && lower.owner.is_in(upper.owner))
     }) {
         return Some(
             "RFC 1034, 4.3.2, 3: matching down, label by label: the first cut is the referral",

@@ -7,7 +7,7 @@ use std::path::Path;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinDecoder, Restrict};
 use meridian::compile::zone::{self, Settings};
-use meridian::compile::zonefile::{self, ZoneRecord};
+use meridian::compile::zonefile::{self, Records, ZoneRecord};
 use meridian::config::{Diagnostics, Severity};
 use meridian::model::{Responses, RrsetOrder};
 use meridian::state::Zone;
@@ -28,7 +28,7 @@ enum Node {
 #[derive(Clone)]
 pub struct StaticZone {
     pub text: String,
-    pub records: Vec<ZoneRecord>,
+    pub records: Records,
 }
 
 impl fmt::Debug for StaticZone {
@@ -75,7 +75,7 @@ pub fn errors(diagnostics: Diagnostics) -> String {
     errors.iter().map(|error| format!("{error}\n")).collect()
 }
 
-fn hickory_record(record: &ZoneRecord) -> Record {
+fn hickory_record(record: ZoneRecord<'_>) -> Record {
     let rdata = &record.rdata;
     let length = Restrict::new(u16::try_from(rdata.len()).unwrap());
     let data = RData::read(&mut BinDecoder::new(rdata), record.rtype.into(), length).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::super::zonefile::ZoneRecord;
+use super::super::zonefile::Records;
 use super::{BalancedSpec, Builder, split_label};
 use crate::dns::name::NAME_LEN_MAX;
 use crate::dns::{Name, rtype};
@@ -48,16 +48,16 @@ impl Builder<'_> {
     }
 
     /// Nodes for all owners and for the empty non-terminals between them and the apex.
-    pub(super) fn add_owners(&mut self, records: &[ZoneRecord], balanced: &[BalancedSpec<'_>]) {
+    pub(super) fn add_owners(&mut self, records: &Records, balanced: &[BalancedSpec<'_>]) {
         let redirections = Redirections::new(self.apex, records);
         let mut last: Option<(&Name, u32)> = None;
-        for record in records {
-            // Records of one owner mostly stand together.
+        for record in records.iter() {
+            // Records of one owner stand together.
             let node = match last {
-                Some((owner, node)) if owner.as_wire() == record.owner.as_wire() => node,
-                _ => self.add_owner(&record.owner, &redirections),
+                Some((owner, node)) if std::ptr::eq(owner, record.owner) => node,
+                _ => self.add_owner(record.owner, &redirections),
             };
-            last = Some((&record.owner, node));
+            last = Some((record.owner, node));
             self.owners.push(node);
         }
         for spec in balanced {
@@ -75,14 +75,14 @@ impl Builder<'_> {
     }
 
     /// The nodes of the records of one type.
-    fn nodes_with(&self, records: &[ZoneRecord], rtype: u16) -> Vec<u32> {
+    fn nodes_with(&self, records: &Records, rtype: u16) -> Vec<u32> {
         let records = records.iter().zip(&self.owners);
         let nodes = records.filter(|(record, node)| record.rtype == rtype && **node != NONE);
         nodes.map(|(_, &node)| node).collect()
     }
 
     /// Tells every node at or below a zone cut which cut that is: the one nearest to the apex.
-    pub(super) fn link_cuts(&mut self, records: &[ZoneRecord]) {
+    pub(super) fn link_cuts(&mut self, records: &Records) {
         let cuts = self.nodes_with(records, rtype::NS);
         for &node in cuts.iter().filter(|&&node| node != 0) {
             self.nodes.all[node as usize].cut = node;
@@ -99,7 +99,7 @@ impl Builder<'_> {
 
     /// Tells every node with a DNAME that it answers for what would be below it. At or below a zone
     /// cut, that is not ours to say.
-    pub(super) fn link_redirections(&mut self, records: &[ZoneRecord]) {
+    pub(super) fn link_redirections(&mut self, records: &Records) {
         for id in self.nodes_with(records, rtype::DNAME) {
             let node = &mut self.nodes.all[id as usize];
             if node.cut == NONE {
@@ -117,10 +117,10 @@ struct Redirections<'r> {
 }
 
 impl<'r> Redirections<'r> {
-    fn new(apex: &'r Name, records: &'r [ZoneRecord]) -> Self {
+    fn new(apex: &'r Name, records: &'r Records) -> Self {
         let owners = |rtype: u16| {
             let records = records.iter().filter(move |record| record.rtype == rtype);
-            records.map(|record| &record.owner)
+            records.map(|record| record.owner)
         };
         let dnames: HashSet<_> = owners(rtype::DNAME).collect();
         let cuts = match dnames.is_empty() {

@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use domain::base::iana::Rtype;
-
-use super::super::zonefile::ZoneRecord;
+use super::super::zonefile::{Records, TypeName, ZoneRecord};
 use super::compression::{Pointables, compressed_names};
 use super::{Builder, Refused};
 use crate::dns::compose::QNAME_POINTER;
@@ -26,42 +24,41 @@ pub(super) struct Draft<'r> {
 }
 
 impl Builder<'_> {
-    pub(super) fn add_rrsets(&mut self, records: &[ZoneRecord]) -> Result<Vec<Rrset>, Refused> {
-        // By node and type, and within those in the order of the file.
-        let mut keys: Vec<(u32, u16, u32)> = (0..)
-            .zip(records.iter().zip(&self.owners))
-            .filter(|(_, (_, node))| **node != NONE)
-            .map(|(number, (record, &node))| (node, record.rtype, number))
-            .collect();
-        keys.sort_unstable();
-        let mut rrsets = Vec::with_capacity(keys.len());
+    pub(super) fn add_rrsets(&mut self, records: &Records) -> Result<Vec<Rrset>, Refused> {
+        let mut rrsets = Vec::new();
         let mut group = Vec::new();
-        for keys in keys.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        let mut number = 0;
+        for set in records.rrsets() {
+            let node = self.owners[number];
+            number += set.len();
+            if node == NONE {
+                continue;
+            }
             group.clear();
-            group.extend(keys.iter().map(|key| &records[key.2 as usize]));
+            group.extend(set);
             let at = rrsets.len() as u32;
             rrsets.push(self.rrset(&group)?);
-            let node = &mut self.nodes.all[keys[0].0 as usize];
+            let node = &mut self.nodes.all[node as usize];
             if node.rrset_count == 0 {
                 node.rrsets_at = at;
             }
             node.rrset_count = node.rrset_count.checked_add(1).ok_or_else(|| {
                 let message = format!("`{}` has records of more than 255 types", group[0].owner);
-                Refused::at(group[0], message)
+                Refused::at(&group[0], message)
             })?;
         }
         Ok(rrsets)
     }
 
     /// Encodes records of one owner and type.
-    pub(super) fn rrset(&mut self, records: &[&ZoneRecord]) -> Result<Rrset, Refused> {
+    pub(super) fn rrset(&mut self, records: &[ZoneRecord<'_>]) -> Result<Rrset, Refused> {
         let first = records[0];
         let ttl = records.iter().map(|record| record.ttl).min().unwrap_or(0);
         let (at, patches_at, targets_at) =
             (self.blob.len(), self.patches.len(), self.targets.len());
         let mut draft = Draft {
             at,
-            pointables: Pointables::new(&first.owner, self.may_point_back(records)),
+            pointables: Pointables::new(first.owner, self.may_point_back(records)),
             named: HashSet::new(),
         };
         for record in records {
@@ -76,10 +73,10 @@ impl Builder<'_> {
             if self.blob.len() - at > RRSET_LEN_MAX {
                 let message = format!(
                     "the {} records of `{}` have more than {RRSET_LEN_MAX} octets and so fit no message",
-                    Rtype::from_int(first.rtype),
+                    TypeName(first.rtype),
                     first.owner
                 );
-                return Err(Refused::at(first, message));
+                return Err(Refused::at(&first, message));
             }
             self.blob[length_at..length_at + 2].copy_from_slice(&(len as u16).to_be_bytes());
         }
@@ -97,10 +94,10 @@ impl Builder<'_> {
 
     /// Whether a name in the records can point to an earlier one: not where answers begin with any of them,
     /// as they do but for those of a delegation, which are no answer.
-    fn may_point_back(&self, records: &[&ZoneRecord]) -> bool {
+    fn may_point_back(&self, records: &[ZoneRecord<'_>]) -> bool {
         let first = records[0];
         let is_turned = || {
-            let delegates = first.rtype == rtype::NS && first.owner != *self.apex;
+            let delegates = first.rtype == rtype::NS && first.owner != self.apex;
             self.settings.rrset_order == RrsetOrder::Rotated && !delegates
         };
         match records.len() {
@@ -110,7 +107,7 @@ impl Builder<'_> {
     }
 
     /// Appends RDATA, with names compressed where RFC 3597, 4 allows it.
-    fn rdata(&mut self, record: &ZoneRecord, draft: &mut Draft<'_>) {
+    fn rdata(&mut self, record: &ZoneRecord<'_>, draft: &mut Draft<'_>) {
         let (fixed, names) = compressed_names(record.rtype);
         let (head, mut rest) = record.rdata.split_at(fixed.min(record.rdata.len()));
         let rdata_at = self.blob.len() - draft.at;

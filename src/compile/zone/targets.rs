@@ -23,8 +23,8 @@ struct Wanted<'r> {
 }
 
 impl<'r> Wanted<'r> {
-    fn of(record: &'r ZoneRecord) -> Option<Self> {
-        let data = &record.rdata;
+    fn of(record: &ZoneRecord<'r>) -> Option<Self> {
+        let data = record.rdata;
         let (offset, also) = match record.rtype {
             rtype::NS => (0, 0),
             rtype::MX => (2, 0),
@@ -65,7 +65,7 @@ impl Builder<'_> {
     /// many records of the RRset want it.
     pub(super) fn add_target(
         &mut self,
-        record: &ZoneRecord,
+        record: &ZoneRecord<'_>,
         rdata_at: usize,
         draft: &mut Draft<'_>,
     ) {
@@ -91,8 +91,8 @@ impl Builder<'_> {
         let Some(node) = glue.or_else(|| self.authoritative_node_of(&name)) else {
             return;
         };
-        let delegates = is_ns && record.owner != *self.apex;
-        let is_needed = delegates && name.is_in(&record.owner);
+        let delegates = is_ns && record.owner != self.apex;
+        let is_needed = delegates && name.is_in(record.owner);
         if draft.named.insert(name) {
             self.targets.push(Target {
                 position: position as u16,

@@ -1,23 +1,26 @@
 //! Zone files (RFC 1035, 5) -> records, or every mistake with its place.
 //!
 //! ```text
-//! lexer -> reader -> rdata (-> scanner) -> check
+//! lexer -> reader (-> header, directive, generate) -> rdata -> check
 //! ```
 //!
 //! | module | question it answers |
 //! |---|---|
 //! | `lexer` | where does each entry begin and end, and what are its tokens? |
-//! | `reader` | what do directives, owners, TTLs, classes and types say? |
-//! | `ttl` | how many seconds is `1h30m`? |
+//! | `file` | what are the tokens of one file, and where do they stand? |
+//! | `reader` | what do owners and TTLs say? |
+//! | `header` | what do TTL, class and type of a record say? |
+//! | `directive`, `generate` | what do lines that begin with `$` do? |
+//! | `name`, `ttl`, `mnemonic` | which octets are a name, how many seconds is `1h30m`, which number has `MX`? |
 //! | `rdata` | what are the values of a type in wire format? |
-//! | `scanner` | how does the `domain` crate read our tokens? |
+//! | `signed` | what becomes of the records that only a signed zone has? |
+//! | `records`, `owners` | how are the records kept? |
 //! | `check` | do the records make a zone? |
 //! | `report` | how much of what is wrong is worth telling? |
 //!
-//! The `domain` crate has a reader for whole zone files too, but that one must not be used any
-//! further after its first mistake, keeps its positions private and knows no TTL units. So the
-//! structure is read here, entry by entry, and `domain` reads the values of each record type
-//! through its `Scanner` trait. A mistake costs its own entry only.
+//! A mistake costs its own entry only. The readers of the DNS crates were not made for that: they
+//! stop at the first mistake or keep its place to themselves, lack types and directives that are in
+//! use, and make several heap objects of each record, where this one makes none but for a new owner.
 
 use std::path::Path;
 
@@ -25,12 +28,24 @@ use crate::config::{Diagnostics, Place};
 use crate::dns::Name;
 
 mod check;
+mod directive;
+mod file;
+mod generate;
+mod header;
 mod lexer;
+mod mnemonic;
+mod name;
+mod owners;
 mod rdata;
 mod reader;
+mod records;
 mod report;
-mod scanner;
+mod signed;
 mod ttl;
+
+pub use generate::GENERATED_MAX;
+pub use mnemonic::TypeName;
+pub use records::{Records, ZoneRecord};
 
 /// Octets in the files of one zone at most, included files counted each time: 1 GiB.
 pub const ZONE_BYTES_MAX: u64 = 1 << 30;
@@ -41,39 +56,31 @@ pub const INCLUDES_MAX: usize = 1024;
 /// Largest TTL: 2^31 - 1 seconds (RFC 2181, 8).
 pub const TTL_MAX: u32 = i32::MAX as u32;
 
-/// One record of a zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ZoneRecord {
-    pub owner: Name,
-    pub rtype: u16,
-    /// Seconds, at most [`TTL_MAX`]; the same for all records of an RRset.
-    pub ttl: u32,
-    /// Wire format without compression.
-    pub rdata: Box<[u8]>,
-    /// Where it was written: what follows the owner. The file may be an included one.
-    pub place: Place,
-}
-
 /// Reads and checks the zone `apex` from a file.
 ///
 /// Owners in `balanced` get their addresses elsewhere: they count as having addresses, and the
 /// file must not give them A, AAAA or CNAME records.
 ///
-/// The records come in the order of the file, without duplicates. None: there is at least one
-/// error, and all of them (up to 100) are in `diagnostics`; warnings alone do not refuse a zone.
+/// None: there is at least one error, and all of them (up to 100) are in `diagnostics`; warnings alone
+/// do not refuse a zone. Duplicates are dropped; of a signed zone, what only signed answers have a use
+/// for, too (RRSIG, NSEC, NSEC3, NSEC3PARAM), with a warning.
 pub fn read(
     path: &Path,
     apex: &Name,
     balanced: &[Name],
     diagnostics: &mut Diagnostics,
-) -> Option<Vec<ZoneRecord>> {
+) -> Option<Records> {
     let text = load(path, diagnostics)?;
-    parse(&text, path, apex, balanced, diagnostics)
+    let mut report = report::Report::new(diagnostics, Place::file(path));
+    let records = reader::read_zone(&text, path, apex, &mut report);
+    // The checks need memory of their own.
+    drop(text);
+    checked(records, apex, balanced, report)
 }
 
 /// The text of a zone file, to be given to [`parse`].
 pub fn load(path: &Path, diagnostics: &mut Diagnostics) -> Option<Vec<u8>> {
-    reader::load(path, ZONE_BYTES_MAX)
+    file::load(path, ZONE_BYTES_MAX)
         .map_err(|reason| {
             let message = format!("cannot read the zone file: {reason}");
             diagnostics.error(&Place::file(path), message, None);
@@ -89,10 +96,19 @@ pub fn parse(
     apex: &Name,
     balanced: &[Name],
     diagnostics: &mut Diagnostics,
-) -> Option<Vec<ZoneRecord>> {
-    let whole = Place::file(path);
-    let mut report = report::Report::new(diagnostics, whole);
-    let mut records = reader::read_zone(text, path, apex, &mut report);
+) -> Option<Records> {
+    let mut report = report::Report::new(diagnostics, Place::file(path));
+    let records = reader::read_zone(text, path, apex, &mut report);
+    checked(records, apex, balanced, report)
+}
+
+fn checked(
+    mut records: Records,
+    apex: &Name,
+    balanced: &[Name],
+    mut report: report::Report<'_>,
+) -> Option<Records> {
     check::zone(&mut records, apex, balanced, &mut report);
+    records.freeze();
     report.finish().then_some(records)
 }

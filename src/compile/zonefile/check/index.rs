@@ -1,137 +1,142 @@
 //! Records by owner and type, without copying them.
 
-use std::collections::HashMap;
-use std::ops::Range;
+use super::super::name;
+use super::super::records::{Entry, Records};
+use crate::config::Place;
+use crate::dns::{Name, rtype};
 
-use domain::base::iana::Rtype;
-
-use super::super::ZoneRecord;
-use crate::dns::Name;
-
-/// The place of a record in an index: sorts by owner (in the order of the file), type and line.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    owner: u32,
-    rtype: u16,
-    record: u32,
-}
-
+/// The records of a zone, which are sorted.
 pub(super) struct Index<'r> {
-    records: &'r [ZoneRecord],
-    keys: Vec<Key>,
-    /// The number of each owner.
-    owners: HashMap<&'r Name, u32>,
-    /// Where the keys of an owner are, by its number.
-    ranges: Vec<Range<usize>>,
+    pub records: &'r Records,
+    /// Where the entries of each owner begin, and where the last one's end.
+    starts: Vec<u32>,
 }
 
 /// All records of one owner and type, at least one.
 #[derive(Clone, Copy)]
-pub(super) struct RrSet<'i, 'r> {
-    records: &'r [ZoneRecord],
-    keys: &'i [Key],
+pub(super) struct RrSet<'r> {
+    records: &'r Records,
+    entries: &'r [Entry],
+    /// The number of the first one among all records.
+    first: usize,
 }
 
 impl<'r> Index<'r> {
-    pub fn new(records: &'r [ZoneRecord]) -> Self {
-        let mut owners: HashMap<&Name, u32> = HashMap::new();
-        let mut keys: Vec<Key> = Vec::with_capacity(records.len());
-        // Zones are at most 1 GiB of text, so fewer than 2^32 records.
-        for (record, data) in (0..).zip(records) {
-            let next = owners.len() as u32;
-            keys.push(Key {
-                owner: *owners.entry(&data.owner).or_insert(next),
-                rtype: data.rtype,
-                record,
-            });
+    pub fn new(records: &'r Records) -> Self {
+        let mut starts = vec![0; records.owners.len() + 1];
+        for entry in &records.entries {
+            starts[entry.owner as usize + 1] += 1;
         }
-        keys.sort_unstable();
-        let mut start = 0;
-        let by_owner = keys.chunk_by(|a, b| a.owner == b.owner);
-        let ranges = by_owner
-            .map(|keys| {
-                let range = start..start + keys.len();
-                start = range.end;
-                range
-            })
-            .collect();
-        Index {
-            records,
-            keys,
-            owners,
-            ranges,
+        // Fewer than 2^32 records: each has some text or a number of `$GENERATE`.
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
         }
+        Index { records, starts }
     }
 
-    pub fn has_owner(&self, owner: &Name) -> bool {
-        self.owners.contains_key(owner)
+    /// The number of a name (on the wire) that has records.
+    pub fn owner(&self, wire: &[u8]) -> Option<u32> {
+        self.records.owners.find(wire)
     }
 
     /// All RRsets, those of an owner together.
-    pub fn rrsets(&self) -> impl Iterator<Item = RrSet<'_, 'r>> {
-        self.rrsets_in(0..self.keys.len())
+    pub fn rrsets(&self) -> impl Iterator<Item = RrSet<'r>> + use<'r> {
+        rrsets(self.records, 0, self.records.entries.len())
     }
 
-    /// The RRsets of one owner.
-    pub fn rrsets_of(&self, owner: &Name) -> impl Iterator<Item = RrSet<'_, 'r>> {
-        let number = self.owners.get(owner);
-        let keys = number.map(|&number| self.ranges[number as usize].clone());
-        self.rrsets_in(keys.unwrap_or_default())
+    /// The RRsets of an owner, by its number.
+    pub fn rrsets_of(&self, owner: u32) -> impl Iterator<Item = RrSet<'r>> + use<'r> {
+        let [start, end] = [0, 1].map(|next| self.starts[owner as usize + next] as usize);
+        rrsets(self.records, start, end)
     }
 
-    fn rrsets_in(&self, keys: Range<usize>) -> impl Iterator<Item = RrSet<'_, 'r>> {
-        self.keys[keys]
-            .chunk_by(|a, b| (a.owner, a.rtype) == (b.owner, b.rtype))
-            .map(|keys| RrSet {
-                records: self.records,
-                keys,
-            })
+    /// The RRsets of a name, if it has any.
+    pub fn rrsets_at(&self, wire: &[u8]) -> impl Iterator<Item = RrSet<'r>> + use<'r> {
+        let sets = self.owner(wire).map(|owner| self.rrsets_of(owner));
+        sets.into_iter().flatten()
     }
 
-    pub fn rrset(&self, owner: &Name, rtype: Rtype) -> Option<RrSet<'_, 'r>> {
-        self.rrsets_of(owner).find(|set| set.rtype() == rtype)
+    /// Where the first record of an owner and type stands.
+    pub fn place(&self, owner: u32, rtype: u16) -> Place {
+        let mut sets = self.rrsets_of(owner);
+        let set = sets.find(|set| set.rtype() == rtype);
+        let entry = set.map_or(&self.records.entries[0], |set| &set.entries[0]);
+        self.records.place(entry)
     }
 
-    pub fn has(&self, owner: &Name, rtype: Rtype) -> bool {
-        self.rrset(owner, rtype).is_some()
+    pub fn has(&self, wire: &[u8], rtype: u16) -> bool {
+        self.rrsets_at(wire).any(|set| set.rtype() == rtype)
     }
 
     /// Whether an owner has A or AAAA records.
-    pub fn has_address(&self, owner: &Name) -> bool {
+    pub fn has_address(&self, owner: u32) -> bool {
         self.rrsets_of(owner)
-            .any(|set| matches!(set.rtype(), Rtype::A | Rtype::AAAA))
+            .any(|set| matches!(set.rtype(), rtype::A | rtype::AAAA))
     }
 }
 
-impl<'i, 'r> RrSet<'i, 'r> {
-    /// The first one in the file.
-    pub fn first(&self) -> &'r ZoneRecord {
-        &self.records[self.keys[0].record as usize]
+fn rrsets(records: &Records, start: usize, end: usize) -> impl Iterator<Item = RrSet<'_>> {
+    let mut first = start;
+    records.entries[start..end]
+        .chunk_by(|a, b| a.key() == b.key())
+        .map(move |entries| {
+            let set = RrSet {
+                records,
+                entries,
+                first,
+            };
+            first += entries.len();
+            set
+        })
+}
+
+impl<'r> RrSet<'r> {
+    pub fn len(self) -> usize {
+        self.entries.len()
     }
 
-    pub fn len(&self) -> usize {
-        self.keys.len()
+    /// By number.
+    pub fn owner(self) -> u32 {
+        self.entries[0].owner
     }
 
-    pub fn owner(&self) -> &'r Name {
-        &self.first().owner
+    pub fn owner_name(self) -> &'r Name {
+        self.records.owners.name(self.owner())
     }
 
-    pub fn rtype(&self) -> Rtype {
-        Rtype::from_int(self.keys[0].rtype)
+    pub fn rtype(self) -> u16 {
+        self.entries[0].rtype
+    }
+
+    /// Of the first one in the file.
+    pub fn place(self) -> Place {
+        self.place_of(&self.entries[0])
+    }
+
+    pub fn place_of(self, entry: &Entry) -> Place {
+        self.records.place(entry)
     }
 
     /// In the order of the file.
-    pub fn records(self) -> impl Iterator<Item = &'r ZoneRecord> + use<'i, 'r> {
-        self.numbered().map(|(_, record)| record)
+    pub fn entries(self) -> &'r [Entry] {
+        self.entries
     }
 
-    /// With the number of each among the records of the zone.
-    pub fn numbered(self) -> impl Iterator<Item = (usize, &'r ZoneRecord)> + use<'i, 'r> {
-        let records = self.records;
-        self.keys
-            .iter()
-            .map(|key| key.record as usize)
-            .map(move |number| (number, &records[number]))
+    /// With the number of each among all records.
+    pub fn numbered(self) -> impl Iterator<Item = (usize, &'r Entry)> {
+        (self.first..).zip(self.entries)
     }
+
+    pub fn rdata(self, entry: &Entry) -> &'r [u8] {
+        self.records.rdata(entry)
+    }
+}
+
+/// The names above `wire` down to `apex`, from the nearest on.
+pub(super) fn ancestors<'n>(wire: &'n [u8], apex: &Name) -> impl Iterator<Item = &'n [u8]> {
+    let apex_len = apex.as_wire().len();
+    std::iter::successors(name::parent(wire), |above| name::parent(above))
+        .take_while(move |above| above.len() >= apex_len)
 }

@@ -1,55 +1,66 @@
 //! Do the records make a zone? One question per file.
 
-use super::ZoneRecord;
+use std::collections::HashSet;
+
+use super::records::Records;
 use super::report::Report;
 use crate::dns::Name;
 
 mod alias;
 mod apex;
 mod cut;
+mod delegation;
 mod index;
 mod rrset;
+mod service;
 mod target;
 
-use cut::Cuts;
+use cut::{Cut, Cuts};
 use index::Index;
 
 /// What the checks look at.
 struct Zone<'z> {
     apex: &'z Name,
     /// Owners whose addresses are declared elsewhere.
-    balanced: &'z [Name],
+    balanced: HashSet<&'z Name>,
     index: Index<'z>,
-    cuts: Cuts<'z>,
+    cuts: Cuts,
     /// False after mistakes in the file: then nothing is said about what is missing.
     is_complete: bool,
 }
 
 impl Zone<'_> {
-    fn is_balanced(&self, name: &Name) -> bool {
-        self.balanced.contains(name)
+    /// The topmost cut that takes a name out of the zone's own data. `owner` is the number of the name,
+    /// if it has records.
+    fn over(&self, wire: &[u8], owner: Option<u32>) -> Option<Cut> {
+        self.cuts.over(&self.index, wire, owner, self.apex)
+    }
+
+    /// Whether a name on the wire is balanced.
+    fn is_balanced(&self, wire: &[u8]) -> bool {
+        !self.balanced.is_empty()
+            && Name::from_wire(wire).is_ok_and(|name| self.balanced.contains(&name))
     }
 }
 
-/// Checks the zone; drops duplicates and gives each RRset one TTL.
-pub(super) fn zone(
-    records: &mut Vec<ZoneRecord>,
-    apex: &Name,
-    balanced: &[Name],
-    report: &mut Report<'_>,
-) {
+/// Sorts the records and checks the zone; drops duplicates and gives each RRset one TTL.
+pub(super) fn zone(records: &mut Records, apex: &Name, balanced: &[Name], report: &mut Report<'_>) {
+    records.sort();
     let index = Index::new(records);
     let zone = Zone {
         apex,
-        balanced,
+        balanced: balanced.iter().collect(),
         cuts: Cuts::new(&index, apex),
         index,
         is_complete: !report.has_errors(),
     };
     apex::check(&zone, report);
-    alias::check(&zone, report);
-    cut::check(&zone, report);
+    alias::check(&zone, balanced, report);
+    delegation::check(&zone, report);
+    cut::check(&zone, balanced, report);
     target::check(&zone, report);
+    service::check(&zone, report);
     let changes = rrset::check(&zone.index, report);
+    drop(zone);
     changes.apply(records);
 }

@@ -1,16 +1,15 @@
 //! Is every RRset one? Duplicates, TTLs that differ, types that allow one record, size.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map;
 
-use domain::base::iana::Rtype;
-
+use super::super::mnemonic::TypeName;
+use super::super::rdata;
+use super::super::records::{Entry, Records};
 use super::super::report::Report;
-use super::super::{ZoneRecord, rdata};
 use super::index::{Index, RrSet};
+use crate::dns::{MESSAGE_LEN_MAX, rtype};
 
-/// Octets of a DNS message at most.
-const MESSAGE_MAX: usize = 65_535;
 /// Header, then type and class of the question.
 const MESSAGE_FIXED: usize = 12 + 4;
 /// A compressed owner, type, class, TTL and data length.
@@ -25,9 +24,9 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub fn apply(self, records: &mut Vec<ZoneRecord>) {
+    pub fn apply(self, records: &mut Records) {
         for (number, ttl) in self.ttls {
-            records[number].ttl = ttl;
+            records.entries[number].ttl = ttl;
         }
         if self.duplicates.is_empty() {
             return;
@@ -37,46 +36,46 @@ impl Changes {
             keep[number] = false;
         }
         let mut keep = keep.into_iter();
-        records.retain(|_| keep.next().unwrap_or(true));
+        records.entries.retain(|_| keep.next().unwrap_or(true));
     }
 }
 
 pub(super) fn check(index: &Index<'_>, report: &mut Report<'_>) -> Changes {
     let mut changes = Changes::default();
     for set in index.rrsets() {
-        if set.len() == 1 {
-            // By far the most of a large zone.
-            fits_a_message(set, &[set.first()], report);
-            continue;
+        // By far the most of a large zone have one record.
+        if set.len() > 1 {
+            let distinct = distinct(set, &mut changes, report);
+            one_ttl(set, &mut changes, report);
+            one_record(set, &distinct, report);
+            fits_a_message(set, &distinct, report);
+        } else {
+            fits_a_message(set, &[&set.entries()[0]], report);
         }
-        let distinct = distinct(set, &mut changes, report);
-        one_ttl(set, &mut changes, report);
-        one_record(set, &distinct, report);
-        fits_a_message(set, &distinct, report);
     }
     changes
 }
 
 /// The records of a set without duplicates (RFC 2181, 5).
-fn distinct<'r>(
-    set: RrSet<'_, 'r>,
-    changes: &mut Changes,
-    report: &mut Report<'_>,
-) -> Vec<&'r ZoneRecord> {
+fn distinct<'r>(set: RrSet<'r>, changes: &mut Changes, report: &mut Report<'_>) -> Vec<&'r Entry> {
     let rtype = set.rtype();
-    let mut seen: HashMap<Vec<u8>, &ZoneRecord> = HashMap::new();
-    let mut distinct = Vec::new();
-    for (number, record) in set.numbered() {
-        match seen.entry(rdata::folded(rtype, &record.rdata)) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(record);
-                distinct.push(record);
+    let mut seen: HashMap<Vec<u8>, &Entry> = HashMap::new();
+    let mut distinct = Vec::with_capacity(set.len());
+    for (number, entry) in set.numbered() {
+        match seen.entry(rdata::folded(rtype, set.rdata(entry))) {
+            hash_map::Entry::Vacant(vacant) => {
+                vacant.insert(entry);
+                distinct.push(entry);
             }
-            Entry::Occupied(first) => {
+            hash_map::Entry::Occupied(first) => {
                 changes.duplicates.push(number);
-                let message = format!("`{}` has the same {rtype} record twice", set.owner());
-                let help = format!("the first one is at {}", first.get().place);
-                report.warning(&record.place, message, Some(help));
+                let message = format!(
+                    "`{}` has the same {} record twice",
+                    set.owner_name(),
+                    TypeName(rtype)
+                );
+                let help = format!("the first one is at {}", set.place_of(first.get()));
+                report.warning(&set.place_of(entry), message, Some(help));
             }
         }
     }
@@ -84,27 +83,26 @@ fn distinct<'r>(
 }
 
 /// The TTLs of a set are the same; the lowest is taken (RFC 2181, 5.2).
-fn one_ttl(set: RrSet<'_, '_>, changes: &mut Changes, report: &mut Report<'_>) {
-    // The TTL of an RRSIG is that of the set it covers (RFC 4034, 3): those at one owner differ.
-    if set.rtype() == Rtype::RRSIG {
-        return;
-    }
-    let first = set.first();
-    let Some(other) = set.records().find(|r| r.ttl != first.ttl) else {
+fn one_ttl(set: RrSet<'_>, changes: &mut Changes, report: &mut Report<'_>) {
+    let first = &set.entries()[0];
+    let Some(other) = set.entries().iter().find(|entry| entry.ttl != first.ttl) else {
         return;
     };
-    let lowest = set.records().map(|r| r.ttl).min().unwrap_or(first.ttl);
+    let ttls = set.entries().iter().map(|entry| entry.ttl);
+    let lowest = ttls.min().unwrap_or(first.ttl);
     let message = format!(
         "the {} records of `{}` have different TTLs; the lowest, {lowest} s, is taken for all",
-        set.rtype(),
-        set.owner(),
+        TypeName(set.rtype()),
+        set.owner_name(),
     );
     let help = format!(
         "here {} s, but {} s at {}",
-        other.ttl, first.ttl, first.place
+        other.ttl,
+        first.ttl,
+        set.place()
     );
-    report.warning(&other.place, message, Some(help));
-    let higher = set.numbered().filter(|(_, r)| r.ttl != lowest);
+    report.warning(&set.place_of(other), message, Some(help));
+    let higher = set.numbered().filter(|(_, entry)| entry.ttl != lowest);
     changes
         .ttls
         .extend(higher.map(|(number, _)| (number, lowest)));
@@ -112,30 +110,35 @@ fn one_ttl(set: RrSet<'_, '_>, changes: &mut Changes, report: &mut Report<'_>) {
 
 /// A name has one canonical name (RFC 1034, 3.6.2), one DNAME (RFC 6672, 2.4) and one SOA
 /// (RFC 1035, 5.2) at most.
-fn one_record(set: RrSet<'_, '_>, distinct: &[&ZoneRecord], report: &mut Report<'_>) {
-    let rtype = set.rtype();
-    if !matches!(rtype, Rtype::CNAME | Rtype::DNAME | Rtype::SOA) {
+fn one_record(set: RrSet<'_>, distinct: &[&Entry], report: &mut Report<'_>) {
+    if !matches!(set.rtype(), rtype::CNAME | rtype::DNAME | rtype::SOA) {
         return;
     }
-    for record in &distinct[1..] {
-        let message = format!("`{}` has several {rtype} records", set.owner());
-        let help = format!("the first one is at {}", distinct[0].place);
-        report.error(&record.place, message, Some(help));
+    for entry in &distinct[1..] {
+        let message = format!(
+            "`{}` has several {} records",
+            set.owner_name(),
+            TypeName(set.rtype())
+        );
+        let help = format!("the first one is at {}", set.place());
+        report.error(&set.place_of(entry), message, Some(help));
     }
 }
 
 /// A set is answered whole, so it must fit the largest message.
-fn fits_a_message(set: RrSet<'_, '_>, distinct: &[&ZoneRecord], report: &mut Report<'_>) {
-    let owner = set.owner().as_wire().len();
-    let records = distinct.iter().map(|r| RECORD_FIXED + r.rdata.len());
+fn fits_a_message(set: RrSet<'_>, distinct: &[&Entry], report: &mut Report<'_>) {
+    let owner = set.owner_name().as_wire().len();
+    let records = distinct
+        .iter()
+        .map(|entry| RECORD_FIXED + usize::from(entry.rdata_len));
     let size = MESSAGE_FIXED + owner + records.sum::<usize>();
-    if size > MESSAGE_MAX {
+    if size > MESSAGE_LEN_MAX {
         let message = format!(
             "the {} records of `{}` need a message of {size} octets",
-            set.rtype(),
-            set.owner()
+            TypeName(set.rtype()),
+            set.owner_name()
         );
-        let help = format!("a DNS message has at most {MESSAGE_MAX}");
-        report.error(&set.first().place, message, Some(help));
+        let help = format!("a DNS message has at most {MESSAGE_LEN_MAX}");
+        report.error(&set.place(), message, Some(help));
     }
 }

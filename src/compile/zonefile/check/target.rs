@@ -1,79 +1,104 @@
 //! Do the hosts that NS, MX and SRV records name have addresses?
 
-use domain::base::iana::Rtype;
-
+use super::super::mnemonic::TypeName;
+use super::super::records::Entry;
 use super::super::report::Report;
-use super::super::{ZoneRecord, rdata};
+use super::super::{name, rdata};
 use super::Zone;
 use super::cut::Cut;
-use super::index::RrSet;
-use crate::dns::Name;
+use super::index::{RrSet, ancestors};
+use crate::config::Place;
+use crate::dns::rtype;
 
 pub(super) fn check(zone: &Zone<'_>, report: &mut Report<'_>) {
     if !zone.is_complete {
         return;
     }
     for set in zone.index.rrsets() {
-        if matches!(set.rtype(), Rtype::NS | Rtype::MX | Rtype::SRV) {
+        if matches!(set.rtype(), rtype::NS | rtype::MX | rtype::SRV) {
             check_targets(zone, set, report);
         }
     }
 }
 
-fn check_targets(zone: &Zone<'_>, set: RrSet<'_, '_>, report: &mut Report<'_>) {
-    let over_owner = zone.cuts.over(set.owner(), zone.apex);
-    for record in set.records() {
-        let Some(target) = rdata::target(set.rtype(), &record.rdata) else {
+/// A host that a record of the zone names.
+struct Host<'z> {
+    set: RrSet<'z>,
+    entry: &'z Entry,
+    /// On the wire.
+    name: &'z [u8],
+    /// Its number, if it has records.
+    owner: Option<u32>,
+}
+
+impl Host<'_> {
+    fn shown(&self) -> String {
+        name::shown(self.name)
+    }
+
+    fn place(&self) -> Place {
+        self.set.place_of(self.entry)
+    }
+}
+
+fn check_targets(zone: &Zone<'_>, set: RrSet<'_>, report: &mut Report<'_>) {
+    for entry in set.entries() {
+        let target = rdata::target(set.rtype(), set.rdata(entry));
+        let Some(name) = target.filter(|name| name::is_in(name, zone.apex.as_wire())) else {
             continue;
         };
-        if !target.is_in(zone.apex) {
-            continue;
-        }
-        let cut = zone.cuts.over(&target, zone.apex);
-        match cut.filter(|cut| cut.rtype == Rtype::NS) {
-            Some(cut) => needs_glue(zone, over_owner, record, &target, cut, report),
-            None => has_address(zone, record, &target, report),
+        let host = Host {
+            set,
+            entry,
+            name,
+            owner: zone.index.owner(name),
+        };
+        match zone
+            .over(name, host.owner)
+            .filter(|cut| cut.rtype == rtype::NS)
+        {
+            Some(cut) => needs_glue(zone, &host, cut, report),
+            None => has_address(zone, &host, report),
         }
     }
 }
 
-/// The target is in another zone. If it serves that zone itself, its addresses must be here too.
-fn needs_glue(
-    zone: &Zone<'_>,
-    over_owner: Option<Cut<'_>>,
-    record: &ZoneRecord,
-    target: &Name,
-    cut: Cut<'_>,
-    report: &mut Report<'_>,
-) {
-    let rtype = Rtype::from_int(record.rtype);
-    if rtype != Rtype::NS || zone.index.has_address(target) {
+/// The host is in another zone. If it serves that zone itself, its addresses must be here too.
+fn needs_glue(zone: &Zone<'_>, host: &Host<'_>, cut: Cut, report: &mut Report<'_>) {
+    let set = host.set;
+    let has_address = host
+        .owner
+        .is_some_and(|owner| zone.index.has_address(owner));
+    if set.rtype() != rtype::NS || has_address {
         return;
     }
-    let message = format!("the nameserver `{target}` has no glue");
+    let message = format!("the nameserver `{}` has no glue", host.shown());
     let help = Some(format!(
         "it lies in `{}`, which is delegated: add its A or AAAA records here",
-        cut.owner
+        zone.index.records.owners.name(cut.owner)
     ));
-    let serves_itself = over_owner.is_some_and(|over| over.owner == cut.owner);
+    let serves_itself = zone.over(set.owner_name().as_wire(), Some(set.owner())) == Some(cut);
     if serves_itself {
-        report.error(&record.place, message, help);
+        report.error(&host.place(), message, help);
     } else {
-        report.warning(&record.place, message, help);
+        report.warning(&host.place(), message, help);
     }
 }
 
-/// The target is the zone's own: warn when it has no address.
-fn has_address(zone: &Zone<'_>, record: &ZoneRecord, target: &Name, report: &mut Report<'_>) {
-    let rtype = Rtype::from_int(record.rtype);
-    let source = match find(zone, target) {
+/// The host is the zone's own: warn when it has no address.
+fn has_address(zone: &Zone<'_>, host: &Host<'_>, report: &mut Report<'_>) {
+    let source = match find(zone, host) {
         Found::Addresses => return,
         Found::Alias => "is an alias, which a host must not be (RFC 2181, section 10.3)",
         Found::Nothing => "has no address in this zone",
     };
-    let message = format!("`{target}`, named by this {rtype} record, {source}");
+    let message = format!(
+        "`{}`, named by this {} record, {source}",
+        host.shown(),
+        TypeName(host.set.rtype())
+    );
     let help = "add A or AAAA records for it".to_owned();
-    report.warning(&record.place, message, Some(help));
+    report.warning(&host.place(), message, Some(help));
 }
 
 /// What a question for an address would meet.
@@ -83,31 +108,30 @@ enum Found {
     Nothing,
 }
 
-fn find(zone: &Zone<'_>, name: &Name) -> Found {
-    if zone.index.has_owner(name) || zone.is_balanced(name) {
-        return found_at(zone, name);
+fn find(zone: &Zone<'_>, host: &Host<'_>) -> Found {
+    if host.owner.is_some() || zone.is_balanced(host.name) {
+        return found_at(zone, host.name, host.owner);
     }
     // The wildcard of the closest ancestor that exists (RFC 4592, 3.3.1). Empty non-terminals are
     // not looked for: a wildcard above one counts, so that at worst a warning is missing.
-    let mut above = name.parent();
-    while let Some(ancestor) = above.filter(|ancestor| ancestor.is_in(zone.apex)) {
-        if let Ok(wildcard) = Name::parse_relative("*", &ancestor)
-            && (zone.index.has_owner(&wildcard) || zone.is_balanced(&wildcard))
-        {
-            return found_at(zone, &wildcard);
+    for ancestor in ancestors(host.name, zone.apex) {
+        let wildcard = [b"\x01*", ancestor].concat();
+        let owner = zone.index.owner(&wildcard);
+        if owner.is_some() || zone.is_balanced(&wildcard) {
+            return found_at(zone, &wildcard, owner);
         }
-        if zone.index.has_owner(&ancestor) || zone.is_balanced(&ancestor) {
+        if zone.index.owner(ancestor).is_some() || zone.is_balanced(ancestor) {
             return Found::Nothing;
         }
-        above = ancestor.parent();
     }
     Found::Nothing
 }
 
-fn found_at(zone: &Zone<'_>, name: &Name) -> Found {
-    if zone.is_balanced(name) || zone.index.has_address(name) {
+fn found_at(zone: &Zone<'_>, wire: &[u8], owner: Option<u32>) -> Found {
+    let has_address = owner.is_some_and(|owner| zone.index.has_address(owner));
+    if has_address || zone.is_balanced(wire) {
         Found::Addresses
-    } else if zone.index.has(name, Rtype::CNAME) {
+    } else if zone.index.has(wire, rtype::CNAME) {
         Found::Alias
     } else {
         Found::Nothing
