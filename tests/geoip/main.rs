@@ -307,7 +307,15 @@ fn ipv4_is_ipv4_and_its_forms_in_ipv6_are_left_to_it() {
     assert_eq!(country(&world, "10.0.0.1").unwrap(), "DE");
     assert_eq!(country(&world, "2003::1").unwrap(), "US");
     assert_eq!(country(&world, "2001:1::").unwrap(), "US");
-    for form in ["2001::1", "2002:a00:1::1", "64:ff9b::a00:1", "::a00:1"] {
+    for form in [
+        "::ffff:a00:1",
+        "2002:a00:1::1",
+        "64:ff9b::a00:1",
+        "2001::f5ff:fffe",
+    ] {
+        assert_eq!(country(&world, form).unwrap(), "DE", "{form}");
+    }
+    for form in ["2001::1", "2002:b00:1::1", "64:ff9b::b00:1", "::a00:1"] {
         assert_eq!(country(&world, form), None, "{form}");
     }
 }
