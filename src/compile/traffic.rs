@@ -20,11 +20,19 @@ pub(super) fn compile(config: &Config) -> Traffic {
     }
 }
 
-/// The access lists of the zones that have their own.
+/// The access lists of the zones that have their own. Equal lists are one: all zones that are found
+/// together may have it.
 pub(super) fn zone_lists(config: &Config) -> HashMap<&Name, Arc<NetworkSet>> {
+    let mut sets: HashMap<&[ClientNetwork], Arc<NetworkSet>> = HashMap::new();
     let zones = config.zones.iter();
     zones
-        .filter_map(|zone| Some((&zone.apex, list(config, zone.allow_query.as_deref())?)))
+        .filter_map(|zone| {
+            let networks = zone.allow_query.as_deref()?;
+            let set = sets
+                .entry(networks)
+                .or_insert_with(|| Arc::new(set(config, networks)));
+            Some((&zone.apex, Arc::clone(set)))
+        })
         .collect()
 }
 

@@ -390,6 +390,25 @@ mod tests {
     }
 
     #[test]
+    fn zones_found_together_share_what_is_said_of_all() {
+        let folder = folder(&[("a.example", ZONE), ("b.example", ZONE)]);
+        let list = "allow_query = [\"192.0.2.0/24\", \"2001:db8::/32\"]\n";
+        let text = "[zones]\nfiles = [\"zones/*\"]\n".to_owned() + list;
+        write(&folder, "m.toml", &text);
+        let (whole, _) = load(&config(&folder), None).unwrap();
+        let sets: Vec<_> = whole
+            .parts
+            .zones
+            .iter()
+            .map(|zone| zone.allow_query.clone())
+            .collect();
+        let [Some(one), Some(other)] = &sets[..] else {
+            panic!("two zones with lists");
+        };
+        assert!(Arc::ptr_eq(one, other));
+    }
+
+    #[test]
     fn mistakes_come_in_the_order_of_the_zones_whoever_is_done_first() {
         let names: Vec<_> = (0..50).map(|n| format!("z{n:02}.example")).collect();
         let long = ZONE.to_owned() + &"x 60 TXT long\n".repeat(300) + "wrong\n";
