@@ -76,7 +76,7 @@ impl<'a> Composer<'a> {
         buffer[..question_end].copy_from_slice(&query[..question_end]);
         // QR; the opcode and RD as in the query.
         buffer[2] = 0x80 | (query[2] & 0x79);
-        // CD as in the query (RFC 4035, 3.2.2); RA, Z, AD and RCODE clear.
+        // CD as in the query (RFC 4035, 3); RA, Z, AD and RCODE clear.
         buffer[3] = query[3] & 0x10;
         buffer[4..6].copy_from_slice(&u16::from(question_end > HEADER_LEN).to_be_bytes());
         buffer[6..HEADER_LEN].fill(0);
