@@ -74,10 +74,12 @@ impl<'a> Composer<'a> {
     ) -> Self {
         let limit = limit.min(buffer.len()) - opt.map_or(0, |opt| opt.len());
         buffer[..question_end].copy_from_slice(&query[..question_end]);
-        // QR; the opcode and RD as in the query.
-        buffer[2] = 0x80 | (query[2] & 0x79);
-        // CD as in the query (RFC 4035, 3); RA, Z, AD and RCODE clear.
-        buffer[3] = query[3] & 0x10;
+        // QR, and the opcode of the query. RD (RFC 1035, 4.1.1) and CD (RFC 4035, 3) come back to those
+        // of opcode QUERY, since no other has them. AA, TC, RA, Z, AD and RCODE are clear.
+        let opcode = query[2] & 0x78;
+        let is_query = opcode == 0;
+        buffer[2] = 0x80 | opcode | (query[2] & u8::from(is_query));
+        buffer[3] = query[3] & (u8::from(is_query) << 4);
         buffer[4..6].copy_from_slice(&u16::from(question_end > HEADER_LEN).to_be_bytes());
         buffer[6..HEADER_LEN].fill(0);
         Composer {

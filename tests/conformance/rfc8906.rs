@@ -48,6 +48,10 @@ fn section_8_1_4_unknown_opcodes() {
     let reply = reply.expect("an answer");
     assert_eq!(reply.rcode(), "NOTIMP");
     assert!(!reply.is_authoritative());
+    // No flag means anything with an opcode that nobody knows.
+    header[2..4].copy_from_slice(&[0x78 | 0x07, 0xf0]);
+    let reply = server().exchange(&header, query.peer, query.transport);
+    assert_eq!(reply.expect("an answer").bytes[2..4], [0x80 | 0x78, 0x04]);
 }
 
 #[test]
