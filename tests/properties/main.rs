@@ -3,6 +3,7 @@
 //! | module | question |
 //! |---|---|
 //! | `messages` | can every answer be read, does it keep to its limit, and does nothing panic? |
+//! | `malformed` | is everything that is no proper query dropped, or refused with its question? |
 //! | `understood` | is every query that hickory-proto can build understood? |
 //! | `static_answers` | do zones answer as RFC 1034 says? |
 //! | `hickory` | do zones answer as hickory-server's do? |
@@ -18,6 +19,7 @@ mod drafts;
 mod engine;
 mod explained;
 mod hickory;
+mod malformed;
 mod messages;
 mod reference;
 mod static_answers;

@@ -170,6 +170,11 @@ fn node() -> impl Strategy<Value = Node> {
     ]
 }
 
+/// A zone that has an apex and nothing more.
+pub fn empty() -> StaticZone {
+    StaticZone::new(&BTreeMap::new())
+}
+
 pub fn zone() -> impl Strategy<Value = StaticZone> {
     prop::collection::btree_map(relative_name(), node(), 0..14)
         .prop_map(|nodes| StaticZone::new(&nodes))
