@@ -163,11 +163,12 @@ class Server:
             if reply[:2] == query[:2]:
                 return reply
 
-    def ask_tcp(self, query):
+    def ask_tcp(self, query, length=None):
+        """The first answer to `query`; its first `length` octets are a message, if others follow it."""
         if self.tcp is None:
             self.tcp = socket.create_connection(self.where, TIMEOUT)
             self.tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.tcp.sendall(struct.pack("!H", len(query)) + query)
+        self.tcp.sendall(struct.pack("!H", len(query) if length is None else length) + query)
         (length,) = struct.unpack("!H", self.exactly(2))
         return self.exactly(length)
 

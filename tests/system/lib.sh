@@ -97,6 +97,21 @@ poll() {
     done
 }
 
+# needs TOOL...: what not every machine has that runs these tests; where one is missing, the scenario is
+# skipped, or fails with CI=true.
+needs() {
+    local tool
+    for tool in "$@"; do
+        case $tool in
+        dnspython) /usr/bin/python3 -c 'import dns' 2>"$WORK/evidence" && continue ;;
+        *) command -v "$tool" >/dev/null && continue ;;
+        esac
+        [ "${CI:-}" != true ] || fail "$tool is installed"
+        echo "skipped: no $tool"
+        return 1
+    done
+}
+
 # check WHAT COMMAND...: holds now.
 check() {
     local what=$1
