@@ -142,26 +142,53 @@ fn difference(
     if gist.answers.len() > 7 && gist.answers.iter().any(is_alias) {
         return Some("how many CNAMEs one answer follows is up to the server");
     }
+    let met = names_met(name, gist);
+    let is_below = |owner: &meridian::dns::Name| {
+        let owner = owner.to_string();
+        met.iter().any(|name| is_at_or_below(name, &owner))
+    };
     let cuts = || owners(u16::from(RecordType::NS)).filter(|ns| ns.owner.to_string() != APEX);
     if cuts().any(|upper| {
-        cuts().any(|lower| lower.owner != upper.owner && lower.owner.is_in(upper.owner))
+        is_below(upper.owner)
+            && cuts().any(|lower| lower.owner != upper.owner && lower.owner.is_in(upper.owner))
     }) {
         return Some(
             "RFC 1034, 4.3.2, 3: matching down, label by label: the first cut is the referral",
         );
     }
-    let records = &mut zone.records.iter();
-    let has_wildcard = records.any(|record| record.owner.to_string().contains('*'));
-    let names_asterisk = |text: &str| text.contains('*');
-    let is_asked = names_asterisk(&name.to_string());
-    let is_met = gist.answers.iter().any(|record| names_asterisk(record));
-    if has_wildcard && (gist.authority == Some(RecordType::SOA) || is_asked || is_met) {
+    // What lies below the name that an asterisk stands under.
+    let mut covered = zone.records.iter().flat_map(|record| {
+        let owner = record.owner.to_string().to_lowercase();
+        let labels: Vec<_> = owner.match_indices("*.").map(|(at, _)| at + 2).collect();
+        labels.into_iter().map(move |at| owner[at..].to_owned())
+    });
+    let is_covered = covered.any(|above| met.iter().any(|name| is_at_or_below(name, &above)));
+    if is_covered
+        && (gist.authority == Some(RecordType::SOA) || met.iter().any(|n| n.contains('*')))
+    {
         return Some(
             "RFC 4592, 3.3.1: only the wildcard at the closest encloser is a source of synthesis; \
              2.2.1: never for a name that exists; 2.3: an asterisk in QNAME means nothing special",
         );
     }
     None
+}
+
+/// The question's name, and what the answer's records are about and lead to, in lower case.
+fn names_met(name: &Name, gist: &Gist) -> Vec<String> {
+    let in_answers = gist.answers.iter().flat_map(|record| {
+        let mut words = record.split(' ');
+        [words.next(), words.next_back()]
+    });
+    let asked = name.to_string().to_lowercase();
+    let mut names: Vec<_> = in_answers.flatten().map(str::to_owned).collect();
+    names.push(asked);
+    names
+}
+
+fn is_at_or_below(name: &str, above: &str) -> bool {
+    let rest = name.strip_suffix(&above.to_lowercase());
+    rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 proptest! {

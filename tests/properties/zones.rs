@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use hickory_proto::rr::{Name, RData, Record, RecordType};
-use hickory_proto::serialize::binary::{BinDecoder, Restrict};
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder, Restrict};
 use meridian::compile::zone::{self, Settings};
 use meridian::compile::zonefile::{self, Records, ZoneRecord};
 use meridian::config::{Diagnostics, Severity};
@@ -79,7 +79,7 @@ fn hickory_record(record: ZoneRecord<'_>) -> Record {
     let rdata = &record.rdata;
     let length = Restrict::new(u16::try_from(rdata.len()).unwrap());
     let data = RData::read(&mut BinDecoder::new(rdata), record.rtype.into(), length).unwrap();
-    let owner = Name::from_ascii(record.owner.to_string()).unwrap();
+    let owner = Name::from_bytes(record.owner.as_wire()).unwrap();
     Record::from_rdata(owner.to_lowercase(), record.ttl, data)
 }
 
@@ -129,7 +129,14 @@ fn reachable(server: &str, cut: &str) -> String {
 }
 
 fn label() -> impl Strategy<Value = &'static str> {
-    prop_oneof![3 => Just("a"), 3 => Just("b"), 2 => Just("ns"), 1 => Just("*")]
+    prop_oneof![
+        9 => Just("a"),
+        9 => Just("b"),
+        6 => Just("ns"),
+        3 => Just("*"),
+        // Octets that need care: a dot, a zero, one past ASCII.
+        1 => prop::sample::select(vec!["q\\.r", "\\000", "\\200"]),
+    ]
 }
 
 /// One to three labels; few enough that names meet.
@@ -146,7 +153,7 @@ fn target() -> impl Strategy<Value = String> {
 }
 
 fn record() -> impl Strategy<Value = String> {
-    prop_oneof![
+    let data = prop_oneof![
         4 => (1..40u8).prop_map(|host| format!("A 192.0.2.{host}")),
         3 => (1..40u8).prop_map(|host| format!("AAAA 2001:db8::{host}")),
         2 => (1..90u8).prop_map(|n| format!("TXT \"{}\"", "t".repeat(usize::from(n) * 2))),
@@ -154,7 +161,31 @@ fn record() -> impl Strategy<Value = String> {
         1 => (0..3u8, target()).prop_map(|(n, name)| format!("SRV {n} 1 53 {name}")),
         1 => target().prop_map(|name| format!("PTR {name}")),
         1 => Just("CAA 0 issue \"example.net\"".to_owned()),
+        2 => rare_record(),
+    ];
+    (
+        prop::sample::select(vec![0, 1, 300, 86400, 2_147_483_647_u32]),
+        data,
+    )
+        .prop_map(|(ttl, data)| format!("{ttl} {data}"))
+}
+
+/// Of types whose data nobody looks into.
+fn rare_record() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (0..3u8, target()).prop_map(|(n, name)| format!("NAPTR {n} 1 \"s\" \"x\" \"\" {name}")),
+        (1..3u8, target()).prop_map(|(n, name)| format!("HTTPS {n} {name} alpn=h2")),
+        (1..3u8, target()).prop_map(|(n, name)| format!("SVCB {n} {name} port=53")),
+        any::<[u8; 4]>().prop_map(|data| format!("TLSA 3 1 1 {}", hex(&data))),
+        any::<[u8; 4]>().prop_map(|data| format!("SSHFP 4 2 {}", hex(&data))),
+        (0..3u8).prop_map(|n| format!("HINFO \"cpu{n}\" \"os\"")),
+        // What looks like a compression pointer is none.
+        any::<u8>().prop_map(|octet| format!("TYPE65280 \\# 3 c00c{octet:02x}")),
     ]
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 fn node() -> impl Strategy<Value = Node> {
@@ -208,7 +239,8 @@ pub fn question() -> impl Strategy<Value = (Name, RecordType)> {
             } else {
                 name.to_owned()
             };
-            Name::from_ascii(name).unwrap()
+            let name = meridian::dns::Name::parse(&name).unwrap();
+            Name::from_bytes(name.as_wire()).unwrap()
         },
     );
     (name, rtype())
@@ -223,6 +255,8 @@ fn rtype() -> impl Strategy<Value = RecordType> {
         1 => prop::sample::select(vec![
             RecordType::NS, RecordType::SOA, RecordType::TXT, RecordType::SRV,
             RecordType::PTR, RecordType::CNAME, RecordType::DNAME, RecordType::DS, RecordType::CAA,
+            RecordType::NAPTR, RecordType::HTTPS, RecordType::SVCB, RecordType::TLSA,
+            RecordType::SSHFP, RecordType::HINFO, RecordType::RRSIG, RecordType::NSEC,
         ]),
         1 => Just(RecordType::ANY),
         1 => Just(RecordType::Unknown(65_280)),
