@@ -35,10 +35,10 @@ class Zone:
         self.targets += [dns.name.from_text(target, self.apex) for target in targets]
 
 
-def read(path):
-    """A zone of the folder `zones/`: a record a line, of owner, TTL, type and data. The file's name is the apex."""
-    zone = Zone(dns.name.from_text(path.name.removesuffix(".zone").removeprefix("root")), path.read_text())
-    for line in zone.text.splitlines():
+def read(apex, text):
+    """A zone of one record a line, of owner, TTL, type and data."""
+    zone = Zone(dns.name.from_text(apex), text)
+    for line in text.splitlines():
         if line and not line.startswith((";", "$")):
             owner, _, rtype, *data = line.split()
             zone.note(owner, rtype, [data[NAMING[rtype]]] if rtype in NAMING else [])
@@ -46,7 +46,27 @@ def read(path):
 
 
 def handmade(folder: Path):
-    return [read(path) for path in sorted(folder.glob("*.zone"))]
+    """The files of a folder; their names are those of the zones."""
+    paths = sorted(folder.glob("*.zone"))
+    return [read(path.name.removesuffix(".zone").removeprefix("root"), path.read_text()) for path in paths]
+
+
+def large():
+    """RRsets at and past the limits of 512 and 1232 octets, and answers that only TCP carries."""
+    lines = ["@ 300 SOA ns hostmaster 1 7200 900 86400 60", "@ 300 NS ns", "ns 300 A 192.0.2.1"]
+    for count in (28, 29, 30, 31, *range(70, 77), 300):
+        lines += [f"a{count} 300 A 10.0.{n // 256}.{n % 256}" for n in range(count)]
+    for octets in (400, *range(440, 475, 5), *range(1150, 1200, 5)):
+        strings = ['"' + "t" * min(255, octets - at) + '"' for at in range(0, octets, 256)]
+        lines.append(f"t{octets} 300 TXT {' '.join(strings)}")
+    for n in range(30):
+        lines += [f"mx 300 MX {n} host{n}", f"host{n} 300 A 192.0.2.{n + 10}"]
+    lines += [f"host{n} 300 AAAA 2001:db8::{n}" for n in range(4)]
+    lines += ["alias 300 CNAME t1190", "wide-alias 300 CNAME a300"]
+    for n in range(14):
+        server = f"ns{n}.a-rather-long-label-to-fill-the-message-soon.cut"
+        lines += [f"cut 300 NS {server}", f"{server} 300 AAAA 2001:db8::{n}"]
+    return read("large.example.", "\n".join(lines) + "\n")
 
 
 def random_zones(rng, count):

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::{LowerName, Name, Record, RecordSet, RecordType, RrKey};
+use hickory_proto::serialize::binary::BinDecodable;
 use hickory_server::store::in_memory::InMemoryZoneHandler;
 use hickory_server::zone_handler::{AxfrPolicy, LookupError, LookupOptions, ZoneHandler, ZoneType};
 use proptest::prelude::*;
@@ -144,7 +145,7 @@ fn difference(
     }
     let met = names_met(name, gist);
     let is_below = |owner: &meridian::dns::Name| {
-        let owner = owner.to_string();
+        let owner = as_hickory_writes(owner);
         met.iter().any(|name| is_at_or_below(name, &owner))
     };
     let cuts = || owners(u16::from(RecordType::NS)).filter(|ns| ns.owner.to_string() != APEX);
@@ -158,7 +159,7 @@ fn difference(
     }
     // What lies below the name that an asterisk stands under.
     let mut covered = zone.records.iter().flat_map(|record| {
-        let owner = record.owner.to_string().to_lowercase();
+        let owner = as_hickory_writes(&record.owner);
         let labels: Vec<_> = owner.match_indices("*.").map(|(at, _)| at + 2).collect();
         labels.into_iter().map(move |at| owner[at..].to_owned())
     });
@@ -186,8 +187,14 @@ fn names_met(name: &Name, gist: &Gist) -> Vec<String> {
     names
 }
 
+/// In lower case; octets past ASCII look different there.
+fn as_hickory_writes(name: &meridian::dns::Name) -> String {
+    let name = Name::from_bytes(name.as_wire()).unwrap();
+    name.to_string().to_lowercase()
+}
+
 fn is_at_or_below(name: &str, above: &str) -> bool {
-    let rest = name.strip_suffix(&above.to_lowercase());
+    let rest = name.strip_suffix(above);
     rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
