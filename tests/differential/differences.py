@@ -206,8 +206,8 @@ def circles_of_aliases_end_where_they_close(case):
 
 
 @difference(
-    "RFC 4592, 3.3.1: the closest encloser is a name of the zone; NSD keeps one tree of names for all zones, so that the"
-    " upper zone's glue hides the lower one's wildcard."
+    "RFC 4592, 3.3.1: closest encloser and wildcard are names of the zone; NSD keeps one tree of names for all zones, so"
+    " that what the upper one has below its cut counts in the lower one."
 )
 def nsd_takes_names_of_the_upper_zone_for_names_of_the_lower(case):
     zones = [zone for zone in case.zones if case.question.name.is_subdomain(zone.apex)]
@@ -216,7 +216,8 @@ def nsd_takes_names_of_the_upper_zone_for_names_of_the_lower(case):
     lowest = max(zones, key=lambda zone: len(zone.apex))
     name = case.question.name
     while not exists(lowest, name):
-        if any(exists(zone, name) for zone in zones):
+        wildcard = dns.name.Name([b"*"]) + name.parent()
+        if any(exists(zone, name) or exists(zone, wildcard) for zone in zones if zone is not lowest):
             return {"rcode", "answer", "authority", "additional"}
         name = name.parent()
 
