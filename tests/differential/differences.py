@@ -4,6 +4,7 @@ An entry says which fields of which answers it explains; a difference in any oth
 an entry that explains nothing in a whole run: then it is to be removed.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Callable
 
@@ -36,31 +37,55 @@ class Difference:
     count: int = 0
 
 
-DIFFERENCES = []
+# What whole fields differ for, and single RRsets of the additional section.
+OF_FIELDS, OF_ADDITIONAL = [], []
 
 
-def difference(reason):
+def difference(reason, among=OF_FIELDS):
     """Lists a function that says which fields of a case it explains."""
 
     def listed(explains):
         title = explains.__name__.replace("_", " ")
-        DIFFERENCES.append(Difference(title, reason, explains))
+        among.append(Difference(title, reason, explains))
         return explains
 
     return listed
 
 
+def additional_difference(reason):
+    """Lists a function that says whether it explains one RRset in one of the additional sections; an RRset in
+    ours that is not in theirs is `is_ours`.
+
+    RFC 1034, 4.3.2, 6, lets a server add what may be useful, so in answers that are no referrals all of it may differ;
+    but it should be known why.
+    """
+    return difference(reason, OF_ADDITIONAL)
+
+
 def unexplained(case):
     """The fields that differ and should not."""
     left = set(case.fields)
-    for entry in DIFFERENCES:
+    for entry in OF_FIELDS:
         explained = (entry.explains(case) or set()) & left
         if explained:
             entry.count += 1
             left -= explained
         if not left:
-            break
+            return left
+    if "additional" in left and is_explained(case):
+        left.remove("additional")
     return left
+
+
+def is_explained(case):
+    """Is every RRset explained that is in one additional section only?"""
+    ours, theirs = Counter(case.ours.additional), Counter(case.theirs.additional)
+    lonely = [(rrset, True) for rrset in ours - theirs] + [(rrset, False) for rrset in theirs - ours]
+    entries = [[e for e in OF_ADDITIONAL if e.explains(case, rrset, is_ours)][:1] for rrset, is_ours in lonely]
+    for found in entries:
+        for entry in found:
+            entry.count += 1
+    return all(entries)
 
 
 # --- what the questions and answers are about ---------------------------------------------------
@@ -94,6 +119,16 @@ def ancestors(name):
 def exists(zone, name):
     """An owner, or an empty non-terminal."""
     return any(owner.is_subdomain(name) for owner in zone.owners)
+
+
+def once(rrset):
+    """Without repeated records."""
+    return (*rrset[:3], *sorted(set(rrset[3:])))
+
+
+def is_below_a_cut(zones, owner):
+    names = ancestors(dns.name.from_text(owner))
+    return any("NS" in zone.owners.get(name, ()) and name != zone.apex for zone in zones for name in names)
 
 
 def is_part_of(reply, whole):
@@ -135,12 +170,10 @@ def nsd_adds_the_nameservers_to_answers(case):
     ours, theirs = case.ours, case.theirs
     if case.server != "nsd" or not theirs.answer or ours.authority or len(theirs.authority) != 1:
         return None
-    owner, rtype, _, *servers = theirs.authority[0]
+    owner, rtype = theirs.authority[0][:2]
     is_apex = rtype == "NS" and any(zone.apex.canonicalize().to_text() == owner for zone in case.zones)
-    extra = [rrset for rrset in theirs.additional if rrset not in ours.additional]
     if is_apex:
-        # What else is additional is another entry's business.
-        return {"authority", "additional"} if owners(extra) <= set(servers) else {"authority"}
+        return {"authority"}
 
 
 def targets(sets):
@@ -163,7 +196,11 @@ def knot_does_not_follow_aliases_into_other_zones(case):
 def nsd_follows_aliases_into_zones_that_are_not_below(case):
     begin = max(apexes_above(case, case.question.name), key=len, default=None)
     last = targets(case.ours.answer)[-1:]
-    if case.server != "nsd" or begin is None or not last or last[0].is_subdomain(begin):
+    if case.server != "nsd" or begin is None or not last:
+        return None
+    # DS at the zone's own apex is another zone's, too.
+    is_own_ds = case.question.rtype == dns.rdatatype.DS and last[0] == begin
+    if last[0].is_subdomain(begin) and not is_own_ds:
         return None
     if apexes_above(case, last[0]) and is_subset(case.ours.answer, case.theirs.answer):
         return {"answer", "authority", "additional", "rcode", "tc"}
@@ -183,13 +220,13 @@ def knot_does_not_follow_aliases_for_rrsig_and_nsec(case):
     " no data response from the child; an ancestor that does not delegate that very name is not the parent."
 )
 def ds_of_a_zone_whose_parent_is_not_here(case):
-    name = case.question.name
+    name = (targets(case.ours.answer) or [case.question.name])[-1]
     if case.question.rtype != dns.rdatatype.DS or name not in (zone.apex for zone in case.zones):
         return None
     above = [zone for zone in case.zones if name.is_subdomain(zone.apex) and zone.apex != name]
     parent = max(above, key=lambda zone: len(zone.apex))
     cuts = [cut for cut in ancestors(name) if cut != parent.apex and "NS" in parent.owners.get(cut, ())]
-    if cuts[-1:] != [name] and case.ours.aa and not case.ours.answer:
+    if cuts[-1:] != [name] and case.ours.aa and not of_type(case.ours.answer, "DS"):
         return {"aa", "answer", "authority", "additional", "rcode"}
 
 
@@ -198,11 +235,22 @@ def ds_of_a_zone_whose_parent_is_not_here(case):
     " RFC 2181, 5: no RRset has the same record twice."
 )
 def circles_of_aliases_end_where_they_close(case):
-    chain, theirs = case.ours.answer, case.theirs.answer
-    aliases = of_type(theirs, "CNAME")
-    is_circle = aliases and aliases[-1][3] in owners(aliases) and len(aliases) == len(theirs)
-    if is_circle and chain and [rrset[0] for rrset in theirs[: len(chain)]] == [rrset[0] for rrset in chain]:
+    ours, theirs = ([rrset for rrset in reply.answer if rrset[1] != "DNAME"] for reply in (case.ours, case.theirs))
+    are_aliases = theirs and all(rrset[1] == "CNAME" for rrset in theirs)
+    is_circle = are_aliases and set(theirs[-1][3:]) <= owners(theirs)
+    if is_circle and ours and [rrset[0] for rrset in theirs[: len(ours)]] == [rrset[0] for rrset in ours]:
         return {"answer", "authority", "additional"}
+
+
+@difference(
+    "RFC 1034, 5.2.2: multiple levels of aliases should not be an error; how many one answer follows is up to the server:"
+    " the client goes on from the last."
+)
+def chains_that_grow_end_somewhere(case):
+    shorter, longer = sorted((case.ours, case.theirs), key=lambda reply: len(reply.answer))
+    is_open = len(shorter.answer) > 1 and shorter.answer[-1][1] == "CNAME" and len(of_type(longer.answer, "CNAME")) > 4
+    if is_open and longer.answer[: len(shorter.answer)] == shorter.answer and of_type(longer.answer, "DNAME"):
+        return {"answer", "authority", "additional", "tc", "rcode"}
 
 
 @difference(
@@ -210,51 +258,20 @@ def circles_of_aliases_end_where_they_close(case):
     " that what the upper one has below its cut counts in the lower one."
 )
 def nsd_takes_names_of_the_upper_zone_for_names_of_the_lower(case):
-    zones = [zone for zone in case.zones if case.question.name.is_subdomain(zone.apex)]
-    if case.server != "nsd" or len(zones) < 2 or not case.theirs.aa:
-        return None
-    lowest = max(zones, key=lambda zone: len(zone.apex))
-    name = case.question.name
-    while not exists(lowest, name):
+    names = [case.question.name, *targets(case.ours.answer)]
+    if case.server == "nsd" and case.theirs.aa and any(is_mixed_up(case.zones, name) for name in names):
+        return {"rcode", "answer", "authority", "additional", "tc"}
+
+
+def is_mixed_up(zones, name):
+    """Does an upper zone have what the lowest has not, at the name or between it and its closest encloser?"""
+    zones = sorted((zone for zone in zones if name.is_subdomain(zone.apex)), key=lambda zone: len(zone.apex))
+    while len(zones) > 1 and not exists(zones[-1], name):
         wildcard = dns.name.Name([b"*"]) + name.parent()
-        if any(exists(zone, name) or exists(zone, wildcard) for zone in zones if zone is not lowest):
-            return {"rcode", "answer", "authority", "additional"}
+        if any(exists(zone, name) or exists(zone, wildcard) for zone in zones[:-1]):
+            return True
         name = name.parent()
-
-
-@difference(
-    "RFC 1034, 4.3.2, 6: add other RRs which may be useful; what is useful is up to the server, and addresses that a"
-    " wildcard would give are one question away."
-)
-def addresses_from_wildcards_come_along(case):
-    extra = [rrset for rrset in case.theirs.additional if rrset not in case.ours.additional]
-    known = {owner.canonicalize().to_text() for zone in case.zones for owner in zone.owners}
-    are_synthesised = all(owner not in known or owner.startswith("*.") for owner in owners(extra))
-    if extra and is_subset(case.ours.additional, case.theirs.additional) and are_synthesised:
-        return {"additional"}
-
-
-@difference("RFC 2181, 5: no RRset has the same record twice, and one copy of an address is enough for all who name it.")
-def knot_repeats_the_addresses_of_hosts_that_are_named_twice(case):
-    once = lambda sets: sorted(set(sets))
-    repeated = len(once(case.theirs.additional)) < len(case.theirs.additional)
-    if case.server == "knot" and repeated and once(case.theirs.additional) == case.ours.additional:
-        return {"additional"}
-
-
-@difference(
-    "RFC 1034, 4.2.1: glue is only used as part of a referral; NSD leaves out what lies below a cut from other answers."
-    " RFC 1034, 4.3.2, 6, lets a server add what may be useful."
-)
-def addresses_below_a_cut_come_along(case):
-    extra = [rrset for rrset in case.ours.additional if rrset not in case.theirs.additional]
-    is_below = lambda owner: any(
-        "NS" in zone.owners.get(name, ()) and name != zone.apex
-        for zone in case.zones
-        for name in ancestors(dns.name.from_text(owner))
-    )
-    if case.server == "nsd" and case.ours.answer and all(is_below(owner) for owner in owners(extra)):
-        return {"additional"}
+    return False
 
 
 @difference("RFC 2181, 9: where TC is set, a client asks again by TCP, and what else the answer holds is not to be used.")
@@ -271,19 +288,79 @@ def nsd_does_not_set_tc_when_glue_is_left_out(case):
         return {"tc", "authority", "additional"}
 
 
-@difference(
-    "RFC 2181, 9: TC is not set merely because extra information could have been included, but there was insufficient"
-    " room; RFC 1035, 4.1.4: how much is compressed is up to the server."
-)
-def what_fits_here_is_truncated_there(case):
-    whole = case.whole()
-    if case.theirs.tc and not case.ours.tc and (case.ours.answer, case.ours.authority) == (whole.answer, whole.authority):
-        return {"tc", "answer", "authority", "additional"}
-
-
 @difference("RFC 2181, 9: what is additional and does not fit is left out without TC; which part of it, is up to the server.")
 def what_does_not_fit_is_left_out_of_the_additional_section(case):
     whole = case.whole().additional
     is_cut = case.ours.additional != whole and not case.question.is_tcp and case.ours.answer
     if is_cut and is_subset(case.ours.additional, whole) and is_subset(case.theirs.additional, whole):
         return {"additional"}
+
+
+# --- RRsets of the additional section -----------------------------------------------------------
+
+
+@additional_difference("RFC 1034, 4.3.2: as for the nameservers that NSD adds to answers; their addresses come with them.")
+def nsd_adds_addresses_of_the_nameservers(case, rrset, is_ours):
+    servers = [name for ns in of_type(case.theirs.authority, "NS") for name in ns[3:]]
+    return case.server == "nsd" and not is_ours and not case.ours.authority and rrset[0] in servers
+
+
+@additional_difference(
+    "RFC 4592, 3.3: the owner of what a wildcard gives is the name asked for; NSD and Knot have the wildcard's or an"
+    " ancestor's there."
+)
+def addresses_from_wildcards_have_the_right_owner(case, rrset, is_ours):
+    others = case.theirs.additional if is_ours else case.ours.additional
+    return any(rrset[0] != other[0] and once(rrset)[1:] == once(other)[1:] for other in others)
+
+
+@additional_difference("RFC 2181, 5: no RRset has the same record twice; Knot repeats a host that the data name twice.")
+def knot_repeats_the_addresses_of_hosts(case, rrset, is_ours):
+    others = case.theirs.additional if is_ours else case.ours.additional
+    return case.server == "knot" and once(rrset) in map(once, others)
+
+
+@additional_difference(
+    "RFC 1034, 4.2.1: glue is not part of the authoritative data, and only used as part of a referral; a wildcard below a"
+    " cut is none at all (RFC 4592, 4.2)."
+)
+def addresses_below_a_cut_come_along(case, rrset, is_ours):
+    if is_ours or not case.ours.answer or not is_below_a_cut(case.zones, rrset[0]):
+        return False
+    return case.server == "knot" or all(rrset[0] != name.canonicalize().to_text() for z in case.zones for name in z.owners)
+
+
+@additional_difference("RFC 9460, 4.1: the addresses of TargetName, which is the owner itself where `.` stands (2.5.2).")
+def knot_adds_no_addresses_for_services_at_their_own_name(case, rrset, is_ours):
+    services = [rrset for rrset in case.ours.answer if rrset[1] in ("SVCB", "HTTPS")]
+    own = {rrset[0] for rrset in services if any(data.split()[1] == "." for data in rrset[3:])}
+    return case.server == "knot" and is_ours and rrset[0] in own
+
+
+@additional_difference(
+    "RFC 9460, 2.4.2: AliasMode leads to further SVCB records; in ServiceMode, a client asks for no more than addresses"
+    " of TargetName (3)."
+)
+def knot_adds_services_of_services(case, rrset, is_ours):
+    return case.server == "knot" and not is_ours and rrset[1] in ("SVCB", "HTTPS")
+
+
+@additional_difference("RFC 9460, 4.1: A, AAAA and SVCB records of TargetName are added; NSD 4.6 adds none.")
+def nsd_adds_nothing_for_services(case, rrset, is_ours):
+    return case.server == "nsd" and is_ours and any(rrset[1] in ("SVCB", "HTTPS") for rrset in case.ours.answer)
+
+
+@additional_difference("RFC 3403, 4.1, and RFC 3404, 4.4: what REPLACEMENT leads to may be added; NSD and Knot add nothing.")
+def only_meridian_adds_what_naptr_leads_to(case, rrset, is_ours):
+    return is_ours and bool(of_type(case.ours.answer, "NAPTR"))
+
+
+@additional_difference(
+    "RFC 2181, 9: what is additional and does not fit is left out; NSD's nameservers and Knot's copies have taken the room."
+)
+def there_is_no_room_left_there(case, rrset, is_ours):
+    record = {"A": 16, "AAAA": 28}.get(rrset[1], 12)
+    # Knot gives up at the first that does not fit, which may be a copy.
+    has_copies = any(once(other) != other for other in case.theirs.additional)
+    is_full = case.theirs.octets + record * (len(rrset) - 3) > case.question.limit
+    return is_ours and not case.question.is_tcp and (is_full or has_copies)

@@ -10,7 +10,7 @@ import dns.rdatatype
 
 TYPES = """A AAAA NS SOA CNAME DNAME MX TXT SRV PTR DS ANY CAA HTTPS SVCB NAPTR DNSKEY RRSIG NSEC NSEC3PARAM
            CDS TLSA SSHFP HINFO RP LOC TYPE65280 TYPE999""".split()
-BESIDE = ["x", "*", "y.z"]
+BESIDE = ["x.y", "*", "www"]
 # What everyone is told to send at most.
 PAYLOAD_MAX = 1232
 

@@ -125,8 +125,10 @@ class Server:
         folder = folder / self.name
         paths = files(folder / "zones", zones)
         command = configure(folder, *self.where, paths)
+        if configure is not meridian:
+            command[0] = copied(command[0], folder)
         self.log = folder / "log"
-        environment = dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin", XDG_RUNTIME_DIR=str(folder))
+        environment = dict(os.environ, XDG_RUNTIME_DIR=str(folder))
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -196,6 +198,6 @@ class Server:
         self.udp.close()
 
 
-def is_installed(configure):
-    program = {nsd: "nsd", knot: "knotd", bind: "named"}[configure]
-    return shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin") is not None
+def copied(program, folder):
+    """Some systems confine a packaged program to its own folders, by its path."""
+    return shutil.copy(shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin"), folder)
