@@ -159,7 +159,7 @@ fn difference(
     }
     // What lies below the name that an asterisk stands under.
     let mut covered = zone.records.iter().flat_map(|record| {
-        let owner = as_hickory_writes(&record.owner);
+        let owner = as_hickory_writes(record.owner);
         let labels: Vec<_> = owner.match_indices("*.").map(|(at, _)| at + 2).collect();
         labels.into_iter().map(move |at| owner[at..].to_owned())
     });
