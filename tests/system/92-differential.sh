@@ -4,7 +4,7 @@
 needs knotd dnspython || return
 host differential
 # SEED=N is another run. Not a random one each time: both others have faults that nobody has met yet.
-if ip netns exec differential timeout 150 "$REPOSITORY/tests/differential/run.py" --seed "${SEED:-1}" \
+if TMPDIR=$WORK ip netns exec differential timeout 150 "$REPOSITORY/tests/differential/run.py" --seed "${SEED:-1}" \
     >"$WORK/differential" 2>&1; then
     ok "but for the differences that the standard decides"
 else

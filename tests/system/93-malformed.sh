@@ -4,7 +4,7 @@
 needs named dnspython || return
 host malformed
 ip -n malformed address add 127.0.0.4/8 dev lo
-if ip netns exec malformed timeout 60 "$REPOSITORY/tests/differential/malformed.py" ${SEED:+--seed "$SEED"} \
+if TMPDIR=$WORK ip netns exec malformed timeout 60 "$REPOSITORY/tests/differential/malformed.py" ${SEED:+--seed "$SEED"} \
     >"$WORK/malformed" 2>&1; then
     ok "is dropped, or answered with what belongs to it ($(head -n 1 "$WORK/malformed"))"
 else
