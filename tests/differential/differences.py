@@ -155,7 +155,9 @@ def cd_comes_back(case):
 
 @difference("RFC 8482, 4.1: a responder may provide a subset of the available RRsets to a query for ANY.")
 def any_is_answered_with_one_rrset(case):
-    if case.question.rtype != dns.rdatatype.ANY or not (len(case.ours.answer) == 1 or case.ours.tc):
+    # What a DNAME above leads to may be before it.
+    chosen = [rrset for rrset in case.ours.answer if rrset[1] not in ("CNAME", "DNAME")] or case.ours.answer
+    if case.question.rtype != dns.rdatatype.ANY or not (len(chosen) == 1 or case.ours.tc):
         return None
     # NSD, too, gives one, but another.
     if case.server == "nsd" or is_subset(case.ours.answer, case.theirs.answer):

@@ -1,5 +1,6 @@
 """Which zones are served? Random ones, that every server under test must accept, and those in `zones/`."""
 
+import base64
 import random
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,6 +202,11 @@ DATA = {
     "TLSA": several(lambda z, r: f"3 1 1 {r.randbytes(32).hex()}"),
     "NAPTR": several(lambda z, r: f'{r.randint(0, 9)} 2 "u" "s" "" {z.target()}'),
     "HINFO": several(lambda z, r: f'"cpu{r.randint(0, 9)}" "os"'),
+    "LOC": several(lambda z, r: f"{r.randint(0, 89)} 30 1.5 N 8 {r.randint(0, 59)} 0 W {r.randint(-99, 999)}m 10m 100m 2m"),
+    "URI": several(lambda z, r: f'{r.randint(0, 9)} 1 "https://example.net/{r.randint(0, 9)}"'),
+    "EUI48": several(lambda z, r: "-".join(f"{octet:02x}" for octet in r.randbytes(6))),
+    "OPENPGPKEY": several(lambda z, r: base64.b64encode(r.randbytes(30)).decode()),
+    "CDS": several(lambda z, r: f"{r.randint(0, 9)} 13 2 {r.randbytes(32).hex()}"),
     "RP": several(lambda z, r: f"{z.target()} {z.target()}"),
     "TYPE65280": several(lambda z, r: f"\\# 5 c00c{r.randbytes(3).hex()}"),
 }
