@@ -44,13 +44,15 @@ fn secrets(
     if let Some(file) = &cookies.secret_file {
         return Secrets::new(read(file, diagnostics)?);
     }
-    if !cookies.secrets.is_empty() {
-        if fs::metadata(config_path).is_ok_and(|file| file.permissions().mode() & 0o007 != 0) {
+    if let Some(secrets) = &cookies.secrets {
+        // Of the configuration's files, the one that they stand in.
+        let path = &*secrets.place.file;
+        if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o007 != 0) {
             let message = "contains secrets, and everybody may read it";
             let help = "keep them in a `secret_file`, or `chmod o= FILE`".to_owned();
-            diagnostics.warning(&Place::file(config_path), message, Some(help));
+            diagnostics.warning(&Place::file(path), message, Some(help));
         }
-        return Secrets::new(cookies.secrets.clone());
+        return Secrets::new(secrets.value.clone());
     }
     // The same after a reload, so that the clients' cookies stay good.
     let Some(octets) = random::process_secret() else {
@@ -243,17 +245,27 @@ mod tests {
     }
 
     #[test]
-    fn secrets_in_a_configuration_that_everybody_may_read_are_warned_of() {
+    fn secrets_in_a_file_of_the_configuration_that_everybody_may_read_are_warned_of() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("meridian.toml");
-        let text = format!("[server.cookies]\nsecrets = [\"{OLD}\"]");
-        fs::write(&path, &text).unwrap();
-        let config = config::parse(&text, &path).unwrap().config;
-        for (mode, warnings) in [(0o644, 1), (0o640, 0)] {
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let mut diagnostics = Diagnostics::new();
-            assert!(super::compile(&config, &mut diagnostics).is_some());
-            assert_eq!(diagnostics.iter().count(), warnings);
+        let [first, included] = ["m.toml", "more.toml"].map(|name| folder.path().join(name));
+        let secrets = format!("[server.cookies]\nsecrets = [\"{OLD}\"]");
+        let including = "include = \"more.toml\"";
+        for (texts, with_secrets, without) in [
+            ([&*secrets, ""], &first, &included),
+            ([including, &secrets], &included, &first),
+        ] {
+            fs::write(&first, texts[0]).unwrap();
+            fs::write(&included, texts[1]).unwrap();
+            fs::set_permissions(without, fs::Permissions::from_mode(0o644)).unwrap();
+            let config = config::load(&first).unwrap().config;
+            for (mode, is_warned_of) in [(0o644, true), (0o640, false)] {
+                fs::set_permissions(with_secrets, fs::Permissions::from_mode(mode)).unwrap();
+                let mut diagnostics = Diagnostics::new();
+                assert!(super::compile(&config, &mut diagnostics).is_some());
+                let places: Vec<_> = diagnostics.iter().map(|d| &*d.place.file).collect();
+                let expected = is_warned_of.then_some(&**with_secrets);
+                assert_eq!(places, Vec::from_iter(expected));
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use toml::de::DeValue;
 
 use super::reader::{Reader, Table, Value};
 use super::scalar::{boolean, list, path, text};
-use super::{Cookies, Identity};
+use super::{At, Cookies, Identity};
 use crate::dns::cookie::Secret;
 
 /// Longest text of the CHAOS class: one character-string (RFC 1035, 3.3).
@@ -21,7 +21,7 @@ impl Default for Cookies {
     fn default() -> Self {
         Cookies {
             enabled: true,
-            secrets: Vec::new(),
+            secrets: None,
             secret_file: None,
             require: false,
         }
@@ -103,9 +103,7 @@ pub(super) fn cookies<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<C
     if let Some(require) = table.optional(reader, "require", boolean) {
         cookies.require = require;
     }
-    if let Some(secrets) = table.optional(reader, "secrets", secrets) {
-        cookies.secrets = secrets;
-    }
+    cookies.secrets = table.optional(reader, "secrets", secrets);
     cookies.secret_file = table.optional(reader, "secret_file", path);
     if table.key_span("secrets").is_some() {
         table.refuse(reader, "secret_file", "and `secrets` exclude each other");
@@ -119,7 +117,7 @@ pub(super) fn cookies<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<C
     Some(cookies)
 }
 
-fn secrets<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<Vec<Secret>> {
+fn secrets<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<At<Vec<Secret>>> {
     let expected = "a list of secrets, the one that signs first";
     let DeValue::Array(elements) = value.get_ref() else {
         // A value of another type may be a secret all the same: it is not shown.
@@ -131,7 +129,8 @@ fn secrets<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<Vec<Secret>>
         let message = format!("expected 1 to {SECRETS_MAX} secrets, found {count}");
         error_unshown(reader, value, message);
     }
-    list(reader, value, expected, secret)
+    let secrets = list(reader, value, expected, secret)?;
+    Some(reader.at(secrets, value.span()))
 }
 
 /// What stands there is not shown, be it right or wrong.

@@ -111,7 +111,7 @@ pub struct Cookies {
     /// 1..=4 secrets of 128 bits, each as 32 hexadecimal digits. The first signs, all verify. Servers
     /// behind one address (anycast, a load balancer) need the same ones. Default: a random one,
     /// until the process ends.
-    pub secrets: Vec<Secret>,
+    pub secrets: Option<At<Vec<Secret>>>,
     /// Instead of `secrets`, a file with one on each line, which only its owner may write and only owner
     /// and group may read; read again by a reload. Blank lines and lines that begin with `#` are skipped.
     pub secret_file: Option<At<PathBuf>>,
