@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -391,7 +392,7 @@ pub struct Zone {
     /// `"rotated"`.
     pub rrset_order: RrsetOrder,
     /// Whom queries for this zone are answered, whatever the server's list says. Default: that list.
-    pub allow_query: Option<Vec<ClientNetwork>>,
+    pub allow_query: Option<Arc<[ClientNetwork]>>,
     pub balanced: Vec<Balanced>,
 }
 

@@ -1,6 +1,7 @@
 //! Reads how a zone answers: in `[zone."NAME"]`, and in `[zones]` for all that are found there.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::access::allow_query;
 use super::reader::{Reader, Table};
@@ -16,7 +17,8 @@ pub(super) struct ZoneSettings {
     client_subnet: Option<bool>,
     responses: Option<Responses>,
     rrset_order: Option<RrsetOrder>,
-    allow_query: Option<Vec<ClientNetwork>>,
+    /// Shared by all zones that are found together.
+    allow_query: Option<Arc<[ClientNetwork]>>,
 }
 
 impl ZoneSettings {
@@ -39,7 +41,7 @@ impl ZoneSettings {
                 choice(reader, value, &choices)
             }),
             allow_query: table.optional(reader, "allow_query", |reader, value| {
-                allow_query(reader, references, value)
+                allow_query(reader, references, value).map(Arc::from)
             }),
         }
     }

@@ -40,7 +40,10 @@ fn access_lists_are_read() {
             prefix("2001:db8::/32")
         ])
     );
-    assert_eq!(config.zones[0].allow_query, Some(vec![named(2)]));
+    assert_eq!(
+        config.zones[0].allow_query.as_deref(),
+        Some(&[named(2)][..])
+    );
 }
 
 #[test]
