@@ -8,6 +8,7 @@ pub mod edns;
 pub mod name;
 pub mod parse;
 pub mod placed;
+pub mod presentation;
 pub mod query;
 pub mod query_name;
 pub mod tsig;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use super::presentation;
+
 /// Longest name on the wire, with the root's zero octet.
 pub const NAME_LEN_MAX: usize = 255;
 /// Longest label.
@@ -50,89 +52,25 @@ impl Name {
 
     /// From presentation format; a missing dot at the end is added ("www.example.com" is absolute).
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        Self::parse_under(
-            text.strip_suffix('.')
-                .filter(|_| !ends_in_escaped_dot(text))
-                .unwrap_or(text),
-            text == ".",
-            &Name::root(),
-        )
+        let mut wire = Vec::with_capacity(text.len() + 2);
+        presentation::append(text.as_bytes(), Name::root().as_wire(), &mut wire)?;
+        Ok(Name(wire.into()))
     }
 
     /// From presentation format relative to `origin`: `@` is the origin itself; a name that ends
     /// in a dot is absolute.
     pub fn parse_relative(text: &str, origin: &Name) -> Result<Self, NameError> {
-        if text == "@" {
-            return Ok(origin.clone());
-        }
-        let absolute = text.ends_with('.') && !ends_in_escaped_dot(text);
-        if absolute {
-            Self::parse(text)
-        } else {
-            Self::parse_under(text, false, origin)
-        }
-    }
-
-    fn parse_under(text: &str, is_root: bool, origin: &Name) -> Result<Self, NameError> {
-        if is_root {
-            return Ok(Name::root());
-        }
-        if text.is_empty() {
-            return Err(NameError::Empty);
-        }
-        let mut wire = Vec::with_capacity(text.len() + 2);
-        let mut label_at = 0;
-        wire.push(0);
-        let mut bytes = text.bytes();
-        while let Some(byte) = bytes.next() {
-            match byte {
-                b'.' => {
-                    if wire.len() == label_at + 1 {
-                        return Err(NameError::EmptyLabel);
-                    }
-                    label_at = wire.len();
-                    wire.push(0);
-                    continue;
-                }
-                b'\\' => wire.push(parse_escape(&mut bytes)?),
-                _ => wire.push(byte),
-            }
-            let len = wire.len() - label_at - 1;
-            if len > LABEL_LEN_MAX {
-                return Err(NameError::LabelTooLong);
-            }
-            wire[label_at] = len as u8;
-        }
-        if wire.len() == label_at + 1 {
-            return Err(NameError::EmptyLabel);
-        }
-        wire.extend_from_slice(&origin.0);
-        if wire.len() > NAME_LEN_MAX {
-            return Err(NameError::NameTooLong);
-        }
+        let mut wire = Vec::with_capacity(text.len() + 1 + origin.0.len());
+        presentation::append_relative(text.as_bytes(), origin.as_wire(), &mut wire)?;
         Ok(Name(wire.into()))
     }
 
     /// From uncompressed wire format; exactly one name.
     pub fn from_wire(wire: &[u8]) -> Result<Self, NameError> {
-        if wire.len() > NAME_LEN_MAX {
-            return Err(NameError::NameTooLong);
-        }
-        let mut at = 0;
-        loop {
-            let len = *wire.get(at).ok_or(NameError::BadWire)? as usize;
-            if len > LABEL_LEN_MAX {
-                return Err(NameError::BadWire);
-            }
-            at += 1 + len;
-            if len == 0 {
-                break;
-            }
-        }
-        if at == wire.len() {
-            Ok(Name(wire.into()))
-        } else {
-            Err(NameError::BadWire)
+        match len(wire) {
+            Some(len) if len == wire.len() => Ok(Name(wire.into())),
+            _ if wire.len() > NAME_LEN_MAX => Err(NameError::NameTooLong),
+            _ => Err(NameError::BadWire),
         }
     }
 
@@ -175,15 +113,7 @@ impl Name {
 
     /// Whether this name is `other` or lies below it.
     pub fn is_in(&self, other: &Name) -> bool {
-        let (mine, theirs) = (self.label_count(), other.label_count());
-        if mine < theirs {
-            return false;
-        }
-        let mut at = 0;
-        for _ in 0..mine - theirs {
-            at += 1 + self.0[at] as usize;
-        }
-        self.0[at..].eq_ignore_ascii_case(&other.0)
+        is_in(&self.0, &other.0)
     }
 
     /// In lower case (RFC 4343: ASCII only).
@@ -193,25 +123,39 @@ impl Name {
     }
 }
 
-fn ends_in_escaped_dot(text: &str) -> bool {
-    let before = text.strip_suffix('.').unwrap_or(text);
-    (before.len() - before.trim_end_matches('\\').len()) % 2 == 1
+/// Octets of the uncompressed name that `wire` begins with; `None` where none does.
+pub fn len(wire: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let label = usize::from(*wire.get(at)?);
+        at += 1 + label;
+        if label > LABEL_LEN_MAX || at > NAME_LEN_MAX {
+            return None;
+        }
+        if label == 0 {
+            return Some(at);
+        }
+    }
 }
 
-fn parse_escape(bytes: &mut std::str::Bytes<'_>) -> Result<u8, NameError> {
-    let first = bytes.next().ok_or(NameError::BadEscape)?;
-    if !first.is_ascii_digit() {
-        return Ok(first);
+/// What is below the first label of a name on the wire; the root has nothing below.
+pub fn parent(name: &[u8]) -> Option<&[u8]> {
+    match name {
+        [0, ..] | [] => None,
+        [len, rest @ ..] => rest.get(usize::from(*len)..),
     }
-    let mut value = u16::from(first - b'0');
-    for _ in 0..2 {
-        let digit = bytes
-            .next()
-            .filter(u8::is_ascii_digit)
-            .ok_or(NameError::BadEscape)?;
-        value = value * 10 + u16::from(digit - b'0');
+}
+
+/// Whether a name on the wire is at or below another.
+pub fn is_in(name: &[u8], other: &[u8]) -> bool {
+    let mut rest = name;
+    while rest.len() > other.len() {
+        match parent(rest) {
+            Some(above) => rest = above,
+            None => return false,
+        }
     }
-    u8::try_from(value).map_err(|_| NameError::BadEscape)
+    rest.eq_ignore_ascii_case(other)
 }
 
 impl fmt::Display for Name {
@@ -297,6 +241,18 @@ mod tests {
     fn relative_names_end_in_the_origin() {
         let origin = Name::parse("example.com").unwrap();
         assert_eq!(Name::parse_relative("@", &origin).unwrap(), origin);
+        assert_eq!(Name::parse("@").unwrap().as_wire(), b"\x01@\x00");
+        let fits =
+            "a".repeat(63) + "." + &"b".repeat(63) + "." + &"c".repeat(63) + "." + &"d".repeat(49);
+        assert_eq!(
+            Name::parse_relative(&fits, &origin)
+                .unwrap()
+                .as_wire()
+                .len(),
+            255
+        );
+        let too_long = Name::parse_relative(&(fits + "d"), &origin);
+        assert_eq!(too_long, Err(NameError::NameTooLong));
         assert_eq!(
             Name::parse_relative("*.app", &origin).unwrap().to_string(),
             "*.app.example.com."
@@ -319,8 +275,10 @@ mod tests {
         // The backslash is escaped, and so the dot is not.
         let name = Name::parse_relative(r"a\\.", &name).unwrap();
         assert_eq!(name.as_wire(), b"\x02a\\\x00");
-        assert_eq!(Name::parse(r"a\256"), Err(NameError::BadEscape));
-        assert_eq!(Name::parse(r"a\"), Err(NameError::BadEscape));
+        assert_eq!(Name::parse(r"\046\@\.").unwrap().as_wire(), b"\x03.@.\x00");
+        for wrong in [r"a\256", r"a\25", r"a\"] {
+            assert_eq!(Name::parse(wrong), Err(NameError::BadEscape), "{wrong}");
+        }
     }
 
     #[test]
@@ -333,8 +291,14 @@ mod tests {
             Name::parse(&format!("{longest}b")),
             Err(NameError::NameTooLong)
         );
-        assert_eq!(Name::parse("a..b"), Err(NameError::EmptyLabel));
-        assert_eq!(Name::parse(".a"), Err(NameError::EmptyLabel));
+        assert!(Name::parse(&"a.".repeat(127)).is_ok());
+        for labels in [128, 3000] {
+            let long = Name::parse(&"a.".repeat(labels));
+            assert_eq!(long, Err(NameError::NameTooLong));
+        }
+        for empty in ["a..b", "a..", "..", ".a"] {
+            assert_eq!(Name::parse(empty), Err(NameError::EmptyLabel), "{empty}");
+        }
         assert_eq!(Name::parse(""), Err(NameError::Empty));
     }
 
@@ -369,5 +333,22 @@ mod tests {
                 "*.z.example."
             ]
         );
+    }
+
+    #[test]
+    fn names_are_in_those_above_them() {
+        let wire = |text: &str| Name::parse(text).unwrap().as_wire().to_vec();
+        let apex = wire("Example.com");
+        for (name, is_in_apex) in [
+            ("example.com", true),
+            ("a.b.EXAMPLE.com", true),
+            ("com", false),
+            ("badexample.com", false),
+            ("a.example.org", false),
+            (".", false),
+        ] {
+            assert_eq!(is_in(&wire(name), &apex), is_in_apex, "{name}");
+            assert!(is_in(&wire(name), b"\0"), "{name}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What a server without keys says to a query that is signed with one (TSIG, RFC 8945).
 
 use super::parse::Record;
-use super::{HEADER_LEN, class, rtype};
+use super::{HEADER_LEN, class, name, rtype};
 
 /// The key is not known (RFC 8945, 3).
 const BADKEY: u16 = 17;
@@ -19,9 +19,9 @@ pub struct Tsig<'a> {
 }
 
 impl<'a> Tsig<'a> {
-    /// Reads the record at `at`, behind a question that has been read. `None` is a FORMERR (RFC 8945, 5.2): a class other than ANY, a TTL
-    /// other than 0, data that are not laid out as RFC 8945, 4.2 says, or an owner that points to
-    /// anything but a label of the question.
+    /// Reads the record at `at`, behind a question that has been read. `None` is a FORMERR (RFC 8945,
+    /// 5.2): a class other than ANY, a TTL other than 0, data that are not laid out as RFC 8945, 4.2
+    /// says, or an owner that points to anything but a label of the question.
     pub fn read(message: &'a [u8], at: usize) -> Option<Self> {
         let record = Record::at(message, at)?;
         if (record.rtype, record.class, record.ttl) != (rtype::TSIG, class::ANY, 0) {
@@ -96,14 +96,7 @@ fn begins_label(message: &[u8], target: usize) -> bool {
 
 /// An uncompressed name, and what follows it.
 fn split_name(octets: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut at = 0;
-    loop {
-        match *octets.get(at)? {
-            0 => return octets.split_at_checked(at + 1),
-            len @ 1..=63 if at < 255 => at += 1 + usize::from(len),
-            _ => return None,
-        }
-    }
+    octets.split_at_checked(name::len(octets)?)
 }
 
 /// What two octets count, and what follows it.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::split_label;
-use crate::dns::{Name, rtype};
+use crate::dns::{Name, name, rtype};
 use crate::state::zone::Compressed;
 
 /// The data of a type that may be compressed: how many octets precede the names, and how many names
@@ -83,7 +83,7 @@ impl<'r> Pointables<'r> {
     }
 
     fn find(&self, suffix: &[u8]) -> Option<Compressed> {
-        if is_suffix(suffix, self.owner) {
+        if name::is_in(self.owner, suffix) {
             return Some(Compressed::Suffix(suffix.len() as u8));
         }
         if self.own.is_empty() {
@@ -92,13 +92,4 @@ impl<'r> Pointables<'r> {
         let lower = suffix.to_ascii_lowercase();
         self.own.get(&*lower).map(|&at| Compressed::Own(at))
     }
-}
-
-/// Whether the name `name` ends in the name `suffix`, label by label and without case (RFC 4343, 4.1).
-fn is_suffix(suffix: &[u8], name: &[u8]) -> bool {
-    let mut rest = name;
-    while rest.len() > suffix.len() {
-        rest = split_label(rest).1;
-    }
-    rest.eq_ignore_ascii_case(suffix)
 }

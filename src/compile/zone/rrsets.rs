@@ -6,7 +6,7 @@ use super::super::zonefile::{Records, TypeName, ZoneRecord};
 use super::compression::{Pointables, compressed_names};
 use super::{Builder, Refused};
 use crate::dns::compose::QNAME_POINTER;
-use crate::dns::{MESSAGE_LEN_MAX, Name, class, rtype};
+use crate::dns::{MESSAGE_LEN_MAX, Name, class, name, rtype};
 use crate::model::RrsetOrder;
 use crate::state::zone::{NONE, Rrset};
 
@@ -113,7 +113,7 @@ impl Builder<'_> {
         let rdata_at = self.blob.len() - draft.at;
         self.blob.extend_from_slice(head);
         for _ in 0..names {
-            let (wire, tail) = rest.split_at(name_len(rest));
+            let (wire, tail) = rest.split_at(name::len(rest).unwrap_or(rest.len()));
             rest = tail;
             let split = draft.pointables.add(wire, self.blob.len() - draft.at);
             self.blob.extend_from_slice(&wire[..split.labels_len]);
@@ -125,13 +125,4 @@ impl Builder<'_> {
         self.blob.extend_from_slice(rest);
         self.add_target(record, rdata_at, draft);
     }
-}
-
-/// Octets of the uncompressed name at the start of checked RDATA.
-pub(super) fn name_len(wire: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(&len) = wire.get(at).filter(|&&len| len != 0) {
-        at += 1 + usize::from(len);
-    }
-    (at + 1).min(wire.len())
 }

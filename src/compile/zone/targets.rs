@@ -7,8 +7,8 @@
 
 use super::super::zonefile::ZoneRecord;
 use super::Builder;
-use super::rrsets::{Draft, name_len};
-use crate::dns::{Name, rtype};
+use super::rrsets::Draft;
+use crate::dns::{Name, name, rtype};
 use crate::model::Responses;
 use crate::state::zone::Target;
 
@@ -40,7 +40,7 @@ impl<'r> Wanted<'r> {
         let rest = data.get(offset..)?;
         Some(Wanted {
             offset,
-            name: &rest[..name_len(rest)],
+            name: rest.get(..name::len(rest)?)?,
             also,
         })
     }

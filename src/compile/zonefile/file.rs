@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::lexer::{self, Token, column};
 use super::records::Spot;
-use super::{name, ttl};
+use super::ttl;
 use crate::config::Place;
+use crate::dns::{Name, presentation};
 
 /// An error that costs its entry.
 pub(super) struct Mistake {
@@ -99,7 +100,7 @@ impl FileReader<'_> {
 
     /// Appends a name to `wire`.
     pub fn name(&self, token: &Token, wire: &mut Vec<u8>) -> Result<(), Mistake> {
-        name::append(self.bytes(token), &self.origin, wire).map_err(|reason| {
+        presentation::append_relative(self.bytes(token), &self.origin, wire).map_err(|reason| {
             let message = format!("{} is no name: {reason}", self.shown(token));
             self.error_at(token, message, "a name such as `www` or `www.example.com.`")
         })
@@ -123,6 +124,11 @@ pub(super) fn shown(bytes: &[u8]) -> String {
     let is_cut = cut.len() < text.len() || start.len() < bytes.len();
     let rest = if is_cut { "..." } else { "" };
     format!("`{}{rest}`", cut.replace(char::is_control, "\u{fffd}"))
+}
+
+/// A name on the wire as diagnostics show it.
+pub(super) fn shown_name(wire: &[u8]) -> String {
+    Name::from_wire(wire).map_or_else(|error| error.to_string(), |name| name.to_string())
 }
 
 /// The octets of a regular file of at most `bytes_max`.

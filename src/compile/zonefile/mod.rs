@@ -11,7 +11,7 @@
 //! | `reader` | what do owners and TTLs say? |
 //! | `header` | what do TTL, class and type of a record say? |
 //! | `directive`, `generate` | what do lines that begin with `$` do? |
-//! | `name`, `ttl`, `mnemonic` | which octets are a name, how many seconds is `1h30m`, which number has `MX`? |
+//! | `ttl`, `mnemonic` | how many seconds is `1h30m`, which number has `MX`? |
 //! | `rdata` | what are the values of a type in wire format? |
 //! | `signed` | what becomes of the records that only a signed zone has? |
 //! | `records`, `owners` | how are the records kept? |
@@ -34,7 +34,6 @@ mod generate;
 mod header;
 mod lexer;
 mod mnemonic;
-mod name;
 mod owners;
 mod rdata;
 mod reader;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::file::{FileReader, LastOwner, Mistake, too_large};
+use super::file::{FileReader, LastOwner, Mistake, shown_name, too_large};
 use super::generate::GENERATED_MAX;
 use super::header::{Header, read_header};
 use super::lexer::{self, Entry, Lexer, Start, Token};
@@ -12,8 +12,8 @@ use super::rdata::{self, RdataError, ValueError};
 use super::records::{self, Records};
 use super::report::Report;
 use super::signed::Signed;
-use super::{INCLUDES_MAX, TTL_MAX, ZONE_BYTES_MAX, name};
-use crate::dns::{Name, rtype};
+use super::{INCLUDES_MAX, TTL_MAX, ZONE_BYTES_MAX};
+use crate::dns::{Name, name, rtype};
 
 /// Reads all records of a zone, in the order of the file; mistakes go to `report`.
 pub(super) fn read_zone(text: &[u8], path: &Path, apex: &Name, report: &mut Report<'_>) -> Records {
@@ -151,7 +151,7 @@ impl ZoneReader<'_, '_> {
             let message = format!(
                 "{}: the name `{}` lies outside the zone `{}`",
                 file.shown(token),
-                name::shown(&file.owner_name),
+                shown_name(&file.owner_name),
                 self.apex
             );
             let help = "names without a dot at the end are relative to `$ORIGIN`";

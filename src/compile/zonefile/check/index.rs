@@ -1,9 +1,8 @@
 //! Records by owner and type, without copying them.
 
-use super::super::name;
 use super::super::records::{Entry, Records};
 use crate::config::Place;
-use crate::dns::{Name, rtype};
+use crate::dns::{Name, name, rtype};
 
 /// The records of a zone, which are sorted.
 pub(super) struct Index<'r> {

@@ -1,11 +1,10 @@
 //! Do SVCB and HTTPS records say something that nobody heeds?
 
 use super::super::mnemonic::TypeName;
-use super::super::name;
 use super::super::report::Report;
 use super::Zone;
 use super::index::RrSet;
-use crate::dns::rtype;
+use crate::dns::{name, rtype};
 
 pub(super) fn check(zone: &Zone<'_>, report: &mut Report<'_>) {
     for set in zone.index.rrsets() {

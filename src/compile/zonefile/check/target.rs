@@ -1,14 +1,15 @@
 //! Do the hosts that NS, MX and SRV records name have addresses?
 
+use super::super::file::shown_name;
 use super::super::mnemonic::TypeName;
+use super::super::rdata;
 use super::super::records::Entry;
 use super::super::report::Report;
-use super::super::{name, rdata};
 use super::Zone;
 use super::cut::Cut;
 use super::index::{RrSet, ancestors};
 use crate::config::Place;
-use crate::dns::rtype;
+use crate::dns::{name, rtype};
 
 pub(super) fn check(zone: &Zone<'_>, report: &mut Report<'_>) {
     if !zone.is_complete {
@@ -33,7 +34,7 @@ struct Host<'z> {
 
 impl Host<'_> {
     fn shown(&self) -> String {
-        name::shown(self.name)
+        shown_name(self.name)
     }
 
     fn place(&self) -> Place {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::super::lexer::Token;
-use super::super::name;
+use crate::dns::presentation;
 
 /// What is wrong with the values of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl<'t> Values<'t> {
     /// A name, relative to the origin.
     pub fn name(&mut self, wire: &mut Vec<u8>) -> Result<()> {
         let token = self.next()?;
-        name::append(token, self.origin, wire)
+        presentation::append_relative(token, self.origin, wire)
             .map_err(|error| ValueError::Wrong(error.to_string().into()))
     }
 
@@ -211,7 +211,7 @@ pub fn unescape(token: &[u8], wire: &mut Vec<u8>) -> Result<()> {
             return Ok(());
         };
         wire.extend_from_slice(&rest[..plain]);
-        let Some((octet, len)) = name::escape(&rest[plain + 1..]) else {
+        let Some((octet, len)) = presentation::escape(&rest[plain + 1..]) else {
             return wrong("an escape that is neither \\X nor \\DDD (000..255)");
         };
         wire.push(octet);

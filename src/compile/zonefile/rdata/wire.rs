@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use super::super::name;
 use super::format::{Field, fields};
 use super::service;
-use crate::dns::rtype;
+use crate::dns::{name, rtype};
 
 /// Whether octets are data of these fields, without compression (RFC 3597, 4 and 5).
 pub fn is_well_formed(fields: &[Field], wire: &[u8]) -> bool {
