@@ -5,8 +5,8 @@ use super::{HEADER_LEN, Rcode, class, rtype};
 
 /// AA in the third octet of the header (RFC 1035, 4.1.1).
 const AUTHORITATIVE: u8 = 0x04;
-/// Octets of an OPT record without options.
-const OPT_LEN: usize = 11;
+/// Octets of an OPT record without options (RFC 6891, 6.1.2): root, TYPE, CLASS, TTL, RDLENGTH.
+pub const OPT_LEN: usize = 11;
 /// A compression pointer to the question's name (RFC 1035, 4.1.4).
 pub const QNAME_POINTER: u16 = 0xC000 | HEADER_LEN as u16;
 

@@ -2,7 +2,7 @@
 
 use super::answer::{Query, Transport, Worker};
 use crate::dns::Rcode;
-use crate::dns::compose::Composer;
+use crate::dns::compose::{Composer, OPT_LEN};
 use crate::dns::cookie::{CLIENT_LEN, Cookie, SERVER_LEN, Standing};
 use crate::dns::edns::{Edns, Keepalive, option};
 use crate::dns::{HEADER_LEN, UDP_PAYLOAD_MIN, name::NAME_LEN_MAX};
@@ -21,7 +21,7 @@ pub struct Greeting {
 /// Everything that is added always fits, with the longest question and client subnet.
 const _: () = {
     let question = NAME_LEN_MAX + 4;
-    let (opt, subnet) = (11, 8 + 16);
+    let (opt, subnet) = (OPT_LEN, 8 + 16);
     let more = (4 + CLIENT_LEN + SERVER_LEN) + (4 + NSID_LEN_MAX) + (4 + 2);
     assert!(HEADER_LEN + question + opt + subnet + more <= UDP_PAYLOAD_MIN as usize);
 };

@@ -2,7 +2,7 @@
 
 use super::answer::{NOT_SUPPORTED, Query, Worker};
 use super::options::{Greeting, answer_options};
-use crate::dns::compose::{Composer, OptReply};
+use crate::dns::compose::{Composer, OPT_LEN, OptReply};
 use crate::dns::cookie::Standing;
 use crate::dns::edns::Edns;
 use crate::dns::parse::ParseError;
@@ -10,11 +10,8 @@ use crate::dns::tsig::Tsig;
 use crate::dns::{HEADER_LEN, Rcode};
 use crate::state::Root;
 
-/// Octets of an answer's OPT record without options.
-const OPT_LEN: usize = 11;
-
-/// Answers with its header, and of its question and its OPT record what could be read. A client subnet is not
-/// answered: no zone was asked. `None`: nothing may be sent.
+/// Answers with its header, and of its question and its OPT record what could be read. A client subnet
+/// is not answered: no zone was asked. `None`: nothing may be sent.
 #[cold]
 pub fn answer_unparsed(
     worker: &mut Worker,

@@ -1,4 +1,4 @@
-//! Hash of a name -> index: flat, open addressing, made once.
+//! Hash of a name -> index: flat, open addressing.
 
 /// Finds an index by a name's hash; the caller compares the name itself.
 #[derive(Debug, Default)]
@@ -22,19 +22,36 @@ const EMPTY: Slot = Slot {
 impl NameTable {
     /// The `i`th of `hashes` finds index `i`.
     pub fn new(hashes: impl ExactSizeIterator<Item = u64>) -> Self {
-        let mut slots = vec![EMPTY; (hashes.len() * 2).next_power_of_two()].into_boxed_slice();
-        let mask = slots.len() - 1;
-        for (index, hash) in hashes.enumerate() {
-            let mut at = hash as usize & mask;
-            while slots[at].index != u32::MAX {
-                at = (at + 1) & mask;
-            }
-            slots[at] = Slot {
-                tag: (hash >> 32) as u32,
-                index: index as u32,
-            };
+        let mut table = NameTable::with_room(hashes.len());
+        for (index, hash) in (0..).zip(hashes) {
+            table.add(hash, index);
         }
-        NameTable { slots }
+        table
+    }
+
+    /// For at least so many entries.
+    pub(crate) fn with_room(count: usize) -> Self {
+        NameTable {
+            slots: vec![EMPTY; (count * 2).next_power_of_two()].into(),
+        }
+    }
+
+    /// How many entries there may be.
+    pub(crate) fn room(&self) -> usize {
+        self.slots.len() / 2
+    }
+
+    /// Adds an entry, for which there is room.
+    pub(crate) fn add(&mut self, hash: u64, index: u32) {
+        let mask = self.slots.len() - 1;
+        let mut at = hash as usize & mask;
+        while self.slots[at].index != u32::MAX {
+            at = (at + 1) & mask;
+        }
+        self.slots[at] = Slot {
+            tag: (hash >> 32) as u32,
+            index,
+        };
     }
 
     /// The index whose hash is `hash` and of which `is_same` says yes.

@@ -16,8 +16,7 @@ pub(super) struct Nodes {
     /// By node; the apex is its own.
     parents: Vec<u32>,
     names: Vec<u8>,
-    /// Open addressing by hash, at most half full; `NONE` where nothing stands.
-    slots: Vec<u32>,
+    table: NameTable,
     apex_hash: u64,
     /// Labels of the longest name, relative to the apex.
     pub label_count_max: usize,
@@ -31,7 +30,7 @@ impl Nodes {
             hashes: Vec::new(),
             parents: Vec::new(),
             names: Vec::new(),
-            slots: vec![NONE; 16],
+            table: NameTable::with_room(16),
             apex_hash,
             label_count_max: 0,
         };
@@ -50,18 +49,8 @@ impl Nodes {
     }
 
     fn find_hashed(&self, relative: &[u8], hash: u64) -> Option<u32> {
-        let mask = self.slots.len() - 1;
-        let mut at = hash as usize & mask;
-        loop {
-            let node = self.slots[at];
-            if node == NONE {
-                return None;
-            }
-            if self.hashes[node as usize] == hash && self.name(node) == relative {
-                return Some(node);
-            }
-            at = (at + 1) & mask;
-        }
+        let is_same = |node| self.name(node) == relative;
+        self.table.find(hash, is_same)
     }
 
     /// Adds a name, and those between it and the apex, as far as they are not here. A parent's number is
@@ -88,7 +77,7 @@ impl Nodes {
     }
 
     fn push(&mut self, name: &[u8], hash: u64, parent: u32) -> u32 {
-        if (self.all.len() + 1) * 2 > self.slots.len() {
+        if self.all.len() == self.table.room() {
             self.grow();
         }
         let id = self.all.len() as u32;
@@ -104,16 +93,15 @@ impl Nodes {
         self.hashes.push(hash);
         self.parents.push(parent);
         self.names.extend_from_slice(name);
-        enter(&mut self.slots, id, hash);
+        self.table.add(hash, id);
         id
     }
 
     fn grow(&mut self) {
-        let mut slots = vec![NONE; self.slots.len() * 2];
+        self.table = NameTable::with_room(self.all.len() * 2);
         for (id, &hash) in (0..).zip(&self.hashes) {
-            enter(&mut slots, id, hash);
+            self.table.add(hash, id);
         }
-        self.slots = slots;
     }
 
     /// The name of a node, relative to the apex.
@@ -129,18 +117,8 @@ impl Nodes {
 
     /// What answering reads: the table, the nodes and their names.
     pub fn finish(self) -> (NameTable, Box<[Node]>, Box<[u8]>) {
-        let table = NameTable::new(self.hashes.into_iter());
-        (table, self.all.into(), self.names.into())
+        (self.table, self.all.into(), self.names.into())
     }
-}
-
-fn enter(slots: &mut [u32], id: u32, hash: u64) {
-    let mask = slots.len() - 1;
-    let mut at = hash as usize & mask;
-    while slots[at] != NONE {
-        at = (at + 1) & mask;
-    }
-    slots[at] = id;
 }
 
 /// Where the labels of a relative name begin.

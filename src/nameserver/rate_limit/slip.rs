@@ -1,12 +1,11 @@
 //! What is sent instead of an answer held back: the question, and "ask again over TCP".
 
 use crate::dns::HEADER_LEN;
+use crate::dns::compose::OPT_LEN;
 use crate::dns::edns::option;
 use crate::dns::parse::{Record, skip_name};
 use crate::dns::rtype;
 
-/// An OPT record without options (RFC 6891, 6.1.2): root, TYPE, CLASS, TTL, RDLENGTH.
-const OPT_LEN: usize = 11;
 /// Takes all records but OPT out of the answer in the first `len` octets, sets TC, and returns its new
 /// length. Of the options, those stay that are as long in the query (or 16 octets shorter: the cookie, by
 /// which the client is known the next time): nobody gains by provoking such answers.
