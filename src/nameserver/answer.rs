@@ -19,6 +19,7 @@ use crate::dns::{MESSAGE_LEN_MAX, QueryName, Rcode, UDP_PAYLOAD_MIN, class, rtyp
 use crate::random::Random;
 use crate::state::Root;
 use crate::state::feedback::{Counters, SampleQueue};
+use crate::state::zone::ZoneEntry;
 use crate::steering::{Recorder, cursor_count};
 
 /// What one thread keeps between queries.
@@ -202,7 +203,7 @@ fn answer_parsed<R: Recorder>(
             .respond(&mut composer)
         }
         None if may_answer => NOT_OURS,
-        _ => answer_without_zone(worker, root, parsed, greeting, is_allowed, &mut composer),
+        _ => answer_without_zone(worker, root, query, parsed, zone, greeting, &mut composer),
     };
     (
         composer.finish(result.rcode, result.scope, result.error),
@@ -234,9 +235,10 @@ fn is_ordinary(parsed: &Parsed, greeting: Greeting) -> bool {
 fn answer_without_zone(
     worker: &Worker,
     root: &Root,
+    query: &Query<'_>,
     parsed: &Parsed,
+    zone: Option<&ZoneEntry>,
     greeting: Greeting,
-    is_allowed: bool,
     composer: &mut Composer<'_>,
 ) -> Reply {
     if parsed.edns.as_ref().is_some_and(|edns| edns.version > 0) {
@@ -245,7 +247,9 @@ fn answer_without_zone(
     if let Some(rcode) = greeting.refusal {
         return Reply::code(rcode);
     }
-    if !is_allowed {
+    // Zones are of class IN: names of other classes are none of theirs.
+    let zone = zone.filter(|_| parsed.qclass == class::IN);
+    if !access::is_allowed(root, zone, query.peer) {
         return Reply {
             error: Some(NOT_ALLOWED),
             ..Reply::code(Rcode::Refused)

@@ -13,10 +13,10 @@ mod steer;
 use std::net::IpAddr;
 
 use super::answer::Worker;
-use crate::dns::compose::{Composer, ExtendedError, QNAME_POINTER, Section};
+use crate::dns::compose::{Composer, ExtendedError, Section};
 use crate::dns::edns::SubnetOption;
 use crate::dns::placed::PlacedName;
-use crate::dns::{HEADER_LEN, Rcode, rtype};
+use crate::dns::{Rcode, rtype};
 use crate::model::Family;
 use crate::state::Root;
 use crate::state::zone::{Found, NodeId, Rrset, Turn, Zone, ZoneEntry};
@@ -194,5 +194,3 @@ impl<'a, R: Recorder> Responder<'a, R> {
         }
     }
 }
-
-const _: () = assert!(QNAME_POINTER as usize == 0xC000 | HEADER_LEN);

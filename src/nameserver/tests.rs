@@ -119,3 +119,39 @@ fn without_a_list_everyone_may_ask() {
         assert_eq!(ask(&root, peer, "www.example.com", None), ANSWERED);
     }
 }
+
+#[test]
+fn rfc4892_the_list_of_a_root_zone_is_about_its_own_class_only() {
+    let zone = "[zone.\".\"]\nfile = \"zone\"\nallow_query = \"172.16.0.0/12\"\n";
+    let identity = "[server.identity]\nid = \"one\"\n";
+    let root = root(
+        &format!("{SERVER}{identity}{OFFICE}{zone}"),
+        &[("zone", ZONE)],
+    );
+    let rcode = |peer: &str, class: u8| {
+        let name = Name::parse("id.server").unwrap();
+        let mut message = query::compose(0, &name, rtype::TXT, None);
+        *message.last_mut().unwrap() = class;
+        let asked = Query {
+            message: &message,
+            peer: peer.parse().unwrap(),
+            transport: Transport::Udp { payload_max: 1232 },
+        };
+        let mut worker = Worker::new(Random::from_seed(1), None);
+        let mut reply = vec![0; 1232];
+        answer(&mut worker, &root, &asked, &mut reply).unwrap();
+        reply[3] & 0x0f
+    };
+    const NOERROR: u8 = 0;
+    const NXDOMAIN: u8 = 3;
+    const REFUSED: u8 = 5;
+    // Class CH is the server's, class IN the zone's.
+    assert_eq!(
+        [3, 1].map(|class| rcode("10.0.0.1", class)),
+        [NOERROR, REFUSED]
+    );
+    assert_eq!(
+        [3, 1].map(|class| rcode("172.16.0.1", class)),
+        [REFUSED, NXDOMAIN]
+    );
+}
