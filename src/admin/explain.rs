@@ -19,6 +19,7 @@ use crate::nameserver::answer::{
 };
 use crate::random::Random;
 use crate::state::Root;
+use crate::state::zone::ZoneEntry;
 use crate::steering::Step;
 
 /// The most clients that one explanation draws for.
@@ -133,14 +134,16 @@ pub fn explain(
     let length = answer_recorded(&mut worker, root, &asked, &mut reply, &mut recorded).unwrap_or(0);
     let words = Words { root };
     let mut steps = vec![client_line(question, asked.peer, world, &words)];
-    let (zone, line) = zone_line(root, &name, code);
-    steps.push(line);
-    steps.extend(access_line(root, &name, code, asked.peer));
+    let mut lookup = QueryName::default();
+    lookup.read(name.as_wire());
+    let entry = root.zones.find(&lookup, code).map(|(entry, _)| entry);
+    steps.push(zone_line(entry));
+    steps.extend(access_line(root, entry, asked.peer));
     steps.extend(recorded.iter().map(|step| words.line(step)));
     Ok(Explanation {
         name: name.to_string(),
         rtype,
-        zone,
+        zone: entry.map(|entry| entry.zone.apex.to_string()),
         verdicts: verdicts.to_owned(),
         steps,
         answer: decode(&reply[..length])?,
@@ -178,35 +181,27 @@ fn client_line(question: &Question, peer: IpAddr, world: &World, words: &Words<'
     }
 }
 
-fn zone_line(root: &Root, name: &Name, rtype: u16) -> (Option<String>, Line) {
-    let mut lookup = QueryName::default();
-    lookup.read(name.as_wire());
-    let entry = root.zones.find(&lookup, rtype).map(|(entry, _)| entry);
-    let zone = entry.map(|entry| &entry.zone);
-    let text = match zone {
-        Some(zone) if entry.is_some_and(|entry| !entry.has_data) => {
+fn zone_line(entry: Option<&ZoneEntry>) -> Line {
+    let text = match entry {
+        Some(ZoneEntry { zone, has_data, .. }) if !has_data => {
             format!("{}, whose file could not be read", zone.apex)
         }
-        Some(zone) if zone.client_subnet => format!("{}", zone.apex),
-        Some(zone) => format!("{} (does not steer by client subnet)", zone.apex),
+        Some(ZoneEntry { zone, .. }) if zone.client_subnet => zone.apex.to_string(),
+        Some(ZoneEntry { zone, .. }) => {
+            format!("{} (does not steer by client subnet)", zone.apex)
+        }
         None => "none of ours: refused".to_owned(),
     };
-    (
-        zone.map(|zone| zone.apex.to_string()),
-        Line {
-            step: "zone".to_owned(),
-            text,
-        },
-    )
+    Line {
+        step: "zone".to_owned(),
+        text,
+    }
 }
 
 /// What the access list says, if there is one.
-fn access_line(root: &Root, name: &Name, rtype: u16, peer: IpAddr) -> Option<Line> {
-    let mut lookup = QueryName::default();
-    lookup.read(name.as_wire());
-    let zone = root.zones.find(&lookup, rtype).map(|(entry, _)| entry);
-    let listed = access::listed(root, zone, peer)?;
-    let list = match zone.filter(|_| !listed.by_server) {
+fn access_line(root: &Root, entry: Option<&ZoneEntry>, peer: IpAddr) -> Option<Line> {
+    let listed = access::listed(root, entry, peer)?;
+    let list = match entry.filter(|_| !listed.by_server) {
         Some(entry) => format!("`allow_query` of zone {}", entry.zone.apex),
         None => "`allow_query` of [server]".to_owned(),
     };
