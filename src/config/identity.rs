@@ -7,11 +7,10 @@ use super::reader::{Reader, Table, Value};
 use super::scalar::{boolean, list, path, text};
 use super::{At, Cookies, Identity};
 use crate::dns::cookie::Secret;
+use crate::dns::edns::NSID_LEN_MAX;
 
 /// Longest text of the CHAOS class: one character-string (RFC 1035, 3.3).
 const TEXT_LEN_MAX: usize = 255;
-/// Longest NSID; see `state::identity`.
-const NSID_LEN_MAX: usize = 128;
 /// Secrets in use at a time: a new one, the one that signs and old ones.
 pub const SECRETS_MAX: usize = 4;
 /// What a secret looks like, without being one.

@@ -18,6 +18,10 @@ pub mod option {
     pub const EXTENDED_ERROR: u16 = 15;
 }
 
+/// Longest NSID that is told, in octets: with it, every option of an answer fits beside the longest
+/// question in 512 octets.
+pub const NSID_LEN_MAX: usize = 128;
+
 /// What an OPT record of a query says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edns {

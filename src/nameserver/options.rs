@@ -4,10 +4,9 @@ use super::answer::{Query, Transport, Worker};
 use crate::dns::Rcode;
 use crate::dns::compose::{Composer, OPT_LEN};
 use crate::dns::cookie::{CLIENT_LEN, Cookie, SERVER_LEN, Standing};
-use crate::dns::edns::{Edns, Keepalive, option};
+use crate::dns::edns::{Edns, Keepalive, NSID_LEN_MAX, option};
 use crate::dns::{HEADER_LEN, UDP_PAYLOAD_MIN, name::NAME_LEN_MAX};
 use crate::state::Identity;
-use crate::state::identity::NSID_LEN_MAX;
 
 /// What the options mean for the rest of the answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,14 +2,10 @@
 
 use crate::dns::cookie::Secrets;
 
-/// Longest NSID that is told, in octets: with it, every option of an answer fits beside the longest
-/// question in 512 octets.
-pub const NSID_LEN_MAX: usize = 128;
-
 /// A part of [`super::Service`]. The default says nothing and knows nobody.
 #[derive(Debug, Default)]
 pub struct Identity {
-    /// Told to those who ask (RFC 5001); 1..=[`NSID_LEN_MAX`] octets.
+    /// Told to those who ask (RFC 5001); 1..=[`NSID_LEN_MAX`](crate::dns::edns::NSID_LEN_MAX) octets.
     pub nsid: Option<Box<[u8]>>,
     pub chaos: Chaos,
     pub cookies: Option<Cookies>,

@@ -7,9 +7,10 @@ use hickory_proto::op::{Message, MessageType, OpCode, Query as Question, Respons
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{Name, Record, RecordType};
 use meridian::dns::cookie::{Secret, Secrets};
+use meridian::dns::edns::NSID_LEN_MAX;
 use meridian::nameserver::answer::{Query, Transport, Worker, answer};
 use meridian::random::Random;
-use meridian::state::identity::{Chaos, Cookies, Identity, NSID_LEN_MAX};
+use meridian::state::identity::{Chaos, Cookies, Identity};
 use meridian::state::zone::ZoneEntry;
 use meridian::state::{Root, Service, Zone, Zones};
 
