@@ -73,7 +73,8 @@ impl Refused {
 /// Those below a DNAME are left out: they do not exist (RFC 6672, 2.4).
 ///
 /// # Errors
-/// When an RRset does not fit a message or an owner has more than 255 types.
+/// When an RRset does not fit a message, an owner has more than 255 types, or the names are more than
+/// 4 GiB.
 pub fn build(
     apex: &Name,
     settings: Settings,
@@ -82,6 +83,7 @@ pub fn build(
 ) -> Result<Zone, Refused> {
     let mut builder = Builder::new(apex, settings);
     builder.add_owners(records, balanced);
+    builder.nodes.check_size(apex)?;
     builder.link_cuts(records);
     builder.link_redirections(records);
     let policy_names = builder.add_balanced(balanced);

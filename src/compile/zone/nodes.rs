@@ -3,7 +3,8 @@
 //! A zone may have a million names, each looked up several times: nothing is copied for that, and a
 //! name's hash is the one that answering uses.
 
-use super::split_label;
+use super::{Refused, split_label};
+use crate::dns::Name;
 use crate::dns::name::LABELS_MAX;
 use crate::dns::query_name::hash_label;
 use crate::state::name_table::NameTable;
@@ -101,6 +102,17 @@ impl Nodes {
         self.table = NameTable::with_room(self.all.len() * 2);
         for (id, &hash) in (0..).zip(&self.hashes) {
             self.table.add(hash, id);
+        }
+    }
+
+    /// Nodes find their names by 32 bits. A text of 1 GiB can have more of them, below a long `$ORIGIN`.
+    pub fn check_size(&self, apex: &Name) -> Result<(), Refused> {
+        match u32::try_from(self.names.len()) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Refused {
+                place: None,
+                message: format!("the names of zone `{apex}` have more than 4 GiB; split the zone"),
+            }),
         }
     }
 
