@@ -9,6 +9,7 @@
 //! | `syntax` | whether it is TOML at all |
 //! | `include`, `pattern`, `sources` | the files that it consists of |
 //! | `reader` | keys and values, each mistake with its place |
+//! | `secrecy` | what mistakes must not show |
 //! | `references` | names of tables, resolved to ids |
 //! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
 //! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy`, `zone`, `zone_files`, `zone_settings` | tables |
@@ -36,6 +37,7 @@ mod references;
 mod region;
 mod render;
 mod scalar;
+mod secrecy;
 mod server;
 mod sources;
 mod syntax;

@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::near::did_you_mean;
+use super::secrecy::{has_secret, masked};
 use super::sources::Sources;
 use super::{At, Diagnostics, Place};
 
@@ -80,15 +81,28 @@ impl<'t> Reader<'t> {
         self.has_errors = true;
         self.reported += 1;
         if self.reported <= MISTAKES_MAX {
-            self.diagnostics.error(place, message, help);
+            let place = self.told_place(place);
+            self.diagnostics
+                .error(&place, masked(message.into()), help.map(masked));
         }
     }
 
     pub fn warning_at(&mut self, place: &Place, message: impl Into<String>, help: Option<String>) {
         self.reported += 1;
         if self.reported <= MISTAKES_MAX {
-            self.diagnostics.warning(place, message, help);
+            let place = self.told_place(place);
+            self.diagnostics
+                .warning(&place, masked(message.into()), help.map(masked));
         }
+    }
+
+    /// Without a column where the line holds a secret, so that it is not shown.
+    fn told_place(&self, place: &Place) -> Place {
+        let mut place = place.clone();
+        if has_secret(self.sources.line(&place)) {
+            place.column = 0;
+        }
+        place
     }
 
     /// Reports a value that is not of the type expected.

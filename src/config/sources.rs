@@ -95,6 +95,18 @@ impl<'t> Sources<'t> {
         source.text.get(local).unwrap_or_default()
     }
 
+    /// The line of a place; empty where that is in none of these files.
+    pub fn line(&self, place: &Place) -> &'t str {
+        let is_it = |source: &&Source<'_>| Arc::ptr_eq(&source.path, &place.file);
+        let line = self.files.iter().find(is_it).and_then(|source| {
+            let start = *source
+                .line_starts
+                .get((place.line as usize).checked_sub(1)?)?;
+            source.text.get(start..)?.lines().next()
+        });
+        line.unwrap_or_default()
+    }
+
     /// A path as written at `offset`, or, where it is relative, from the folder of that file.
     pub fn resolve(&self, path: &str, offset: usize) -> PathBuf {
         self.of(offset).folder.join(path)

@@ -120,6 +120,31 @@ fn mistakes_in_secrets_show_neither_them_nor_their_line() {
 }
 
 #[test]
+fn a_slip_beside_a_secret_does_not_show_it() {
+    const SECRET: &str = "e5e973e5a6b2a43f48e7dc849e37bfcf";
+    for line in [
+        "secrets = [SECRET]",
+        "secrets = [\"SECRET]",
+        "secrets = [\"SECRET\"] secret_file = \"x\"",
+        "secrets = [\"SECRET\", \"SECRET\"]\nsecrets = [\"SECRET\"]",
+        "secret = [\"SECRET\"]",
+        "secret_file = [\"SECRET\"]",
+        "SECRET = 1",
+        "enabled = \"SECRET\"",
+        "enabled = SECRET",
+    ] {
+        let line = line.replace("SECRET", SECRET);
+        let text = format!("[zone.a]\nfile = \"a\"\n[server.cookies]\n{line}\n");
+        let said = reported(&text);
+        assert_eq!(said.len(), 1, "{said:#?}");
+        assert!(!said[0].contains(&SECRET[..8]), "{said:#?}");
+        // Without a column: see `Place`.
+        let place = format!("{}: error: ", 3 + line.lines().count());
+        assert!(said[0].starts_with(&place), "{said:#?}");
+    }
+}
+
+#[test]
 fn mistakes_in_what_else_is_said_of_cookies() {
     assert_mistakes(&[
         (
