@@ -116,7 +116,9 @@ impl Connection {
             Err(error) => return Err(error),
         };
         if sent < self.output.len() {
-            self.ticket.wait();
+            if !self.ticket.wait() {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
             let taken = timeout(
                 self.shared.connections.idle_timeout(),
                 self.stream.write_all(&self.output[sent..]),

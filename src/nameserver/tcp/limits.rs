@@ -163,10 +163,11 @@ impl Table {
 }
 
 impl Ticket {
-    /// From now on the connection waits for its client, and may be evicted; if it was, nothing changes.
-    pub fn wait(&mut self) {
+    /// From now on the connection waits for its client, and may be evicted. False when it was already:
+    /// it has no place to wait in.
+    pub fn wait(&mut self) -> bool {
         if self.turn.is_some() {
-            return;
+            return false;
         }
         let mut table = self.table.borrow_mut();
         let turn = table.next_turn;
@@ -180,6 +181,7 @@ impl Ticket {
             },
         );
         self.turn = Some(turn);
+        true
     }
 
     /// The connection has work to do. False when it was evicted while it waited.
@@ -268,6 +270,7 @@ mod tests {
             panic!("nobody was evicted");
         };
         assert!(!second.resume());
+        assert!(!second.wait());
         assert!(first.resume());
         drop((first, second, third));
         assert_eq!(connections.0.borrow().total, 0);
@@ -301,7 +304,7 @@ mod tests {
         let mut tickets: Vec<_> = (0..3)
             .map(|_| admitted(connections.admit(address("192.0.2.1"))))
             .collect();
-        tickets.iter_mut().for_each(Ticket::wait);
+        assert!(tickets.iter_mut().all(Ticket::wait));
         assert_eq!(connections.evict(2), 2);
         let kept: Vec<_> = tickets.iter_mut().map(Ticket::resume).collect();
         assert_eq!(kept, [false, false, true]);
