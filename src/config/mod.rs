@@ -12,7 +12,8 @@
 //! | `secrecy` | what mistakes must not show |
 //! | `references` | names of tables, resolved to ids |
 //! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
-//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy`, `zone`, `zone_files`, `zone_settings` | tables |
+//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy` | tables |
+//! | `zone`, `zone_files`, `zone_settings` | zones, with and without tables of their own |
 //! | `policy_graph` | what must hold between policies |
 //! | `unused` | what has no effect |
 

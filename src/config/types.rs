@@ -84,10 +84,10 @@ pub struct Server {
     pub cookies: Cookies,
     /// Whom queries are answered; others get REFUSED with EDE 18 (RFC 8914, 4.19). It is the address that
     /// a query comes from which counts, never its client subnet. A zone's own list replaces this
-    /// one. Default: everyone.
+    /// one. Default: everyone. Follows a reload.
     pub allow_query: Option<Vec<ClientNetwork>>,
     /// Response rate limiting. Default: none; an empty table `[server.rate_limit]` turns it on with
-    /// its defaults.
+    /// its defaults. Follows a reload, which forgets who has asked how much.
     pub rate_limit: Option<RateLimit>,
 }
 

@@ -53,7 +53,8 @@ pub struct Found {
 }
 
 /// Client network -> class over both families. Immutable and flat: 6 octets per IPv4 run, 10 per
-/// IPv6 run (16 more for one that begins inside a /64), and an index. Lookups neither allocate nor loop without bound.
+/// IPv6 run (16 more for one that begins inside a /64), and an index. Lookups neither allocate nor
+/// loop without bound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrefixTable {
     v4: Runs<u32>,
