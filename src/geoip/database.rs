@@ -13,6 +13,7 @@ use super::record::Record;
 use super::search_tree::{Leaf, SearchTree};
 use super::weight::Scales;
 use super::world::{Location, Range};
+use crate::prefix_table::ipv4_forms;
 
 /// Files larger than this are refused; the largest databases sold are about a quarter of it.
 const SIZE_BYTES_MAX: u64 = 2 << 30;
@@ -20,20 +21,6 @@ const SIZE_BYTES_MAX: u64 = 2 << 30;
 pub const NETWORKS_MAX: u32 = 32_000_000;
 /// Different records of one database at most.
 pub const RECORDS_MAX: usize = 8_000_000;
-
-/// IPv6 forms of IPv4 addresses, in ascending order (first and last address): mapped (RFC 4291,
-/// 2.5.5.2), NAT64 (RFC 6052), Teredo (RFC 4380) and 6to4 (RFC 3056). What is true of them follows
-/// from IPv4, not from a database.
-const IPV4_FORMS: [(u128, u128); 4] = [
-    block(0xffff << 32, 96),
-    block(0x0064_ff9b << 96, 96),
-    block(0x2001 << 112, 32),
-    block(0x2002 << 112, 16),
-];
-
-const fn block(start: u128, length: u8) -> (u128, u128) {
-    (start, start | u128::MAX >> length)
-}
 
 /// What stands at the beginning of the metadata.
 const METADATA_MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
@@ -173,9 +160,10 @@ fn add(ranges: &mut Ranges, leaf: &Leaf, address_bits: u8, location: u32) {
     }
 }
 
-/// Adds what of `start..=last` is no form of IPv4.
+/// Adds what of `start..=last` is no form of IPv4: what is true of those follows from IPv4, not from a
+/// database.
 fn add_v6(ranges: &mut Ranges, mut start: u128, last: u128, location: u32) {
-    for (form_start, form_last) in IPV4_FORMS {
+    for (form_start, form_last) in ipv4_forms() {
         if form_last < start {
             continue;
         }

@@ -55,7 +55,8 @@ pub const SIX_TO_FOUR: Graft = Graft {
     flipped: false,
 };
 
-const ALL: [&Graft; 4] = [&MAPPED, &NAT64, &TEREDO, &SIX_TO_FOUR];
+/// In ascending order.
+pub const ALL: [&Graft; 4] = [&MAPPED, &NAT64, &TEREDO, &SIX_TO_FOUR];
 
 impl Graft {
     /// The graft that the first `source` bits of `address` lie in.

@@ -43,6 +43,12 @@ pub fn ipv4_client(address: Ipv6Addr, source: u8) -> Option<(Ipv4Addr, u8)> {
     Some((client.into(), bits))
 }
 
+/// The blocks of IPv6 that hold such forms, as first and last address, in ascending order.
+pub fn ipv4_forms() -> impl Iterator<Item = (u128, u128)> {
+    let blocks = graft::ALL.iter();
+    blocks.map(|block| (block.start, block.start.last(block.length)))
+}
+
 /// What a table says about a client network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
