@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::words::Words;
 use crate::dns::edns::option;
-use crate::dns::{MESSAGE_LEN_MAX, Name, QueryName, query, rcode_mnemonic, rtype};
+use crate::dns::{
+    MESSAGE_LEN_MAX, Name, QueryName, extended_error_words, query, rcode_mnemonic, rtype,
+};
 use crate::geoip::World;
 use crate::nameserver::access;
 use crate::nameserver::answer::{
@@ -76,7 +78,7 @@ pub struct Answer {
     pub authority: Vec<String>,
     /// SCOPE PREFIX-LENGTH, where the query carried a client subnet.
     pub scope: Option<u8>,
-    /// Extended DNS Error.
+    /// Extended DNS Error: the name of its code, and its text if it has one.
     pub error: Option<String>,
 }
 
@@ -229,7 +231,9 @@ fn decode(reply: &[u8]) -> Result<Answer, String> {
         edns.and_then(
             |edns| match edns.option(EdnsCode::Unknown(option::EXTENDED_ERROR)) {
                 Some(EdnsOption::Unknown(_, data)) => {
-                    Some(String::from_utf8_lossy(data.get(2..)?).into_owned())
+                    let (code, text) = data.split_first_chunk()?;
+                    let text = String::from_utf8_lossy(text);
+                    Some(extended_error_words(u16::from_be_bytes(*code), &text))
                 }
                 _ => None,
             },

@@ -90,6 +90,24 @@ pub fn rcode_mnemonic(code: u16) -> String {
     known.to_owned()
 }
 
+/// An Extended DNS Error in words: its code's name (IANA "Extended DNS Error Codes"; of "Other", its
+/// text says all) and its text, whichever there is. A code that is never answered here is its number.
+pub fn extended_error_words(code: u16, text: &str) -> String {
+    let name = match code {
+        0 if !text.is_empty() => return text.to_owned(),
+        0 => "Other".to_owned(),
+        18 => "Prohibited".to_owned(),
+        20 => "Not Authoritative".to_owned(),
+        21 => "Not Supported".to_owned(),
+        24 => "Invalid Data".to_owned(),
+        _ => format!("code {code}"),
+    };
+    match text {
+        "" => name,
+        text => format!("{name}: {text}"),
+    }
+}
+
 /// Octets of a message header (RFC 1035, 4.1.1).
 pub const HEADER_LEN: usize = 12;
 /// Smallest UDP payload that everyone must take (RFC 1035, 2.3.4).
