@@ -3,17 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
-use hickory_proto::op::Message;
-use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
-use hickory_proto::rr::{RData, Record, RecordType};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::record::decode;
 use super::words::Words;
-use crate::dns::edns::option;
-use crate::dns::{
-    MESSAGE_LEN_MAX, Name, QueryName, extended_error_words, query, rcode_mnemonic, rtype,
-};
+use crate::dns::mnemonic::{self, TypeName};
+use crate::dns::{MESSAGE_LEN_MAX, Name, QueryName, query};
 use crate::geoip::World;
 use crate::nameserver::access;
 use crate::nameserver::answer::{
@@ -74,6 +70,10 @@ pub struct Answer {
     /// "NOERROR", "NXDOMAIN", …
     pub rcode: String,
     pub authoritative: bool,
+    /// The data of the first record.
+    #[serde(skip)]
+    pub first: Option<String>,
+    /// As zone files have them.
     pub records: Vec<String>,
     pub authority: Vec<String>,
     /// SCOPE PREFIX-LENGTH, where the query carried a client subnet.
@@ -110,7 +110,8 @@ pub fn explain(
             question.clients
         ));
     }
-    let message = query::compose(
+    // With EDNS, so that Extended DNS Errors are told.
+    let message = query::compose_edns(
         0,
         &name,
         code,
@@ -148,21 +149,15 @@ pub fn explain(
         zone: entry.map(|entry| entry.zone.apex.to_string()),
         verdicts: verdicts.to_owned(),
         steps,
-        answer: decode(&reply[..length])?,
+        answer: decode(&reply[..length]).ok_or("there is no answer")?,
         distribution: distribution(&mut worker, root, &asked, &mut reply, question.clients),
     })
 }
 
 fn parse_type(text: &str) -> Result<(u16, String), String> {
-    let upper = text.to_ascii_uppercase();
-    let unknown = upper
-        .strip_prefix("TYPE")
-        .and_then(|number| number.parse().ok());
-    let known = upper.parse::<RecordType>().ok().map(u16::from);
-    let code = known
-        .or(unknown)
+    let code = mnemonic::rtype(text.as_bytes())
         .ok_or_else(|| format!("`{text}` is no record type; A or AAAA are usual"))?;
-    Ok((code, upper))
+    Ok((code, TypeName(code).to_string()))
 }
 
 fn client_line(question: &Question, peer: IpAddr, world: &World, words: &Words<'_>) -> Line {
@@ -217,49 +212,6 @@ fn access_line(root: &Root, entry: Option<&ZoneEntry>, peer: IpAddr) -> Option<L
     })
 }
 
-/// Reads the answer with an implementation that is not ours.
-fn decode(reply: &[u8]) -> Result<Answer, String> {
-    let message =
-        Message::from_vec(reply).map_err(|e| format!("the answer cannot be decoded: {e}"))?;
-    let show = |records: &[Record]| records.iter().map(line).collect();
-    let edns = message.edns.as_ref();
-    let scope = edns.and_then(|edns| match edns.option(EdnsCode::Subnet) {
-        Some(EdnsOption::Subnet(subnet)) => Some(subnet.scope_prefix()),
-        _ => None,
-    });
-    let error =
-        edns.and_then(
-            |edns| match edns.option(EdnsCode::Unknown(option::EXTENDED_ERROR)) {
-                Some(EdnsOption::Unknown(_, data)) => {
-                    let (code, text) = data.split_first_chunk()?;
-                    let text = String::from_utf8_lossy(text);
-                    Some(extended_error_words(u16::from_be_bytes(*code), &text))
-                }
-                _ => None,
-            },
-        );
-    Ok(Answer {
-        rcode: rcode_mnemonic(message.metadata.response_code.into()),
-        authoritative: message.metadata.authoritative,
-        records: show(&message.answers),
-        authority: show(&message.authorities),
-        scope,
-        error,
-    })
-}
-
-/// A record as text. hickory-proto takes the data of a DNAME for mere octets.
-fn line(record: &Record) -> String {
-    match &record.data {
-        RData::Unknown { code, rdata } if u16::from(*code) == rtype::DNAME => {
-            let target = Name::from_wire(&rdata.anything);
-            let target = target.map_or_else(|e| e.to_string(), |target| target.to_string());
-            format!("{} {} IN DNAME {target}", record.name, record.ttl)
-        }
-        _ => record.to_string(),
-    }
-}
-
 fn distribution(
     worker: &mut Worker,
     root: &Root,
@@ -270,13 +222,8 @@ fn distribution(
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for _ in 0..clients {
         let length = answer(worker, root, query, reply).unwrap_or(0);
-        let first =
-            Message::from_vec(&reply[..length])
-                .ok()
-                .map(|message| match message.answers.first() {
-                    Some(record) => record.data.to_string(),
-                    None => rcode_mnemonic(message.metadata.response_code.into()),
-                });
+        let answer = decode(&reply[..length]);
+        let first = answer.map(|answer| answer.first.unwrap_or(answer.rcode));
         *counts.entry(first.unwrap_or_default()).or_default() += 1;
     }
     let mut shares: Vec<_> = counts
@@ -289,23 +236,4 @@ fn distribution(
         .collect();
     shares.sort_by_key(|share| std::cmp::Reverse(share.count));
     shares
-}
-
-#[cfg(test)]
-mod tests {
-    use hickory_proto::rr;
-    use hickory_proto::rr::rdata::NULL;
-
-    use super::*;
-
-    #[test]
-    fn the_target_of_a_dname_is_shown_as_a_name() {
-        let data = RData::Unknown {
-            code: RecordType::from(rtype::DNAME),
-            rdata: NULL::with(b"\x03new\x07example\x00".to_vec()),
-        };
-        let owner = rr::Name::from_ascii("old.example.").unwrap();
-        let record = Record::from_rdata(owner, 60, data);
-        assert_eq!(line(&record), "old.example. 60 IN DNAME new.example.");
-    }
 }

@@ -10,6 +10,7 @@
 
 pub mod client;
 pub mod explain;
+mod record;
 mod server;
 mod socket;
 mod words;

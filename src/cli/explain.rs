@@ -10,6 +10,7 @@ use crate::admin::client::{self, Error};
 use crate::admin::explain::{CLIENTS_MAX, Explanation, Question, explain};
 use crate::admin::{self, Socket};
 use crate::compile;
+use crate::config;
 use crate::state::Health;
 use crate::state::health::EndpointHealth;
 
@@ -98,17 +99,17 @@ async fn from_running(question: &Question) -> Result<Explanation, String> {
 
 /// The server of that configuration if it runs, or else the configuration with unknown verdicts.
 async fn from_config(path: &Path, question: &Question) -> Result<Explanation, String> {
-    let (whole, _) = compile::load(path, None).map_err(|diagnostics| {
-        super::print_diagnostics(&diagnostics);
-        format!("{} cannot be used", path.display())
-    })?;
-    let verdicts = match whole.config.server.state_dir.as_deref() {
+    let verdicts = match state_dir(path).as_deref() {
         Some(state_dir) => match ask(&Socket::path_in(state_dir), question).await {
             Err(Error::NotRunning) => "unknown: no running server was found",
             answered => return answered.map_err(|e| e.to_string()),
         },
         None => "unknown: without a state_dir, a running server cannot be asked",
     };
+    let (whole, _) = compile::load(path, None).map_err(|diagnostics| {
+        super::print_diagnostics(&diagnostics);
+        format!("{} cannot be used", path.display())
+    })?;
     let health = Health::new(&whole.parts.pools, |endpoint| {
         let is_watched = whole.parts.pools.endpoints[endpoint.index()]
             .target
@@ -121,6 +122,12 @@ async fn from_config(path: &Path, question: &Question) -> Result<Explanation, St
     });
     let root = whole.parts.root(0, health.into());
     explain(&root, &whole.world, verdicts, question)
+}
+
+/// Where the server of that configuration would be. It may serve although the zones' files, which are not
+/// read for this, have mistakes by now: then it is the one that knows its answers.
+fn state_dir(path: &Path) -> Option<PathBuf> {
+    config::load(path).ok()?.config.server.state_dir
 }
 
 async fn ask(socket: &Path, question: &Question) -> Result<Explanation, Error> {
@@ -142,7 +149,12 @@ fn render(explanation: &Explanation) -> String {
         .error
         .as_ref()
         .map_or_else(String::new, |error| format!(", extended error: {error}"));
-    line("answer", &format!("{}{scope}{error}", answer.rcode));
+    let is_referral = answer.rcode == "NOERROR" && !answer.authoritative;
+    let referral = if is_referral { ", a referral" } else { "" };
+    line(
+        "answer",
+        &format!("{}{referral}{scope}{error}", answer.rcode),
+    );
     for record in answer.records.iter().chain(&answer.authority) {
         line("", record);
     }

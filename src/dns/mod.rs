@@ -5,6 +5,7 @@
 pub mod compose;
 pub mod cookie;
 pub mod edns;
+pub mod mnemonic;
 pub mod name;
 pub mod parse;
 pub mod placed;

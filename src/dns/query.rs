@@ -8,24 +8,38 @@ use super::{HEADER_LEN, Name, class, rtype};
 /// The message that asks for `name` and `qtype`, with an OPT record that carries the client subnet if
 /// there is one (address and SOURCE PREFIX-LENGTH; bits past it are cleared).
 pub fn compose(id: u16, name: &Name, qtype: u16, subnet: Option<(IpAddr, u8)>) -> Vec<u8> {
+    match subnet {
+        Some(_) => compose_edns(id, name, qtype, subnet),
+        None => question(id, name, qtype),
+    }
+}
+
+/// The same, with an OPT record in any case.
+pub fn compose_edns(id: u16, name: &Name, qtype: u16, subnet: Option<(IpAddr, u8)>) -> Vec<u8> {
+    let option = subnet.map(|(address, source)| SubnetOption::new(address, source));
+    let len = option.map_or(0, |option| option.wire_len());
+    let mut message = question(id, name, qtype);
+    message[11] = 1;
+    message.push(0);
+    message.extend_from_slice(&rtype::OPT.to_be_bytes());
+    message.extend_from_slice(&u16::MAX.to_be_bytes());
+    message.extend_from_slice(&[0; 4]);
+    message.extend_from_slice(&(len as u16).to_be_bytes());
+    let at = message.len();
+    message.resize(at + len, 0);
+    if let Some(option) = option {
+        option.compose(0, &mut message[at..]);
+    }
+    message
+}
+
+fn question(id: u16, name: &Name, qtype: u16) -> Vec<u8> {
     let mut message = vec![0; HEADER_LEN];
     message[..2].copy_from_slice(&id.to_be_bytes());
     message[5] = 1;
     message.extend_from_slice(name.as_wire());
     message.extend_from_slice(&qtype.to_be_bytes());
     message.extend_from_slice(&class::IN.to_be_bytes());
-    if let Some((address, source)) = subnet {
-        message[11] = 1;
-        let option = SubnetOption::new(address, source);
-        message.push(0);
-        message.extend_from_slice(&rtype::OPT.to_be_bytes());
-        message.extend_from_slice(&u16::MAX.to_be_bytes());
-        message.extend_from_slice(&[0; 4]);
-        message.extend_from_slice(&(option.wire_len() as u16).to_be_bytes());
-        let at = message.len();
-        message.resize(at + option.wire_len(), 0);
-        option.compose(0, &mut message[at..]);
-    }
     message
 }
 
@@ -60,5 +74,8 @@ mod tests {
             .edns
             .is_none()
         );
+        let message = compose_edns(7, &name, rtype::A, None);
+        let edns = parse(&message, &mut QueryName::default()).unwrap().edns;
+        assert_eq!(edns.unwrap().subnet, None);
     }
 }

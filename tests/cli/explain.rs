@@ -321,3 +321,52 @@ fn a_broken_configuration_is_refused_with_its_mistakes() {
         assert!(outcome.stderr.contains(words), "{outcome:?}");
     }
 }
+
+#[test]
+fn a_running_server_is_asked_although_a_zone_file_has_a_mistake_by_now() {
+    let place = place();
+    place.write("verdicts.toml", "");
+    let _server = Server::frozen(&place);
+    let zone = "gslb.zone";
+    place.write(zone, place.read(zone) + "broken\n");
+    let outcome = explain(&place, &["-c", "meridian.toml"]);
+    assert_eq!((outcome.code, &*outcome.stderr), (0, ""));
+    assert_tells(&outcome.stdout, &[&["answer", "NOERROR"]]);
+}
+
+#[test]
+fn every_type_of_a_zone_file_can_be_explained_and_is_shown_as_zone_files_have_it() {
+    let place = place();
+    let zone = "gslb.zone";
+    let records = "\
+txt    TXT   \"a\\027b\" \"\"
+office LOC   52 22 23 N 4 53 32 E -2m
+n      NAPTR 1 1 \"\\255\" \"\" \"\" xn--bcher-kva
+csync  CSYNC 1 65535 A
+sub    NS    ns.example.net.
+";
+    place.write(zone, place.read(zone) + records);
+    for (owner, rtype, expected) in [
+        ("txt", "txt", r#"TXT "a\027b" """#),
+        ("office", "LOC", r"LOC \# 16 001216138b3cf018"),
+        (
+            "n",
+            "NAPTR",
+            r#"NAPTR 1 1 "\255" "" "" xn--bcher-kva.gslb.example.com."#,
+        ),
+        ("csync", "CSYNC", r"CSYNC \# 9 00000001ffff000140"),
+    ] {
+        let name = format!("{owner}.gslb.example.com");
+        let outcome = place.run(&["explain", &name, rtype, "-c", "meridian.toml"]);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        assert_tells(&outcome.stdout, &[&[&name, "IN", expected]]);
+    }
+    let outcome = place.run(&["explain", "sub.gslb.example.com", "-c", "meridian.toml"]);
+    assert_tells(
+        &outcome.stdout,
+        &[
+            &["answer", "NOERROR, a referral"],
+            &["IN NS ns.example.net."],
+        ],
+    );
+}

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use hickory_proto::op::Message;
-use hickory_proto::rr::Record;
+use hickory_proto::rr::{RData, Record};
 use ipnet::IpNet;
 use meridian::admin::explain::{Line, Question, explain};
 use meridian::dns::{MESSAGE_LEN_MAX, Name, query, rcode_mnemonic};
@@ -37,8 +37,19 @@ fn sent(
     decode(&reply[..len])
 }
 
+/// As hickory-proto has them; it writes strings without quotes.
 fn texts(records: &[Record]) -> Vec<String> {
-    records.iter().map(ToString::to_string).collect()
+    let quoted = |text: &[u8]| format!("\"{}\"", String::from_utf8_lossy(text));
+    let text = |record: &Record| {
+        let strings: Vec<_> = match &record.data {
+            RData::HINFO(host) => vec![quoted(&host.cpu), quoted(&host.os)],
+            RData::TXT(text) => text.txt_data.iter().map(|text| quoted(text)).collect(),
+            _ => return record.to_string(),
+        };
+        let (name, rtype) = (&record.name, record.record_type());
+        format!("{name} {} IN {rtype} {}", record.ttl, strings.join(" "))
+    };
+    records.iter().map(text).collect()
 }
 
 fn client() -> impl Strategy<Value = Option<(u32, u8)>> {

@@ -2,9 +2,9 @@
 
 use super::file::{FileReader, Mistake};
 use super::lexer::Token;
-use super::mnemonic::{self, TypeName};
 use super::rdata;
 use crate::dns::class;
+use crate::dns::mnemonic::{self, TypeName};
 
 /// TTL, class and type of a record, and how many tokens they take.
 pub(super) struct Header {

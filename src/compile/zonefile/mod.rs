@@ -11,7 +11,7 @@
 //! | `reader` | what do owners and TTLs say? |
 //! | `header` | what do TTL, class and type of a record say? |
 //! | `directive`, `generate` | what do lines that begin with `$` do? |
-//! | `ttl`, `mnemonic` | how many seconds is `1h30m`, which number has `MX`? |
+//! | `ttl` | how many seconds is `1h30m`? |
 //! | `rdata` | what are the values of a type in wire format? |
 //! | `signed` | what becomes of the records that only a signed zone has? |
 //! | `records`, `owners` | how are the records kept? |
@@ -33,7 +33,6 @@ mod file;
 mod generate;
 mod header;
 mod lexer;
-mod mnemonic;
 mod owners;
 mod rdata;
 mod reader;
@@ -42,8 +41,8 @@ mod report;
 mod signed;
 mod ttl;
 
+pub use crate::dns::mnemonic::TypeName;
 pub use generate::GENERATED_MAX;
-pub use mnemonic::TypeName;
 pub use records::{Records, ZoneRecord};
 
 /// Octets in the files of one zone at most, included files counted each time: 1 GiB.

@@ -7,12 +7,12 @@ use super::file::{FileReader, LastOwner, Mistake, shown_name, too_large};
 use super::generate::GENERATED_MAX;
 use super::header::{Header, read_header};
 use super::lexer::{self, Entry, Lexer, Start, Token};
-use super::mnemonic::TypeName;
 use super::rdata::{self, RdataError, ValueError};
 use super::records::{self, Records};
 use super::report::Report;
 use super::signed::Signed;
 use super::{INCLUDES_MAX, TTL_MAX, ZONE_BYTES_MAX};
+use crate::dns::mnemonic::TypeName;
 use crate::dns::{Name, name, rtype};
 
 /// Reads all records of a zone, in the order of the file; mistakes go to `report`.

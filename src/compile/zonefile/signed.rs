@@ -8,9 +8,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::mnemonic::TypeName;
 use super::records::Spot;
 use super::report::Report;
+use crate::dns::mnemonic::TypeName;
 
 /// The records that were left out.
 #[derive(Default)]

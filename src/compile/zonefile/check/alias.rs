@@ -1,8 +1,8 @@
 //! Do aliases stand alone, and balanced names keep their addresses to themselves?
 
-use super::super::mnemonic::TypeName;
 use super::super::report::Report;
 use super::Zone;
+use crate::dns::mnemonic::TypeName;
 use crate::dns::{Name, rtype};
 
 pub(super) fn check(zone: &Zone<'_>, balanced: &[Name], report: &mut Report<'_>) {

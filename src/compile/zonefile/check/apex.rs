@@ -1,8 +1,8 @@
 //! Does the zone have its SOA and NS records, and those where they belong?
 
-use super::super::mnemonic::TypeName;
 use super::super::report::Report;
 use super::Zone;
+use crate::dns::mnemonic::TypeName;
 use crate::dns::rtype;
 
 pub(super) fn check(zone: &Zone<'_>, report: &mut Report<'_>) {

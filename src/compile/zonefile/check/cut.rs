@@ -1,10 +1,10 @@
 //! What lies under a delegation or a DNAME, and is it glue?
 
-use super::super::mnemonic::TypeName;
 use super::super::rdata;
 use super::super::report::Report;
 use super::Zone;
 use super::index::{Index, RrSet, ancestors};
+use crate::dns::mnemonic::TypeName;
 use crate::dns::{Name, rtype};
 
 /// The names where the zone's own data ends. Empty where nothing does.

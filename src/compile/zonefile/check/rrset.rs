@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map;
 
-use super::super::mnemonic::TypeName;
 use super::super::rdata;
 use super::super::records::{Entry, Records};
 use super::super::report::Report;
 use super::index::{Index, RrSet};
+use crate::dns::mnemonic::TypeName;
 use crate::dns::{MESSAGE_LEN_MAX, rtype};
 
 /// Header, then type and class of the question.

@@ -1,9 +1,9 @@
 //! Do SVCB and HTTPS records say something that nobody heeds?
 
-use super::super::mnemonic::TypeName;
 use super::super::report::Report;
 use super::Zone;
 use super::index::RrSet;
+use crate::dns::mnemonic::TypeName;
 use crate::dns::{name, rtype};
 
 pub(super) fn check(zone: &Zone<'_>, report: &mut Report<'_>) {

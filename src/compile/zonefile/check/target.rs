@@ -1,7 +1,6 @@
 //! Do the hosts that NS, MX and SRV records name have addresses?
 
 use super::super::file::shown_name;
-use super::super::mnemonic::TypeName;
 use super::super::rdata;
 use super::super::records::Entry;
 use super::super::report::Report;
@@ -9,6 +8,7 @@ use super::Zone;
 use super::cut::Cut;
 use super::index::{RrSet, ancestors};
 use crate::config::Place;
+use crate::dns::mnemonic::TypeName;
 use crate::dns::{name, rtype};
 
 pub(super) fn check(zone: &Zone<'_>, report: &mut Report<'_>) {

@@ -1,9 +1,10 @@
 //! How is each field of a record read?
 
-use super::super::{mnemonic, ttl};
+use super::super::ttl;
 use super::format::Field;
 use super::values::{Result, Values, base64, number, wrong};
 use super::{dnssec, location, prefixes, service};
+use crate::dns::mnemonic;
 
 /// Appends one field.
 pub fn read(field: Field, values: &mut Values<'_>, wire: &mut Vec<u8>) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What the data of each type is made of, and how to say so.
 
-use super::super::mnemonic::TypeName;
+use crate::dns::mnemonic::TypeName;
 use crate::dns::rtype;
 
 /// A part of a record's data: how it is written, and what it is on the wire.

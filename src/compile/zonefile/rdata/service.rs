@@ -90,7 +90,7 @@ fn numbered(key: u16) -> String {
 /// (RFC 9460, 14.3.2).
 fn key(name: &[u8]) -> Option<u16> {
     let number = || {
-        let key = super::super::mnemonic::numbered(name, b"key")?;
+        let key = crate::dns::mnemonic::numbered(name, b"key")?;
         let is_exact = name.len() == numbered(key).len();
         Some(key).filter(|&key| key != u16::MAX && is_exact)
     };

@@ -3,9 +3,9 @@
 use std::result::Result;
 
 use super::super::lexer::Lexer;
-use super::super::mnemonic;
 use super::*;
 use crate::dns::Name;
+use crate::dns::mnemonic;
 
 /// The data of a type as hex, or the index of the wrong token and the reason.
 fn rdata(rtype: &str, text: &str) -> Result<String, (usize, String)> {

@@ -97,7 +97,7 @@ const TYPES: &[(&str, u16)] = &[
 ];
 
 /// The type that `token` names, in either case, or by number: `TYPE65280`.
-pub(super) fn rtype(token: &[u8]) -> Option<u16> {
+pub fn rtype(token: &[u8]) -> Option<u16> {
     let known = TYPES
         .iter()
         .find(|(name, _)| token.eq_ignore_ascii_case(name.as_bytes()));
@@ -108,7 +108,7 @@ pub(super) fn rtype(token: &[u8]) -> Option<u16> {
 }
 
 /// The class that `token` names, in either case, or by number: `CLASS1`.
-pub(super) fn class(token: &[u8]) -> Option<u16> {
+pub fn class(token: &[u8]) -> Option<u16> {
     const CLASSES: [(&[u8], u16); 5] = [
         (b"IN", 1),
         (b"CS", 2),
@@ -126,7 +126,7 @@ pub(super) fn class(token: &[u8]) -> Option<u16> {
 }
 
 /// A 16-bit number behind a word, such as `TYPE65280`.
-pub(super) fn numbered(token: &[u8], word: &[u8]) -> Option<u16> {
+pub fn numbered(token: &[u8], word: &[u8]) -> Option<u16> {
     let (head, digits) = token.split_at_checked(word.len())?;
     if !head.eq_ignore_ascii_case(word) || !digits.iter().all(u8::is_ascii_digit) {
         return None;
