@@ -37,6 +37,8 @@ pub struct Control {
     pub path: PathBuf,
     pub adjust: Option<Arc<Adjust>>,
     pub whole: Whole,
+    /// What it was started with.
+    pub started: Server,
     pub publisher: Publisher,
     pub verdicts: Verdicts,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
@@ -218,7 +220,7 @@ impl Control {
     }
 
     fn warn_of_what_needs_a_restart(&self, new: &Server) {
-        let old = &self.whole.config.server;
+        let old = &self.started;
         let keys = [
             ("listen", old.listen != new.listen),
             ("state_dir", old.state_dir != new.state_dir),
@@ -246,7 +248,7 @@ impl Control {
         let changed: Vec<_> = keys.iter().filter(|key| key.1).map(|key| key.0).collect();
         if !changed.is_empty() {
             tracing::warn!(
-                "[server] {} changed: that takes a restart",
+                "[server] {} changed since the start: that takes a restart",
                 changed.join(", ")
             );
         }

@@ -142,6 +142,7 @@ impl Daemon {
         let control = Control {
             path,
             adjust,
+            started: whole.config.server.clone(),
             whole,
             publisher,
             verdicts,

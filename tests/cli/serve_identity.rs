@@ -92,6 +92,24 @@ fn what_it_says_of_itself_follows_a_reload() {
 }
 
 #[test]
+fn what_takes_a_restart_is_told_at_each_reload_until_it_is_as_at_the_start() {
+    let place = place();
+    let told = "[server] udp_payload_max changed since the start: that takes a restart";
+    let mut server = Server::frozen(&place);
+    let before = config();
+    place.write(
+        "meridian.toml",
+        before.replace("udp_threads = 1", "udp_threads = 1\nudp_payload_max = 1400"),
+    );
+    for _ in 0..2 {
+        server.reload("configuration reloaded");
+    }
+    place.write("meridian.toml", before);
+    server.reload("configuration reloaded");
+    assert_eq!(server.process.stderr().matches(told).count(), 2);
+}
+
+#[test]
 fn cookies_of_a_random_secret_stay_good_over_a_reload_and_not_over_a_restart() {
     let place = place();
     configure(&place, "[server.cookies]\nrequire = true\n");
