@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -10,7 +11,7 @@ use axum::{Json, Router};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
-use super::explain::{self, Question};
+use super::explain::{self, Explanation, Line, Question};
 use super::{EndpointStatus, Reloaded, Status, ZoneTrouble};
 use crate::geoip::World;
 use crate::state::{Root, RootReader};
@@ -40,6 +41,10 @@ pub fn router(live: Arc<Live>) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/explain", post(explain))
         .route("/v1/reload", post(reload))
+        .fallback(async || error(StatusCode::NOT_FOUND, "there is no such thing to ask for"))
+        .method_not_allowed_fallback(async || {
+            error(StatusCode::METHOD_NOT_ALLOWED, "asked by the wrong method")
+        })
         .with_state(live)
 }
 
@@ -76,7 +81,14 @@ fn endpoints(root: &Root) -> Vec<EndpointStatus> {
         .collect()
 }
 
-async fn explain(State(live): State<Arc<Live>>, Json(question): Json<Question>) -> Response {
+async fn explain(
+    State(live): State<Arc<Live>>,
+    question: Result<Json<Question>, JsonRejection>,
+) -> Response {
+    let question = match question {
+        Ok(Json(question)) => question,
+        Err(rejection) => return error(rejection.status(), &rejection.body_text()),
+    };
     let (root, world, verdicts) = (
         live.root.load_full(),
         live.world.load_full(),
@@ -87,9 +99,31 @@ async fn explain(State(live): State<Arc<Live>>, Json(question): Json<Question>) 
         tokio::task::spawn_blocking(move || explain::explain(&root, &world, &verdicts, &question))
             .await;
     match explained {
-        Ok(Ok(explanation)) => Json(explanation).into_response(),
+        Ok(Ok(mut explanation)) => {
+            tell_trouble(&mut explanation, &live.zones_in_trouble.load());
+            Json(explanation).into_response()
+        }
         Ok(Err(message)) => error(StatusCode::BAD_REQUEST, &message),
         Err(panic) => error(StatusCode::INTERNAL_SERVER_ERROR, &panic.to_string()),
+    }
+}
+
+/// Behind the line of the zone: that it is not what its file says.
+fn tell_trouble(explanation: &mut Explanation, troubles: &[ZoneTrouble]) {
+    let is_of_zone = |trouble: &&ZoneTrouble| Some(&trouble.zone) == explanation.zone.as_ref();
+    if let Some(trouble) = troubles.iter().find(is_of_zone) {
+        let at = explanation
+            .steps
+            .iter()
+            .position(|line| line.step == "zone");
+        let line = Line {
+            step: "file".to_owned(),
+            text: format!(
+                "not what is served ({}): {}",
+                trouble.state, trouble.mistake
+            ),
+        };
+        explanation.steps.insert(at.map_or(0, |at| at + 1), line);
     }
 }
 

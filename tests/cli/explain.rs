@@ -1,5 +1,8 @@
 //! `meridian explain`
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
 use serde_json::Value;
 
 use crate::place::{Outcome, Place};
@@ -326,12 +329,52 @@ fn a_broken_configuration_is_refused_with_its_mistakes() {
 fn a_running_server_is_asked_although_a_zone_file_has_a_mistake_by_now() {
     let place = place();
     place.write("verdicts.toml", "");
-    let _server = Server::frozen(&place);
+    let mut server = Server::frozen(&place);
     let zone = "gslb.zone";
     place.write(zone, place.read(zone) + "broken\n");
     let outcome = explain(&place, &["-c", "meridian.toml"]);
     assert_eq!((outcome.code, &*outcome.stderr), (0, ""));
     assert_tells(&outcome.stdout, &[&["answer", "NOERROR"]]);
+    assert!(
+        !outcome.stdout.contains("not what is served"),
+        "{outcome:?}"
+    );
+    server.reload("configuration reloaded");
+    let outcome = explain(&place, &["-c", "meridian.toml"]);
+    assert_tells(
+        &outcome.stdout,
+        &[
+            &["zone", "gslb.example.com."],
+            &["file", "not what is served (stale)", "gslb.zone:6:7: error"],
+            &["answer", "NOERROR"],
+        ],
+    );
+}
+
+#[test]
+fn what_the_admin_socket_cannot_make_sense_of_is_answered_with_an_error_in_json() {
+    let place = place();
+    let _server = Server::frozen(&place);
+    let asked = |request: &str| {
+        let mut socket = UnixStream::connect(place.path("state/admin.sock")).unwrap();
+        let head = "Host: x\r\nConnection: close\r\nContent-Type: application/json";
+        let len = request.split_once('|').unwrap().1.len();
+        let request = request.replace(
+            '|',
+            &format!(" HTTP/1.1\r\n{head}\r\nContent-Length: {len}\r\n\r\n"),
+        );
+        socket.write_all(request.as_bytes()).unwrap();
+        let mut reply = String::new();
+        socket.read_to_string(&mut reply).unwrap();
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        let body: Value = serde_json::from_str(body).unwrap();
+        assert!(body["error"].is_string(), "{body}");
+        head[9..12].to_owned()
+    };
+    assert_eq!(asked("POST /v1/explain|rubbish"), "400");
+    assert_eq!(asked("POST /v1/explain|{\"name\":1}"), "422");
+    assert_eq!(asked("GET /v1/explain|"), "405");
+    assert_eq!(asked("GET /v2|"), "404");
 }
 
 #[test]
