@@ -129,6 +129,29 @@ fn a_refused_configuration_raises_no_false_alarm_in_its_zones() {
 }
 
 #[test]
+fn an_rrset_that_no_message_can_carry_is_refused() {
+    let place = place();
+    let addresses: String = (0..4200)
+        .map(|n| format!("many A 10.0.{}.{}\n", n / 256, n % 256))
+        .collect();
+    place.write("gslb.zone", format!("{ZONE}{addresses}"));
+    let outcome = check(&place);
+    assert_eq!(outcome.code, 1);
+    let line = ZONE.lines().count() + 1;
+    let told = format!(
+        "gslb.zone:{line}:6: error: the A records of `many.gslb.example.com.` have more than 64511 \
+         octets and so fit no message"
+    );
+    assert!(outcome.stderr.contains(&told), "{outcome:?}");
+    // Nine hundred names of over seventy octets fit, because each ends in a pointer.
+    let names: String = (0..900)
+        .map(|n| format!("many PTR {n:050}.gslb.example.com.\n"))
+        .collect();
+    place.write("gslb.zone", format!("{ZONE}{names}"));
+    assert_eq!(check(&place).code, 0);
+}
+
+#[test]
 fn warnings_alone_do_not_refuse() {
     let place = place();
     place.write("gslb.zone", format!("{ZONE}@ MX 10 nowhere\n"));

@@ -71,19 +71,6 @@ fn duplicates_are_dropped_with_a_warning() {
 }
 
 #[test]
-fn an_rrset_that_no_message_can_carry_is_refused() {
-    let lines: String = (0..4200)
-        .map(|n| format!("a A 10.0.{}.{}\n", n / 256, n % 256))
-        .collect();
-    let said = said(&lines);
-    assert_eq!(said.len(), 1);
-    assert!(
-        said[0].contains("need a message of 67231 octets"),
-        "{said:?}"
-    );
-}
-
-#[test]
 fn hosts_in_the_zone_need_addresses() {
     let no_address = |line: u32, record, host| {
         format!(

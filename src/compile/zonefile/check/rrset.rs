@@ -1,4 +1,5 @@
-//! Is every RRset one? Duplicates, TTLs that differ, types that allow one record, size.
+//! Is every RRset one? Duplicates, TTLs that differ, types that allow one record. (Whether a message can
+//! carry it shows when it is built: names in it are compressed.)
 
 use std::collections::HashMap;
 use std::collections::hash_map;
@@ -8,12 +9,7 @@ use super::super::records::{Entry, Records};
 use super::super::report::Report;
 use super::index::{Index, RrSet};
 use crate::dns::mnemonic::TypeName;
-use crate::dns::{MESSAGE_LEN_MAX, rtype};
-
-/// Header, then type and class of the question.
-const MESSAGE_FIXED: usize = 12 + 4;
-/// A compressed owner, type, class, TTL and data length.
-const RECORD_FIXED: usize = 2 + 10;
+use crate::dns::rtype;
 
 /// What follows from the check for the records, by number.
 #[derive(Default)]
@@ -48,9 +44,6 @@ pub(super) fn check(index: &Index<'_>, report: &mut Report<'_>) -> Changes {
             let distinct = distinct(set, &mut changes, report);
             one_ttl(set, &mut changes, report);
             one_record(set, &distinct, report);
-            fits_a_message(set, &distinct, report);
-        } else {
-            fits_a_message(set, &[&set.entries()[0]], report);
         }
     }
     changes
@@ -122,23 +115,5 @@ fn one_record(set: RrSet<'_>, distinct: &[&Entry], report: &mut Report<'_>) {
         );
         let help = format!("the first one is at {}", set.place());
         report.error(&set.place_of(entry), message, Some(help));
-    }
-}
-
-/// A set is answered whole, so it must fit the largest message.
-fn fits_a_message(set: RrSet<'_>, distinct: &[&Entry], report: &mut Report<'_>) {
-    let owner = set.owner_name().as_wire().len();
-    let records = distinct
-        .iter()
-        .map(|entry| RECORD_FIXED + usize::from(entry.rdata_len));
-    let size = MESSAGE_FIXED + owner + records.sum::<usize>();
-    if size > MESSAGE_LEN_MAX {
-        let message = format!(
-            "the {} records of `{}` need a message of {size} octets",
-            TypeName(set.rtype()),
-            set.owner_name()
-        );
-        let help = format!("a DNS message has at most {MESSAGE_LEN_MAX}");
-        report.error(&set.place(), message, Some(help));
     }
 }
