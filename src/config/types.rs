@@ -373,11 +373,11 @@ pub enum PolicyKind {
     Random(Vec<Member>),
 }
 
-/// `[zone."NAME"]`, or a file that `[zones]` finds: `files = ["zones/*.zone"]` makes a zone of each
-/// file that fits, named by what the one `*` of the last part stands for (`\DDD` for octets that no
-/// file name can have, as in presentation format). Such a zone needs no table, but may have one
-/// without `file`. What else a zone has but `balanced` may stand in `[zones]`, as the default for those
-/// found there.
+/// `[zone."NAME"]`, or a file that `[zones]` finds: `files = "zones/*.zone"`, or a list of patterns,
+/// makes a zone of each file that fits, named by what the one `*` of the last part stands for (`\DDD`
+/// for octets that no file name can have, as in presentation format). Such a zone needs no table, but
+/// may have one without `file`. What else a zone has but `balanced` may stand in `[zones]`, as the
+/// default for those found there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Zone {
     pub apex: Name,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::reader::{Key, Reader, Table, Value, quoted};
 use super::references::References;
-use super::scalar::{list, path_text};
+use super::scalar::{one_or_many, path_text};
 use super::zone::zone_name;
 use super::zone_settings::ZoneSettings;
 use super::{At, pattern};
@@ -66,8 +66,7 @@ pub(super) fn found<'t>(
         let settings = ZoneSettings::read(reader, references, &mut table);
         let example = "[\"zones/*.zone\"]";
         table.required(reader, "files", example, |reader, value| {
-            let expected = "a list of patterns such as [\"zones/*.zone\"]";
-            list(reader, value, expected, |reader, value| {
+            one_or_many(reader, value, |reader, value| {
                 find(reader, &mut found, value, &settings)
             })
         });
