@@ -64,18 +64,8 @@ fn section_6_2_2_a_client_past_its_share_gives_up_its_idlest_and_others_keep_the
     });
     let mut other = connect_from(Ipv4Addr::new(127, 0, 0, 2), address);
     asks_over_tcp(&mut other, 0);
-    let mut first = connect(address);
-    asks_over_tcp(&mut first, 1);
-    let mut second = connect(address);
-    asks_over_tcp(&mut second, 2);
-    asks_over_tcp(&mut first, 3);
-    let mut third = connect(address);
-    asks_over_tcp(&mut third, 4);
-    assert_closed(&mut second);
-    asks_over_tcp(&mut first, 5);
+    assert_newcomer_takes_the_place_of_the_idlest(&nameserver, address);
     asks_over_tcp(&mut other, 6);
-    assert_eq!(sum(&nameserver, |c| &c.connections_evicted), 1);
-    assert_eq!(sum(&nameserver, |c| &c.connections_refused), 0);
 }
 
 /// Closes connections soon.

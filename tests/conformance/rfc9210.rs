@@ -23,17 +23,7 @@ fn section_3_udp_and_tcp_are_served_alike() {
 #[test]
 fn section_4_1_past_the_limit_a_newcomer_takes_the_place_of_the_idlest() {
     let (nameserver, address) = start_tcp(limited_to(2));
-    let mut first = connect(address);
-    asks_over_tcp(&mut first, 1);
-    let mut second = connect(address);
-    asks_over_tcp(&mut second, 2);
-    asks_over_tcp(&mut first, 3);
-    let mut third = connect(address);
-    asks_over_tcp(&mut third, 4);
-    assert_closed(&mut second);
-    asks_over_tcp(&mut first, 5);
-    assert_eq!(sum(&nameserver, |c| &c.connections_evicted), 1);
-    assert_eq!(sum(&nameserver, |c| &c.connections_refused), 0);
+    assert_newcomer_takes_the_place_of_the_idlest(&nameserver, address);
 }
 
 #[test]

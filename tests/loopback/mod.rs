@@ -160,6 +160,22 @@ pub fn assert_closed(client: &mut TcpStream) {
     }
 }
 
+/// With room for two connections: a third takes the place of the one that has waited longest.
+#[track_caller]
+pub fn assert_newcomer_takes_the_place_of_the_idlest(nameserver: &Nameserver, address: SocketAddr) {
+    let mut first = connect(address);
+    asks_over_tcp(&mut first, 1);
+    let mut second = connect(address);
+    asks_over_tcp(&mut second, 2);
+    asks_over_tcp(&mut first, 3);
+    let mut third = connect(address);
+    asks_over_tcp(&mut third, 4);
+    assert_closed(&mut second);
+    asks_over_tcp(&mut first, 5);
+    assert_eq!(sum(nameserver, |c| &c.connections_evicted), 1);
+    assert_eq!(sum(nameserver, |c| &c.connections_refused), 0);
+}
+
 pub fn sum(nameserver: &Nameserver, counter: impl Fn(&Counters) -> &Counter) -> u64 {
     let counters = nameserver.counters();
     counters.iter().map(|c| counter(c).get()).sum()
