@@ -54,11 +54,23 @@ impl<A: Address> Runs<A> {
         if leaf.scope <= source {
             return leaf;
         }
-        let last = self.run_of(address.last(source));
+        self.lookup_wide(address, source, run, resolve)
+    }
+
+    /// [`lookup`](Self::lookup) of a block that begins in `run`, and does not end there.
+    #[inline(never)]
+    fn lookup_wide(
+        &self,
+        block: A,
+        length: u8,
+        run: usize,
+        resolve: impl Fn(Found) -> Found,
+    ) -> Found {
+        let last = self.run_of(block.last(length));
         if last - run < SCAN_MAX {
-            self.weigh(address, source, (run, last), resolve)
+            self.weigh(block, length, (run, last), resolve)
         } else {
-            self.crowded.get(address, source)
+            self.crowded.get(block, length)
         }
     }
 
@@ -114,14 +126,28 @@ impl<A: Address> Runs<A> {
         runs: (usize, usize),
         resolve: impl Fn(Found) -> Found,
     ) -> Found {
-        let mut shares = [(0u16, 0u128); SCAN_MAX];
+        // Few blocks have more than a few classes, and room for many costs more than they do.
+        self.weigh_among::<4>(block, length, runs, &resolve)
+            .or_else(|| self.weigh_among::<SCAN_MAX>(block, length, runs, &resolve))
+            .unwrap_or_else(|| self.leaf(block, runs.0))
+    }
+
+    /// [`weigh`](Self::weigh) where there are at most `N` classes; else `None`.
+    fn weigh_among<const N: usize>(
+        &self,
+        block: A,
+        length: u8,
+        runs: (usize, usize),
+        resolve: impl Fn(Found) -> Found,
+    ) -> Option<Found> {
+        let mut shares = [(0u16, 0u128); N];
         let mut count = 0;
         let mut longest = 0;
         for piece in self.pieces(block, length, runs) {
             let Found { class, scope } = resolve(piece.leaf);
             longest = longest.max(scope);
             let known = shares[..count].iter().position(|share| share.0 == class);
-            let share = &mut shares[known.unwrap_or(count)];
+            let share = shares.get_mut(known.unwrap_or(count))?;
             *share = (class, share.1.saturating_add(piece.size));
             count += usize::from(known.is_none());
         }
@@ -129,10 +155,10 @@ impl<A: Address> Runs<A> {
             // Shares are in order of first appearance: of equals, the first stays.
             if share.1 > most.1 { *share } else { most }
         });
-        Found {
+        Some(Found {
             class: most.0,
             scope: longest,
-        }
+        })
     }
 
     /// Where the run after `run` begins, unless that is the last one.

@@ -12,6 +12,7 @@ use crate::state::pools::{Member, PolicyKind};
 /// Only members that can serve are chosen, so a nested policy either leads to a pool or is passed
 /// over whole; nothing is ever tried and taken back. `awaited` becomes the soonest of what was passed
 /// over and could come up.
+#[inline(always)]
 pub(super) fn choose<R: Recorder>(
     view: &View<'_>,
     policy: PolicyId,
@@ -45,6 +46,7 @@ struct Members<'a, R> {
 }
 
 impl<R: Recorder> Members<'_, R> {
+    #[inline(always)]
     fn choose(&mut self, draw: &mut Draw<'_>) -> Option<Member> {
         let view = self.view;
         match &view.root.pools.policies[self.policy.index()].kind {
@@ -57,25 +59,37 @@ impl<R: Recorder> Members<'_, R> {
     }
 
     /// The first that can serve, region by region in the order that the client's class prefers.
+    #[inline(always)]
     fn nearest(&mut self, id: MapId, by_slot: &[Box<[Member]>]) -> Option<Member> {
         let (policy, class) = (self.policy, self.view.places.class(id));
         let map = self.view.root.map(id);
-        let order = map.order(class).iter().map(|&slot| usize::from(slot));
+        let order = map.order(class);
         self.recorder.record(|| Step::Regions {
             policy,
             map: id,
             class,
-            order: order.clone().map(|slot| map.regions[slot]).collect(),
+            order: order
+                .iter()
+                .map(|&slot| map.regions[usize::from(slot)])
+                .collect(),
         });
-        self.first(order.flat_map(|slot| &by_slot[slot]))
+        for &slot in order {
+            if let Some(member) = self.first(&by_slot[usize::from(slot)]) {
+                return Some(member);
+            }
+        }
+        None
     }
 
     /// The first that can serve.
-    fn first<'m>(&mut self, members: impl IntoIterator<Item = &'m Member>) -> Option<Member> {
-        let member = members
-            .into_iter()
-            .find(|&&member| self.can_serve(member))?;
-        Some(self.take(*member, Choice::First))
+    #[inline(always)]
+    fn first(&mut self, members: &[Member]) -> Option<Member> {
+        for &member in members {
+            if self.can_serve(member) {
+                return Some(self.take(member, Choice::First));
+            }
+        }
+        None
     }
 
     /// The next that can serve, from where the last turn ended.
@@ -130,20 +144,27 @@ impl<R: Recorder> Members<'_, R> {
         Some(self.take(member, Choice::Drawn { weight, total }))
     }
 
+    #[inline(always)]
     fn can_serve(&mut self, member: Member) -> bool {
-        let (view, policy) = (self.view, self.policy);
-        let can = view.can_serve(member);
+        let can = self.view.can_serve(member);
         if !can {
-            *self.awaited = view.awaited(member).min(*self.awaited);
-            self.recorder.record(|| Step::PassedOver {
-                policy,
-                member,
-                why: view.unusable(member),
-            });
+            self.pass_over(member);
         }
         can
     }
 
+    #[inline(never)]
+    fn pass_over(&mut self, member: Member) {
+        let (view, policy) = (self.view, self.policy);
+        *self.awaited = view.awaited(member).min(*self.awaited);
+        self.recorder.record(|| Step::PassedOver {
+            policy,
+            member,
+            why: view.unusable(member),
+        });
+    }
+
+    #[inline]
     fn take(&mut self, member: Member, by: Choice) -> Member {
         let policy = self.policy;
         self.recorder.record(|| Step::Taken { policy, member, by });

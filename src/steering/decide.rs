@@ -14,6 +14,7 @@ use crate::state::Root;
 /// told every reason and changes nothing.
 ///
 /// The ids in `ask` must be of `root`.
+#[inline]
 pub fn decide<R: Recorder>(
     root: &Root,
     ask: &Ask,
@@ -27,7 +28,8 @@ pub fn decide<R: Recorder>(
         recorder.record(|| Step::NoFamily { family });
         return Decision::NO_FAMILY;
     }
-    let places = Places::find(root, &policy.maps, client, recorder);
+    let mut places = Places::new(root, &policy.maps, client);
+    places.look_up(recorder);
     let view = View {
         root,
         places: &places,
@@ -83,6 +85,7 @@ impl<'a> Source<'a> {
 }
 
 /// The pool that answers, or what is said instead.
+#[inline]
 fn source<'a, R: Recorder>(
     view: View<'a>,
     policy: PolicyId,
@@ -104,6 +107,7 @@ fn source<'a, R: Recorder>(
 }
 
 /// As [`source`], when nothing that the policy can reach is up, in either family.
+#[cold]
 fn all_down<'a, R: Recorder>(
     up: View<'a>,
     policy: PolicyId,
@@ -136,6 +140,7 @@ fn all_down<'a, R: Recorder>(
 }
 
 /// Draws the endpoints out of `source`.
+#[inline]
 fn answer<R: Recorder>(
     source: &Source<'_>,
     ask: &Ask,
@@ -157,16 +162,19 @@ fn answer<R: Recorder>(
     });
     let cursor = cursor::of_pool(draw.cursors, &root.pools, pool, ask.family);
     let usable = view.usable(pool);
-    let drawn = draw::draw(usable, balance, ask.answers, draw.random, cursor);
+    let mut decision = Decision {
+        outcome,
+        drawn: Drawn::NOTHING,
+        pool: Some(pool),
+        ttl_s: 0,
+        scope: view.places.scope(),
+    };
+    let drawn = &mut decision.drawn;
+    draw::draw(usable, balance, ask.answers, draw.random, cursor, drawn);
     recorder.record(|| Step::Drawn {
         pool,
         endpoints: drawn.as_slice().to_vec(),
     });
-    Decision {
-        outcome,
-        drawn,
-        pool: Some(pool),
-        ttl_s: ttl::of_answer(ask.ttl, drawn.as_slice(), awaited, &root.health, recorder),
-        scope: view.places.scope(),
-    }
+    decision.ttl_s = ttl::of_answer(ask.ttl, drawn.as_slice(), awaited, &root.health, recorder);
+    decision
 }

@@ -17,10 +17,12 @@ impl Drawn {
         count: 0,
     };
 
+    #[inline]
     pub fn as_slice(&self) -> &[EndpointId] {
         &self.endpoints[..usize::from(self.count)]
     }
 
+    #[inline]
     fn push(&mut self, endpoint: EndpointId) {
         self.endpoints[usize::from(self.count)] = endpoint;
         self.count += 1;
@@ -28,26 +30,28 @@ impl Drawn {
 }
 
 /// Draws `answers` endpoints out of `usable`, or all of them when there are fewer; never more than
-/// [`ANSWERS_MAX`]. `cursor` is read by round robin only.
+/// [`ANSWERS_MAX`]. `cursor` is read by round robin only. `to` is empty.
+#[inline]
 pub(super) fn draw(
     usable: &Usable,
     balance: Balance,
     answers: u8,
     random: &mut Random,
     cursor: Option<&mut u32>,
-) -> Drawn {
+    to: &mut Drawn,
+) {
     let count = usize::from(answers).min(usable.len()).min(ANSWERS_MAX);
     match balance {
-        Balance::Weighted => distinct(usable, count, usable.total(), random, |point| {
+        Balance::Weighted => distinct(usable, count, usable.total(), random, to, |point| {
             let index = usable.at_weight(point);
             let (start, width) = (usable.start(index), usable.weight(index));
             (index, Span { start, width })
         }),
-        Balance::Random => distinct(usable, count, usable.len() as u32, random, |point| {
+        Balance::Random => distinct(usable, count, usable.len() as u32, random, to, |point| {
             let (start, width) = (point, 1);
             (point as usize, Span { start, width })
         }),
-        Balance::RoundRobin => consecutive(usable, count, random, cursor),
+        Balance::RoundRobin => consecutive(usable, count, random, cursor, to),
     }
 }
 
@@ -60,28 +64,48 @@ struct Span {
 
 /// Endpoints by points in `0..total`, without replacement: each further point is drawn from what is
 /// left, counted as if the spans already taken were cut out. `owner` says whose a point is.
+#[inline]
 fn distinct(
     usable: &Usable,
     count: usize,
     total: u32,
     random: &mut Random,
+    to: &mut Drawn,
     owner: impl Fn(u32) -> (usize, Span),
-) -> Drawn {
-    let mut drawn = Drawn::NOTHING;
-    let mut taken = [Span { start: 0, width: 0 }; ANSWERS_MAX];
-    let mut left = total;
-    for already in 0..count {
+) {
+    if count == 0 || total == 0 {
+        return;
+    }
+    let (index, span) = owner(random.below(total));
+    to.push(usable.get(index));
+    if count > 1 {
+        distinct_others(usable, count, total - span.width, random, to, span, owner);
+    }
+}
+
+/// [`distinct`] after the first, which owns `span`.
+#[inline(never)]
+fn distinct_others(
+    usable: &Usable,
+    count: usize,
+    mut left: u32,
+    random: &mut Random,
+    to: &mut Drawn,
+    span: Span,
+    owner: impl Fn(u32) -> (usize, Span),
+) {
+    let mut taken = [span; ANSWERS_MAX];
+    for already in 1..count {
         // Only where weights saturate `Usable`'s sum can points run out before endpoints do.
         if left == 0 {
             break;
         }
         let point = past(&taken[..already], random.below(left));
         let (index, span) = owner(point);
-        drawn.push(usable.get(index));
+        to.push(usable.get(index));
         left -= span.width;
         insert(&mut taken[..=already], span);
     }
-    drawn
 }
 
 /// The place of `point`, counted outside `taken`, among all points. `taken` ascends.
@@ -112,8 +136,8 @@ fn consecutive(
     count: usize,
     random: &mut Random,
     cursor: Option<&mut u32>,
-) -> Drawn {
-    let mut drawn = Drawn::NOTHING;
+    to: &mut Drawn,
+) {
     let length = usable.len();
     let start = match cursor {
         Some(cursor) => {
@@ -124,7 +148,6 @@ fn consecutive(
         None => random.below(length as u32) as usize,
     };
     for turn in start..start + count {
-        drawn.push(usable.get(turn % length));
+        to.push(usable.get(turn % length));
     }
-    drawn
 }

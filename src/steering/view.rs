@@ -23,6 +23,7 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    #[inline]
     fn slot(&self, pool: PoolId) -> &'a PoolSlot {
         match self.all_up {
             false => self.root.health.slot(pool),
@@ -31,6 +32,7 @@ impl<'a> View<'a> {
     }
 
     /// The endpoints of `pool` that may be answered.
+    #[inline]
     pub fn usable(&self, pool: PoolId) -> &'a Usable {
         self.slot(pool).family(self.family)
     }
@@ -39,14 +41,18 @@ impl<'a> View<'a> {
     ///
     /// Asking the pools within reach of a nested policy, instead of descending into it, keeps this
     /// linear however policies share one another.
+    #[inline(always)]
     pub fn can_serve(&self, member: Member) -> bool {
         match member {
             Member::Pool(pool) => self.pool_can_serve(pool),
-            Member::Policy(policy) => self.root.pools.policies[policy.index()]
-                .reach
-                .iter()
-                .any(|&pool| self.pool_can_serve(pool)),
+            Member::Policy(policy) => self.policy_can_serve(policy),
         }
+    }
+
+    #[inline(never)]
+    fn policy_can_serve(&self, policy: PolicyId) -> bool {
+        let reach = &self.root.pools.policies[policy.index()].reach;
+        reach.iter().any(|&pool| self.pool_can_serve(pool))
     }
 
     /// Whether anything within reach of `policy` is up, in either family.
@@ -88,6 +94,7 @@ impl<'a> View<'a> {
         Awaited { up_after_ms, pool }
     }
 
+    #[inline(always)]
     fn pool_can_serve(&self, pool: PoolId) -> bool {
         match self.family_fallback {
             FamilyFallback::Region => !self.usable(pool).is_empty(),
