@@ -18,7 +18,6 @@ use std::collections::HashMap;
 
 use super::zonefile::{Records, ZoneRecord};
 use crate::config::Place;
-use crate::dns::query_name::{ROOT_HASH, hash_label};
 use crate::dns::{Name, rtype};
 use crate::model::{Responses, RrsetOrder, TtlRange};
 use crate::state::zone::{BalancedName, Rrset, Target, Zone};
@@ -73,7 +72,7 @@ impl Refused {
 /// Those below a DNAME are left out: they do not exist (RFC 6672, 2.4).
 ///
 /// # Errors
-/// When an RRset does not fit a message, an owner has more than 255 types, or the names are more than
+/// When an RRset does not fit a message, an owner has more than 256 types, or the whole has more than
 /// 4 GiB.
 pub fn build(
     apex: &Name,
@@ -83,11 +82,10 @@ pub fn build(
 ) -> Result<Zone, Refused> {
     let mut builder = Builder::new(apex, settings);
     builder.add_owners(records, balanced);
-    builder.nodes.check_size(apex)?;
     builder.link_cuts(records);
     builder.link_redirections(records);
     let policy_names = builder.add_balanced(balanced);
-    let rrsets = builder.add_rrsets(records)?;
+    let more_rrsets = builder.add_rrsets(records)?;
     let soa = records
         .iter()
         .find(|record| record.rtype == rtype::SOA && record.owner == apex)
@@ -96,13 +94,12 @@ pub fn build(
             message: format!("zone `{apex}` has no SOA record"),
         })?;
     let negative_soa = builder.negative_soa(soa)?;
-    Ok(builder.finish(rrsets, negative_soa, policy_names))
+    builder.finish(more_rrsets, negative_soa, policy_names)
 }
 
 struct Builder<'a> {
     apex: &'a Name,
     settings: Settings,
-    apex_labels: usize,
     nodes: Nodes,
     /// By record: the node of its owner, or `NONE`.
     owners: Vec<u32>,
@@ -119,23 +116,10 @@ fn split_label(relative: &[u8]) -> (&[u8], &[u8]) {
 
 impl<'a> Builder<'a> {
     fn new(apex: &'a Name, settings: Settings) -> Self {
-        let lower = apex.to_lowercase();
-        let mut suffixes = Vec::new();
-        let mut rest = lower.as_wire();
-        while rest[0] != 0 {
-            let (label, tail) = split_label(rest);
-            suffixes.push(label);
-            rest = tail;
-        }
-        let apex_hash = suffixes
-            .iter()
-            .rev()
-            .fold(ROOT_HASH, |hash, label| hash_label(hash, label));
         Builder {
             apex,
             settings,
-            apex_labels: suffixes.len(),
-            nodes: Nodes::new(apex_hash),
+            nodes: Nodes::new(),
             owners: Vec::new(),
             blob: Vec::new(),
             patches: Vec::new(),
@@ -175,10 +159,22 @@ impl<'a> Builder<'a> {
         self.rrset(&[negative])
     }
 
-    fn finish(self, rrsets: Vec<Rrset>, negative_soa: Rrset, policy_names: Vec<Box<str>>) -> Zone {
-        let label_count_max = self.apex_labels + self.nodes.label_count_max;
-        let (table, nodes, names) = self.nodes.finish();
-        Zone {
+    fn finish(
+        mut self,
+        more_rrsets: Vec<Rrset>,
+        negative_soa: Rrset,
+        policy_names: Vec<Box<str>>,
+    ) -> Result<Zone, Refused> {
+        let (table, nodes) = self.nodes.finish(&mut self.blob);
+        // They are found by 32 bits. A text of 1 GiB can have more, below a long `$ORIGIN`.
+        if u32::try_from(self.blob.len()).is_err() {
+            let apex = self.apex;
+            return Err(Refused {
+                place: None,
+                message: format!("zone `{apex}` has more than 4 GiB in memory; split it"),
+            });
+        }
+        Ok(Zone {
             apex: self.apex.clone(),
             apex_lower: self.apex.to_lowercase().as_wire().into(),
             client_subnet: self.settings.client_subnet,
@@ -186,15 +182,13 @@ impl<'a> Builder<'a> {
             is_rotated: self.settings.rrset_order == RrsetOrder::Rotated,
             table,
             nodes,
-            rrsets: rrsets.into(),
+            more_rrsets: more_rrsets.into(),
             blob: self.blob.into(),
-            names,
             patches: self.patches.into(),
             targets: self.targets.into(),
             balanced: self.balanced.into(),
             policy_names: policy_names.into(),
             negative_soa,
-            label_count_max: label_count_max as u8,
-        }
+        })
     }
 }

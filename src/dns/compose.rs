@@ -1,43 +1,51 @@
 //! An answer to the wire, into the caller's buffer.
 
-use super::edns::{Edns, SubnetOption, option};
+use std::net::IpAddr;
+
+use super::edns::{SUBNET_LEN_MAX, SubnetOption, option};
 use super::{HEADER_LEN, Rcode, class, rtype};
 
-/// AA in the third octet of the header (RFC 1035, 4.1.1).
-const AUTHORITATIVE: u8 = 0x04;
+/// Bits of the header's second word (RFC 1035, 4.1.1; RFC 4035, 3): QR, OPCODE, AA, TC, RD and CD.
+mod flag {
+    pub const RESPONSE: u16 = 0x8000;
+    pub const OPCODE: u16 = 0x7800;
+    pub const AUTHORITATIVE: u16 = 0x0400;
+    pub const TRUNCATED: u16 = 0x0200;
+    pub const RECURSION_DESIRED: u16 = 0x0100;
+    pub const CHECKING_DISABLED: u16 = 0x0010;
+}
 /// Octets of an OPT record without options (RFC 6891, 6.1.2): root, TYPE, CLASS, TTL, RDLENGTH.
 pub const OPT_LEN: usize = 11;
+/// Octets of an A or AAAA record whose owner is compressed.
+const A_LEN: usize = 16;
+const AAAA_LEN: usize = 28;
 /// A compression pointer to the question's name (RFC 1035, 4.1.4).
 pub const QNAME_POINTER: u16 = 0xC000 | HEADER_LEN as u16;
 
 /// The sections that records go to, in the order they must be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
-    Answer = 0,
-    Authority = 1,
-    Additional = 2,
+    Answer = 1,
+    Authority = 2,
+    Additional = 3,
 }
+
+/// How many entries each section of a message has, the question section first.
+type Counts = [u16; 4];
 
 /// What the OPT record of an answer will say (RFC 6891, 6.1.1: one exactly when the query had one).
 #[derive(Clone, Copy, Debug)]
-pub struct OptReply {
+pub struct OptReply<'a> {
     /// Our own UDP payload size.
     pub payload: u16,
     pub dnssec_ok: bool,
-    pub subnet: Option<SubnetOption>,
+    pub subnet: Option<&'a SubnetOption>,
 }
 
-impl OptReply {
-    pub fn new(edns: &Edns, payload: u16) -> Self {
-        OptReply {
-            payload,
-            dnssec_ok: edns.dnssec_ok,
-            subnet: edns.subnet,
-        }
-    }
-
+impl OptReply<'_> {
+    #[inline]
     fn len(&self) -> usize {
-        OPT_LEN + self.subnet.map_or(0, |subnet| subnet.wire_len())
+        OPT_LEN + self.subnet.map_or(0, SubnetOption::wire_len)
     }
 }
 
@@ -54,10 +62,35 @@ pub struct Composer<'a> {
     buffer: &'a mut [u8],
     len: usize,
     limit: usize,
-    counts: [u16; 3],
-    opt: Option<OptReply>,
+    /// The header's second word.
+    flags: u16,
+    counts: Counts,
+    opt: Option<OptReply<'a>>,
     /// Octets of options that stand behind `limit` until the OPT record is written.
     options_len: usize,
+}
+
+/// Records as they stand in the message, for what depends on it to be filled in.
+pub struct Appended<'m> {
+    /// What precedes them.
+    pub before: &'m [u8],
+    pub copied: &'m mut [u8],
+}
+
+/// Writes the first `len` octets of `octets`: with what follows them, where there is room for that, as a
+/// copy of known length is no call.
+#[inline]
+fn put<const N: usize>(to: &mut [u8], octets: &[u8; N], len: usize) {
+    match to.first_chunk_mut() {
+        Some(to) => *to = *octets,
+        None => put_exactly(to, &octets[..len]),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn put_exactly(to: &mut [u8], octets: &[u8]) {
+    to[..octets.len()].copy_from_slice(octets);
 }
 
 impl<'a> Composer<'a> {
@@ -70,23 +103,23 @@ impl<'a> Composer<'a> {
         query: &[u8],
         question_end: usize,
         limit: usize,
-        opt: Option<OptReply>,
+        opt: Option<OptReply<'a>>,
     ) -> Self {
-        let limit = limit.min(buffer.len()) - opt.map_or(0, |opt| opt.len());
+        let limit = limit.min(buffer.len()) - opt.as_ref().map_or(0, OptReply::len);
         buffer[..question_end].copy_from_slice(&query[..question_end]);
-        // QR, and the opcode of the query. RD (RFC 1035, 4.1.1) and CD (RFC 4035, 3) come back to those
-        // of opcode QUERY, since no other has them. AA, TC, RA, Z, AD and RCODE are clear.
-        let opcode = query[2] & 0x78;
-        let is_query = opcode == 0;
-        buffer[2] = 0x80 | opcode | (query[2] & u8::from(is_query));
-        buffer[3] = query[3] & (u8::from(is_query) << 4);
-        buffer[4..6].copy_from_slice(&u16::from(question_end > HEADER_LEN).to_be_bytes());
-        buffer[6..HEADER_LEN].fill(0);
+        let flags = u16::from_be_bytes([query[2], query[3]]);
+        // RD (RFC 1035, 4.1.1) and CD (RFC 4035, 3) come back to those of opcode QUERY, since no other
+        // has them.
+        let kept = match flags & flag::OPCODE {
+            0 => flag::RECURSION_DESIRED | flag::CHECKING_DISABLED,
+            _ => flag::OPCODE,
+        };
         Composer {
             buffer,
             len: question_end,
             limit,
-            counts: [0; 3],
+            flags: flag::RESPONSE | flags & kept,
+            counts: [u16::from(question_end > HEADER_LEN), 0, 0, 0],
             opt,
             options_len: 0,
         }
@@ -119,7 +152,7 @@ impl<'a> Composer<'a> {
         self.len
     }
 
-    /// The message so far, without the counts in its header.
+    /// The message so far, but for its header.
     #[inline]
     pub fn written(&self) -> &[u8] {
         &self.buffer[..self.len]
@@ -128,97 +161,113 @@ impl<'a> Composer<'a> {
     /// The answer is authoritative (AA).
     #[inline]
     pub fn set_authoritative(&mut self) {
-        self.buffer[2] |= AUTHORITATIVE;
+        self.flags |= flag::AUTHORITATIVE;
     }
 
     /// Something required was left out for want of room (TC).
     #[inline]
     pub fn set_truncated(&mut self) {
-        self.buffer[2] |= 0x02;
+        self.flags |= flag::TRUNCATED;
     }
 
-    /// Appends whole records, all or none; false when they do not fit. `patch` fills in the copied
-    /// octets; it also gets what stands before them.
-    #[inline]
-    pub fn append(
-        &mut self,
-        section: Section,
-        records: &[u8],
-        count: u16,
-        patch: impl FnOnce(&[u8], &mut [u8]),
-    ) -> bool {
+    /// Appends whole records, all or none: `None` when they do not fit.
+    #[inline(always)]
+    pub fn append(&mut self, section: Section, records: &[u8], count: u16) -> Option<Appended<'_>> {
         let end = self.len + records.len();
         if end > self.limit {
-            return false;
+            return None;
         }
         let (before, rest) = self.buffer.split_at_mut(self.len);
         let copied = &mut rest[..records.len()];
         copied.copy_from_slice(records);
-        patch(before, copied);
         self.len = end;
         self.counts[section as usize] += count;
-        true
+        Some(Appended { before, copied })
     }
 
     /// Appends one address record; false when it does not fit.
     #[inline]
-    pub fn append_address(&mut self, owner: u16, ttl_s: u32, address: std::net::IpAddr) -> bool {
-        let mut record = [0; 28];
+    pub fn append_address(&mut self, owner: u16, ttl_s: u32, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(address) => {
+                let mut record = [0; A_LEN];
+                record[12..].copy_from_slice(&address.octets());
+                self.append_made(record, owner, rtype::A, ttl_s)
+            }
+            IpAddr::V6(address) => {
+                let mut record = [0; AAAA_LEN];
+                record[12..].copy_from_slice(&address.octets());
+                self.append_made(record, owner, rtype::AAAA, ttl_s)
+            }
+        }
+    }
+
+    /// Appends `record`, which has its data only.
+    #[inline]
+    fn append_made<const N: usize>(
+        &mut self,
+        mut record: [u8; N],
+        owner: u16,
+        rtype: u16,
+        ttl_s: u32,
+    ) -> bool {
         record[..2].copy_from_slice(&owner.to_be_bytes());
+        record[2..4].copy_from_slice(&rtype.to_be_bytes());
         record[4..6].copy_from_slice(&class::IN.to_be_bytes());
         record[6..10].copy_from_slice(&ttl_s.to_be_bytes());
-        let len = match address {
-            std::net::IpAddr::V4(address) => {
-                record[2..4].copy_from_slice(&rtype::A.to_be_bytes());
-                record[11] = 4;
-                record[12..16].copy_from_slice(&address.octets());
-                16
-            }
-            std::net::IpAddr::V6(address) => {
-                record[2..4].copy_from_slice(&rtype::AAAA.to_be_bytes());
-                record[11] = 16;
-                record[12..28].copy_from_slice(&address.octets());
-                28
-            }
-        };
-        self.append(Section::Answer, &record[..len], 1, |_, _| {})
+        record[11] = (N - 12) as u8;
+        let end = self.len + N;
+        if end > self.limit {
+            return false;
+        }
+        self.buffer[self.len..end].copy_from_slice(&record);
+        self.len = end;
+        self.counts[Section::Answer as usize] += 1;
+        true
     }
 
     /// A mark to go back to when an RRset turns out not to fit whole.
     #[inline]
-    pub fn mark(&self) -> (usize, [u16; 3]) {
+    pub fn mark(&self) -> (usize, Counts) {
         (self.len, self.counts)
     }
 
     /// Forgets what was appended since `mark`.
-    pub fn rewind(&mut self, mark: (usize, [u16; 3])) {
+    pub fn rewind(&mut self, mark: (usize, Counts)) {
         (self.len, self.counts) = mark;
     }
 
     /// Writes RCODE, counts and the OPT record, and returns the message's length. `error` is left
     /// out when there is no OPT or no room for it. An error has no authority: AA goes with NOERROR,
     /// NXDOMAIN and YXDOMAIN only.
-    #[inline]
-    pub fn finish(mut self, rcode: Rcode, scope: u8, error: Option<ExtendedError>) -> usize {
-        self.buffer[3] |= (rcode as u16 & 0x0f) as u8;
+    #[inline(always)]
+    pub fn finish(
+        mut self,
+        rcode: Rcode,
+        scope: u8,
+        error: Option<&'static ExtendedError>,
+    ) -> usize {
+        self.flags |= rcode as u16 & 0x0f;
         if !matches!(rcode, Rcode::NoError | Rcode::NxDomain | Rcode::YxDomain) {
-            self.buffer[2] &= !AUTHORITATIVE;
+            self.flags &= !flag::AUTHORITATIVE;
         }
         if let Some(opt) = self.opt {
             self.append_opt(&opt, rcode, scope, error);
         }
-        for (section, count) in self.counts.iter().enumerate() {
-            self.buffer[6 + 2 * section..][..2].copy_from_slice(&count.to_be_bytes());
-        }
+        let counts = self.counts.iter();
+        let counts = counts.fold(0, |counts, &count| counts << 16 | u64::from(count));
+        self.buffer[2..4].copy_from_slice(&self.flags.to_be_bytes());
+        self.buffer[4..HEADER_LEN].copy_from_slice(&counts.to_be_bytes());
         self.len
     }
 
+    #[inline(always)]
     fn append_opt(
         &mut self,
-        opt: &OptReply,
+        opt: &OptReply<'_>,
         rcode: Rcode,
         scope: u8,
-        error: Option<ExtendedError>,
+        error: Option<&'static ExtendedError>,
     ) {
         let at = self.len;
         if self.options_len > 0 {
@@ -226,29 +275,41 @@ impl<'a> Composer<'a> {
             let from = self.limit..self.limit + self.options_len;
             self.buffer.copy_within(from, at + opt.len());
         }
-        let to = &mut self.buffer[at..];
-        to[..OPT_LEN].fill(0);
-        to[1..3].copy_from_slice(&rtype::OPT.to_be_bytes());
-        to[3..5].copy_from_slice(&opt.payload.to_be_bytes());
-        to[5] = (rcode as u16 >> 4) as u8;
-        to[7] = u8::from(opt.dnssec_ok) << 7;
+        let mut fixed = [0; OPT_LEN];
+        fixed[1..3].copy_from_slice(&rtype::OPT.to_be_bytes());
+        fixed[3..5].copy_from_slice(&opt.payload.to_be_bytes());
+        fixed[5] = (rcode as u16 >> 4) as u8;
+        fixed[7] = u8::from(opt.dnssec_ok) << 7;
         let mut len = OPT_LEN;
         if let Some(subnet) = opt.subnet {
-            subnet.compose(scope, &mut to[len..len + subnet.wire_len()]);
-            len += subnet.wire_len();
+            let mut option = [0; SUBNET_LEN_MAX];
+            subnet.compose(scope, &mut option);
+            let (option_len, to) = (subnet.wire_len(), &mut self.buffer[at + len..]);
+            match self.options_len {
+                0 => put(to, &option, option_len),
+                _ => put(&mut to[..option_len], &option, option_len),
+            }
+            len += option_len;
         }
         len += self.options_len;
         // The limit excludes the OPT record without the error; what is left is the error's room.
         if let Some(error) = error.filter(|e| at + 6 + e.text.len() <= self.limit) {
-            let data_len = 2 + error.text.len();
-            to[len..len + 2].copy_from_slice(&option::EXTENDED_ERROR.to_be_bytes());
-            to[len + 2..len + 4].copy_from_slice(&(data_len as u16).to_be_bytes());
-            to[len + 4..len + 6].copy_from_slice(&error.code.to_be_bytes());
-            to[len + 6..len + 4 + data_len].copy_from_slice(error.text.as_bytes());
-            len += 4 + data_len;
+            len += append_error(&mut self.buffer[at + len..], error);
         }
-        to[9..11].copy_from_slice(&((len - OPT_LEN) as u16).to_be_bytes());
+        fixed[9..11].copy_from_slice(&((len - OPT_LEN) as u16).to_be_bytes());
+        self.buffer[at..at + OPT_LEN].copy_from_slice(&fixed);
         self.counts[Section::Additional as usize] += 1;
         self.len = at + len;
     }
+}
+
+/// Writes the option at the start of `to`; its octets.
+#[cold]
+fn append_error(to: &mut [u8], error: &ExtendedError) -> usize {
+    let data_len = 2 + error.text.len();
+    to[..2].copy_from_slice(&option::EXTENDED_ERROR.to_be_bytes());
+    to[2..4].copy_from_slice(&(data_len as u16).to_be_bytes());
+    to[4..6].copy_from_slice(&error.code.to_be_bytes());
+    to[6..4 + data_len].copy_from_slice(error.text.as_bytes());
+    4 + data_len
 }

@@ -1,8 +1,11 @@
 //! EDNS (RFC 6891) and EDNS Client Subnet (RFC 7871).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
+use super::compose::OPT_LEN;
 use super::cookie::Cookie;
+use super::rtype;
 
 /// Option codes.
 pub mod option {
@@ -22,6 +25,9 @@ pub mod option {
 /// question in 512 octets.
 pub const NSID_LEN_MAX: usize = 128;
 
+/// Octets of the longest client subnet option.
+pub const SUBNET_LEN_MAX: usize = 24;
+
 /// What an OPT record of a query says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edns {
@@ -31,12 +37,25 @@ pub struct Edns {
     /// DNSSEC OK (RFC 3225); echoed.
     pub dnssec_ok: bool,
     pub subnet: Option<SubnetOption>,
+    /// Where the options stand, when there are some that ask for more: see [`Asked`].
+    pub asked: Option<OptionsAt>,
+}
+
+/// The RDATA of an OPT record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptionsAt {
+    pub at: u16,
+    pub len: u16,
+}
+
+/// What options other than the client subnet ask for: read once more where they are answered, so that
+/// those many queries without them have nothing of it to carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
     pub cookie: Option<Cookie>,
     /// Asks who we are (RFC 5001).
     pub nsid: bool,
     pub keepalive: Keepalive,
-    /// Whether any of the last three is there.
-    pub has_more: bool,
 }
 
 /// Whether a query asks how long its TCP connection may stay idle (RFC 7828). What is wrong over TCP is
@@ -114,20 +133,25 @@ impl SubnetOption {
         if *source > bits || *scope != 0 || address.len() != usize::from(*source).div_ceil(8) {
             return None;
         }
-        if let Some(last) = address.last() {
-            let unused = (address.len() * 8) as u32 - u32::from(*source);
-            if last.trailing_zeros() < unused {
+        let missing = |bits: u32| bits - 8 * address.len() as u32;
+        let address = if family == 2 {
+            let address = address
+                .iter()
+                .fold(0, |a, &octet| a << 8 | u128::from(octet));
+            let address = address.checked_shl(missing(128)).unwrap_or(0);
+            if address.checked_shl(u32::from(*source)).unwrap_or(0) != 0 {
                 return None;
             }
-        }
-        let address = if family == 2 {
-            let mut octets = [0; 16];
-            octets[..address.len()].copy_from_slice(address);
-            IpAddr::V6(Ipv6Addr::from(octets))
+            IpAddr::V6(Ipv6Addr::from_bits(address))
         } else {
-            let mut octets = [0; 4];
-            octets[..address.len()].copy_from_slice(address);
-            IpAddr::V4(Ipv4Addr::from(octets))
+            let address = address
+                .iter()
+                .fold(0, |a, &octet| a << 8 | u32::from(octet));
+            let address = address.checked_shl(missing(32)).unwrap_or(0);
+            if address.checked_shl(u32::from(*source)).unwrap_or(0) != 0 {
+                return None;
+            }
+            IpAddr::V4(Ipv4Addr::from_bits(address))
         };
         Some(SubnetOption {
             family,
@@ -136,8 +160,9 @@ impl SubnetOption {
         })
     }
 
-    /// Composes the option with `scope` into `to`, which has [`Self::wire_len`] octets.
-    pub fn compose(&self, scope: u8, to: &mut [u8]) {
+    /// Composes the option with `scope`; of `to`, [`Self::wire_len`] octets count.
+    #[inline]
+    pub fn compose(&self, scope: u8, to: &mut [u8; SUBNET_LEN_MAX]) {
         let len = self.address_len();
         to[..2].copy_from_slice(&option::CLIENT_SUBNET.to_be_bytes());
         to[2..4].copy_from_slice(&(4 + len as u16).to_be_bytes());
@@ -145,8 +170,8 @@ impl SubnetOption {
         to[6] = self.source;
         to[7] = scope;
         match self.address {
-            IpAddr::V4(a) => to[8..8 + len].copy_from_slice(&a.octets()[..len]),
-            IpAddr::V6(a) => to[8..8 + len].copy_from_slice(&a.octets()[..len]),
+            IpAddr::V4(a) => to[8..12].copy_from_slice(&a.octets()),
+            IpAddr::V6(a) => to[8..].copy_from_slice(&a.octets()),
         }
     }
 }
@@ -159,61 +184,111 @@ impl Edns {
             version: (ttl >> 16) as u8,
             dnssec_ok: ttl & 0x8000 != 0,
             subnet: None,
-            cookie: None,
-            nsid: false,
-            keepalive: Keepalive::Absent,
-            has_more: false,
+            asked: None,
         }
+    }
+
+    /// The OPT record at `at`, at the root (RFC 6891, 6.1.2), with which the message ends. False: it is
+    /// none, or malformed.
+    #[inline(always)]
+    pub fn read(message: &[u8], at: usize, to: &mut Option<Self>) -> bool {
+        let Some((fixed, rdata)) = message[at..].split_first_chunk::<OPT_LEN>() else {
+            return false;
+        };
+        let field = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
+        if fixed[0] != 0 || field(1) != rtype::OPT || usize::from(field(9)) != rdata.len() {
+            return false;
+        }
+        let ttl = u32::from(field(5)) << 16 | u32::from(field(7));
+        let edns = to.insert(Edns::new(field(3), ttl));
+        rdata.is_empty() || edns.read_options(message, at + OPT_LEN..message.len())
     }
 
     /// Reads an OPT record's RDATA. False is a FORMERR: an option that runs past the end, a
     /// malformed or second client subnet, or a malformed cookie. What options say in versions other than 0
     /// is not known, so there they are not read (RFC 6891, 6.1.3: such a query gets BADVERS).
-    pub fn read_options(&mut self, mut rdata: &[u8]) -> bool {
+    pub fn read_options(&mut self, message: &[u8], rdata: Range<usize>) -> bool {
         if self.version > 0 {
             return true;
         }
-        let mut subnet = None;
-        while let [code_high, code_low, len_high, len_low, rest @ ..] = rdata {
-            let len = usize::from(u16::from_be_bytes([*len_high, *len_low]));
-            let Some((data, after)) = rest.split_at_checked(len) else {
-                return false;
-            };
-            let code = u16::from_be_bytes([*code_high, *code_low]);
+        let mut options = Options(&message[rdata.clone()]);
+        for (code, data) in &mut options {
             if code == option::CLIENT_SUBNET {
                 let parsed = SubnetOption::parse(data);
-                if subnet.is_some() || parsed.is_none() {
+                if self.subnet.is_some() || parsed.is_none() {
+                    self.subnet = None;
                     return false;
                 }
-                subnet = parsed;
-            } else if !self.read_other(code, data) {
+                self.subnet = parsed;
+            } else if !self.notice(code, data, message, &rdata) {
                 return false;
             }
-            rdata = after;
         }
-        self.subnet = subnet;
-        rdata.is_empty()
+        options.0.is_empty()
     }
 
-    /// Unknown options are ignored (RFC 6891, 6.1.2).
+    /// Takes note of an option that [`Asked`] knows; false when it is malformed.
     #[inline(never)]
-    fn read_other(&mut self, code: u16, data: &[u8]) -> bool {
+    fn notice(&mut self, code: u16, data: &[u8], message: &[u8], rdata: &Range<usize>) -> bool {
         match code {
-            // What a query says in it means nothing (RFC 5001, 2.2).
-            option::NSID => self.nsid = true,
+            option::NSID | option::TCP_KEEPALIVE => {}
+            option::COOKIE if Cookie::parse(data).is_some() => {}
             // Of several, the first counts (RFC 7873, 5.2).
-            option::COOKIE if self.cookie.is_none() => {
-                self.cookie = Cookie::parse(data);
-                if self.cookie.is_none() {
-                    return false;
-                }
+            option::COOKIE => {
+                let asked = self.asked.map(|options| options.read(message));
+                return asked.is_some_and(|asked| asked.cookie.is_some());
             }
-            option::TCP_KEEPALIVE if data.is_empty() => self.keepalive = Keepalive::Asked,
-            option::TCP_KEEPALIVE => self.keepalive = Keepalive::Malformed,
+            // Unknown options are ignored (RFC 6891, 6.1.2).
             _ => return true,
         }
-        self.has_more = true;
+        self.asked = Some(OptionsAt {
+            at: rdata.start as u16,
+            len: rdata.len() as u16,
+        });
         true
+    }
+}
+
+impl OptionsAt {
+    /// What they ask for, in the message that they stand in.
+    pub fn read(self, message: &[u8]) -> Asked {
+        let mut asked = Asked {
+            cookie: None,
+            nsid: false,
+            keepalive: Keepalive::Absent,
+        };
+        for (code, data) in Options(&message[self.at.into()..][..self.len.into()]) {
+            match code {
+                // What a query says in it means nothing (RFC 5001, 2.2).
+                option::NSID => asked.nsid = true,
+                option::COOKIE if asked.cookie.is_none() => match Cookie::parse(data) {
+                    None => break,
+                    cookie => asked.cookie = cookie,
+                },
+                option::TCP_KEEPALIVE if data.is_empty() => asked.keepalive = Keepalive::Asked,
+                option::TCP_KEEPALIVE => asked.keepalive = Keepalive::Malformed,
+                _ => {}
+            }
+        }
+        asked
+    }
+}
+
+/// The code and the data of each option, up to the end or to one that runs past it.
+struct Options<'a>(&'a [u8]);
+
+impl<'a> Iterator for Options<'a> {
+    type Item = (u16, &'a [u8]);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let [code_high, code_low, len_high, len_low, rest @ ..] = self.0 else {
+            return None;
+        };
+        let len = u16::from_be_bytes([*len_high, *len_low]);
+        let (data, after) = rest.split_at_checked(len.into())?;
+        self.0 = after;
+        Some((u16::from_be_bytes([*code_high, *code_low]), data))
     }
 }
 
@@ -225,10 +300,10 @@ mod tests {
     fn rfc7871_section_6_address_is_cut_to_source_and_padded() {
         let parsed = SubnetOption::parse(&[0, 1, 20, 0, 192, 0, 16]).unwrap();
         assert_eq!(parsed.address, "192.0.16.0".parse::<IpAddr>().unwrap());
-        let mut wire = [0; 11];
+        let mut wire = [0; SUBNET_LEN_MAX];
         assert_eq!(parsed.wire_len(), 11);
         parsed.compose(16, &mut wire);
-        assert_eq!(wire, [0, 8, 0, 7, 0, 1, 20, 16, 192, 0, 16]);
+        assert_eq!(wire[..11], [0, 8, 0, 7, 0, 1, 20, 16, 192, 0, 16]);
     }
 
     #[test]
@@ -271,7 +346,7 @@ mod tests {
     fn rfc6891_section_6_1_2_unknown_options_are_ignored_and_broken_ones_refused() {
         let is_read = |version: u32, rdata: &[u8]| {
             let mut edns = Edns::new(1232, version << 16);
-            edns.read_options(rdata)
+            edns.read_options(rdata, 0..rdata.len())
         };
         assert!(is_read(0, &[0xfd, 0xe9, 0, 2, 1, 2]));
         assert!(!is_read(0, &[0xfd, 0xe9, 0, 3, 1, 2]));
@@ -285,25 +360,21 @@ mod tests {
     fn options_that_ask_for_more_are_found() {
         let read = |rdata: &[u8]| {
             let mut edns = Edns::new(1232, 0);
-            edns.read_options(rdata).then_some(edns)
+            let is_read = edns.read_options(rdata, 0..rdata.len());
+            is_read.then(|| edns.asked.map(|at| at.read(rdata)))
         };
-        let none = read(&[0xfd, 0xe9, 0, 0]).unwrap();
-        assert!(!none.has_more);
+        assert_eq!(read(&[0xfd, 0xe9, 0, 0]), Some(None));
+        let asked = |rdata: &[u8]| read(rdata).unwrap().unwrap();
         // NSID with data; two cookies; a keepalive with and without a time-out.
-        let nsid = read(&[0, 3, 0, 1, 7]).unwrap();
-        assert!(nsid.nsid && nsid.has_more);
+        assert!(asked(&[0, 3, 0, 1, 7]).nsid);
         let cookies = [
             [0, 10, 0, 8, 1, 1, 1, 1, 1, 1, 1, 1],
             [0, 10, 0, 8, 2, 2, 2, 2, 2, 2, 2, 2],
         ];
-        let first = read(&cookies.concat()).unwrap();
-        assert_eq!(first.cookie.map(|cookie| cookie.client), Some([1; 8]));
-        assert!(first.has_more);
+        let first = asked(&cookies.concat()).cookie;
+        assert_eq!(first.map(|cookie| cookie.client), Some([1; 8]));
         assert_eq!(read(&[0, 10, 0, 1, 1]), None);
-        let asked = read(&[0, 11, 0, 0]).unwrap();
-        assert_eq!(asked.keepalive, Keepalive::Asked);
-        let wrong = read(&[0, 11, 0, 2, 0, 9]).unwrap();
-        assert_eq!(wrong.keepalive, Keepalive::Malformed);
-        assert!(asked.has_more && wrong.has_more);
+        assert_eq!(asked(&[0, 11, 0, 0]).keepalive, Keepalive::Asked);
+        assert_eq!(asked(&[0, 11, 0, 2, 0, 9]).keepalive, Keepalive::Malformed);
     }
 }

@@ -7,6 +7,7 @@ pub mod cookie;
 pub mod edns;
 pub mod mnemonic;
 pub mod name;
+pub mod octets;
 pub mod parse;
 pub mod placed;
 pub mod presentation;

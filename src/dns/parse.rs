@@ -5,7 +5,7 @@ use super::tsig::Tsig;
 use super::{HEADER_LEN, QueryName, rtype};
 
 /// A query whose parts all parsed. The name stands in the caller's [`QueryName`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
     pub qtype: u16,
     pub qclass: u16,
@@ -42,8 +42,51 @@ pub enum ParseError {
 }
 
 /// Reads a query; `name` receives QNAME.
-#[inline]
+///
+/// # Errors
+/// Why it is none that can be answered properly.
 pub fn parse(message: &[u8], name: &mut QueryName) -> Result<Parsed, ParseError> {
+    let mut parsed = Parsed::default();
+    match parse_plain(message, name, &mut parsed) {
+        true => Ok(parsed),
+        false => parse_any(message, name),
+    }
+}
+
+/// [`parse`] for a message of nothing but one question and at most an OPT record, as all but a few
+/// are; of others, `false` says nothing. Writes to where the caller reads: moving what was parsed would
+/// cost as much as parsing it.
+#[inline(always)]
+pub fn parse_plain(message: &[u8], name: &mut QueryName, to: &mut Parsed) -> bool {
+    let Some(header) = message.first_chunk::<HEADER_LEN>() else {
+        return false;
+    };
+    let [.., c0, c1, c2, c3, c4, c5, c6, c7] = *header;
+    let counts = u64::from_be_bytes([c0, c1, c2, c3, c4, c5, c6, c7]);
+    let is_response = header[2] & 0x80 != 0;
+    let opt_count = counts ^ ONE_QUESTION;
+    if is_response || opcode(message) != 0 || opt_count > 1 {
+        return false;
+    }
+    let Some((qtype, qclass, question_end)) = parse_question(message, name) else {
+        return false;
+    };
+    (to.qtype, to.qclass, to.question_end) = (qtype, qclass, question_end);
+    match opt_count {
+        0 => {
+            to.edns = None;
+            question_end == message.len()
+        }
+        _ => Edns::read(message, question_end, &mut to.edns),
+    }
+}
+
+/// The header's counts in a message of one question and nothing else.
+const ONE_QUESTION: u64 = 1 << 48;
+
+/// [`parse`] for every message.
+#[cold]
+fn parse_any(message: &[u8], name: &mut QueryName) -> Result<Parsed, ParseError> {
     let header: &[u8; HEADER_LEN] = message.first_chunk().ok_or(ParseError::Drop)?;
     if header[2] & 0x80 != 0 {
         return Err(ParseError::Drop);
@@ -73,13 +116,19 @@ pub fn parse(message: &[u8], name: &mut QueryName) -> Result<Parsed, ParseError>
             })
         }
         (None, Ok(Some(edns)))
-            if opcode == 0 && message[4..10] == [0; 6] && edns.cookie.is_some() =>
+            if opcode == 0 && message[4..10] == [0; 6] && has_cookie(message, &edns) =>
         {
             Err(ParseError::CookieOnly { edns })
         }
         (_, Ok(edns)) => Err(no_query(message, question, edns, None)),
         (_, Err(Unread { edns, tsig_at })) => Err(no_query(message, question, edns, tsig_at)),
     }
+}
+
+#[cold]
+fn has_cookie(message: &[u8], edns: &Edns) -> bool {
+    edns.asked
+        .is_some_and(|at| at.read(message).cookie.is_some())
 }
 
 type Question = (u16, u16, usize);
@@ -127,7 +176,7 @@ fn no_query(
     }
 }
 
-#[inline]
+#[inline(always)]
 fn parse_question(message: &[u8], name: &mut QueryName) -> Option<Question> {
     let name_end = HEADER_LEN + name.read(&message[HEADER_LEN..])?;
     let fixed: &[u8; 4] = message[name_end..].first_chunk()?;
@@ -173,7 +222,7 @@ fn parse_records(
                 return Err(unread(edns));
             }
             let opt = edns.insert(Edns::new(record.class, record.ttl));
-            if !opt.read_options(record.rdata) {
+            if !opt.read_options(message, record.end - record.rdata.len()..record.end) {
                 return Err(unread(edns));
             }
         } else if record.rtype == rtype::TSIG {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::edns::SubnetOption;
+use super::edns::{SUBNET_LEN_MAX, SubnetOption};
 use super::{HEADER_LEN, Name, class, rtype};
 
 /// The message that asks for `name` and `qtype`, with an OPT record that carries the client subnet if
@@ -25,10 +25,10 @@ pub fn compose_edns(id: u16, name: &Name, qtype: u16, subnet: Option<(IpAddr, u8
     message.extend_from_slice(&u16::MAX.to_be_bytes());
     message.extend_from_slice(&[0; 4]);
     message.extend_from_slice(&(len as u16).to_be_bytes());
-    let at = message.len();
-    message.resize(at + len, 0);
     if let Some(option) = option {
-        option.compose(0, &mut message[at..]);
+        let mut wire = [0; SUBNET_LEN_MAX];
+        option.compose(0, &mut wire);
+        message.extend_from_slice(&wire[..len]);
     }
     message
 }

@@ -8,7 +8,7 @@ use crate::state::Root;
 use crate::state::zone::ZoneEntry;
 
 /// What a client that may not ask is told beside REFUSED (RFC 8914, 4.19).
-pub const NOT_ALLOWED: ExtendedError = ExtendedError {
+pub static NOT_ALLOWED: ExtendedError = ExtendedError {
     code: 18,
     text: "queries from this address are not allowed",
 };

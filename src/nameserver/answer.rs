@@ -12,8 +12,8 @@ use super::options::{Greeting, answer_options};
 use super::respond::{Reply, Responder};
 use super::unparsed::answer_unparsed;
 use crate::dns::compose::{Composer, ExtendedError, OptReply};
-use crate::dns::edns::Edns;
-use crate::dns::parse::{Parsed, parse};
+use crate::dns::edns::{Edns, SubnetOption};
+use crate::dns::parse::{Parsed, parse, parse_plain};
 use crate::dns::placed::PlacedName;
 use crate::dns::{MESSAGE_LEN_MAX, QueryName, Rcode, UDP_PAYLOAD_MIN, class, rtype};
 use crate::random::Random;
@@ -136,15 +136,15 @@ pub fn answer_recorded<R: Recorder>(
 ) -> Option<usize> {
     worker.counters.queries.add(1);
     worker.has_valid_cookie = false;
-    let (length, rcode) = match parse(query.message, &mut worker.name) {
-        Ok(parsed) => answer_parsed(worker, root, query, &parsed, reply, recorder),
-        Err(error) => match answer_unparsed(worker, root, query, error, reply) {
-            Some(answered) => answered,
-            None => {
-                worker.counters.dropped.add(1);
-                return None;
-            }
-        },
+    let mut parsed = Parsed::default();
+    let answered = if parse_plain(query.message, &mut worker.name, &mut parsed) {
+        Some(answer_parsed(worker, root, query, &parsed, reply, recorder))
+    } else {
+        answer_odd(worker, root, query, reply, recorder)
+    };
+    let Some((length, rcode)) = answered else {
+        worker.counters.dropped.add(1);
+        return None;
     };
     worker
         .counters
@@ -152,6 +152,22 @@ pub fn answer_recorded<R: Recorder>(
     Some(length)
 }
 
+/// Answers what is more, or less, than a plain query; `None`: nothing may be sent.
+#[cold]
+fn answer_odd<R: Recorder>(
+    worker: &mut Worker,
+    root: &Root,
+    query: &Query<'_>,
+    reply: &mut [u8],
+    recorder: &mut R,
+) -> Option<(usize, Rcode)> {
+    match parse(query.message, &mut worker.name) {
+        Ok(parsed) => Some(answer_parsed(worker, root, query, &parsed, reply, recorder)),
+        Err(error) => answer_unparsed(worker, root, query, error, reply),
+    }
+}
+
+#[inline(always)]
 fn answer_parsed<R: Recorder>(
     worker: &mut Worker,
     root: &Root,
@@ -161,40 +177,28 @@ fn answer_parsed<R: Recorder>(
     recorder: &mut R,
 ) -> (usize, Rcode) {
     let found = root.zones.find(&worker.name, parsed.qtype);
-    let mut opt = parsed
-        .edns
-        .as_ref()
-        .map(|edns| OptReply::new(edns, query.transport.payload()));
-    if let (Some((entry, _)), Some(opt)) = (found, &mut opt) {
-        // A zone that does not steer by client subnet treats the option as unknown.
-        opt.subnet = opt.subnet.filter(|_| entry.zone.client_subnet);
-    }
-    let subnet = opt.and_then(|opt| opt.subnet);
-    let limit = query.transport.limit(parsed.edns.as_ref());
+    let edns = parsed.edns.as_ref();
+    // A zone that does not steer by client subnet treats the option as unknown.
+    let is_heard = found.is_none_or(|(entry, _)| entry.zone.client_subnet);
+    let subnet = edns.and_then(|edns| edns.subnet.as_ref().filter(|_| is_heard));
+    let opt = edns.map(|edns| OptReply {
+        payload: query.transport.payload(),
+        dnssec_ok: edns.dnssec_ok,
+        subnet,
+    });
+    let limit = query.transport.limit(edns);
     let mut composer = Composer::new(reply, query.message, parsed.question_end, limit, opt);
-    let greeting = match &parsed.edns {
-        Some(edns) if edns.has_more => {
-            answer_options(worker, &root.service.identity, query, edns, &mut composer)
-        }
-        _ => Greeting::default(),
-    };
-    let zone = found.map(|(entry, _)| entry);
-    let is_allowed = access::is_allowed(root, zone, query.peer);
-    let may_answer = is_allowed && is_ordinary(parsed, greeting);
-    let result = match found {
-        Some((entry, _)) if may_answer && !entry.has_data => NO_DATA,
-        Some((entry, apex)) if may_answer => {
-            worker
-                .counters
-                .client_subnet
-                .add(u64::from(subnet.is_some()));
-            let name = PlacedName::question(worker.name.wire().len());
+    let reply = match found {
+        Some((entry, apex)) if is_plain(parsed) && entry.is_open() => {
+            if subnet.is_some() {
+                worker.counters.client_subnet.add(1);
+            }
             Responder {
+                name: PlacedName::question(worker.name.wire().len()),
                 worker,
                 root,
                 entry,
                 apex,
-                name,
                 qtype: parsed.qtype,
                 peer: query.peer,
                 subnet,
@@ -202,89 +206,155 @@ fn answer_parsed<R: Recorder>(
             }
             .respond(&mut composer)
         }
-        None if may_answer => NOT_OURS,
-        _ => answer_without_zone(worker, root, query, parsed, zone, greeting, &mut composer),
+        _ => Asking {
+            worker,
+            root,
+            query,
+            parsed,
+            subnet,
+            recorder,
+        }
+        .respond_with_care(found, &mut composer),
     };
-    (
-        composer.finish(result.rcode, result.scope, result.error),
-        result.rcode,
-    )
+    let length = composer.finish(reply.rcode, reply.scope, reply.error);
+    (length, reply.rcode)
+}
+
+/// Whether a query asks for nothing but records of class IN.
+#[inline]
+fn is_plain(parsed: &Parsed) -> bool {
+    let asks_more = |edns: &Edns| edns.version > 0 || edns.asked.is_some();
+    is_ordinary(parsed) && !parsed.edns.as_ref().is_some_and(asks_more)
+}
+
+/// Whether a zone may have what is asked for.
+#[inline]
+fn is_ordinary(parsed: &Parsed) -> bool {
+    parsed.qclass == class::IN && !matches!(parsed.qtype, rtype::OPT | rtype::TKEY..=rtype::MAILA)
+}
+
+/// A query on its way to an answer.
+struct Asking<'a, R> {
+    worker: &'a mut Worker,
+    root: &'a Root,
+    query: &'a Query<'a>,
+    parsed: &'a Parsed,
+    subnet: Option<&'a SubnetOption>,
+    recorder: &'a mut R,
+}
+
+impl<R: Recorder> Asking<'_, R> {
+    /// What the zone `entry` says, whose apex is suffix `apex` of the name.
+    #[inline(always)]
+    fn respond(&mut self, entry: &ZoneEntry, apex: usize, composer: &mut Composer<'_>) -> Reply {
+        if self.subnet.is_some() {
+            self.worker.counters.client_subnet.add(1);
+        }
+        Responder {
+            name: PlacedName::question(self.worker.name.wire().len()),
+            worker: self.worker,
+            root: self.root,
+            entry,
+            apex,
+            qtype: self.parsed.qtype,
+            peer: self.query.peer,
+            subnet: self.subnet,
+            recorder: self.recorder,
+        }
+        .respond(composer)
+    }
+
+    /// The same where that is not all that counts: options that ask for more, access lists, zones without
+    /// data, names of no zone.
+    #[inline(never)]
+    fn respond_with_care(
+        &mut self,
+        found: Option<(&ZoneEntry, usize)>,
+        composer: &mut Composer<'_>,
+    ) -> Reply {
+        let edns = self.parsed.edns.as_ref();
+        let identity = &self.root.service.identity;
+        let greeting = match edns.and_then(|edns| edns.asked) {
+            Some(options) => answer_options(self.worker, identity, self.query, options, composer),
+            None => Greeting::default(),
+        };
+        let zone = found.map(|(entry, _)| entry);
+        let may_answer = is_ordinary(self.parsed)
+            && edns.is_none_or(|edns| edns.version == 0)
+            && greeting.refusal.is_none()
+            && access::is_allowed(self.root, zone, self.query.peer);
+        match found {
+            Some((entry, _)) if may_answer && !entry.has_data => NO_DATA,
+            Some((entry, apex)) if may_answer => self.respond(entry, apex, composer),
+            None if may_answer => NOT_OURS,
+            _ => self.respond_without_zone(zone, greeting, composer),
+        }
+    }
+
+    /// Queries that no zone can answer, or may.
+    #[cold]
+    fn respond_without_zone(
+        &self,
+        zone: Option<&ZoneEntry>,
+        greeting: Greeting,
+        composer: &mut Composer<'_>,
+    ) -> Reply {
+        let (root, parsed) = (self.root, self.parsed);
+        if parsed.edns.as_ref().is_some_and(|edns| edns.version > 0) {
+            return Reply::code(Rcode::BadVers);
+        }
+        if let Some(rcode) = greeting.refusal {
+            return Reply::code(rcode);
+        }
+        // Zones are of class IN: names of other classes are none of theirs.
+        let zone = zone.filter(|_| parsed.qclass == class::IN);
+        if !access::is_allowed(root, zone, self.query.peer) {
+            return Reply {
+                error: Some(&NOT_ALLOWED),
+                ..Reply::code(Rcode::Refused)
+            };
+        }
+        let (rcode, error) = match (parsed.qclass, parsed.qtype) {
+            // OPT is no type that records of a zone can have.
+            (_, rtype::OPT) => (Rcode::FormErr, None),
+            (class::IN, rtype::TKEY | rtype::TSIG | rtype::MAILA | rtype::MAILB) => {
+                (Rcode::NotImp, Some(&NOT_SUPPORTED))
+            }
+            // AXFR and IXFR: nobody may transfer.
+            (class::IN, _) => (Rcode::Refused, Some(&PROHIBITED)),
+            (class::CH, qtype) => {
+                let chaos = &root.service.identity.chaos;
+                match chaos::respond(chaos, self.worker.name.wire(), qtype, composer) {
+                    Some(reply) => return reply,
+                    None => (Rcode::Refused, Some(&NOT_SUPPORTED)),
+                }
+            }
+            _ => (Rcode::Refused, Some(&NOT_SUPPORTED)),
+        };
+        Reply {
+            error,
+            ..Reply::code(rcode)
+        }
+    }
 }
 
 /// The answer of a zone whose file could not be read (RFC 8914, 4.25: Invalid Data).
 const NO_DATA: Reply = Reply {
     rcode: Rcode::ServFail,
     scope: 0,
-    error: Some(ExtendedError {
+    error: Some(&ExtendedError {
         code: 24,
         text: "this server could not read the zone",
     }),
 };
 
-/// Whether a zone may answer.
-#[inline]
-fn is_ordinary(parsed: &Parsed, greeting: Greeting) -> bool {
-    parsed.qclass == class::IN
-        && parsed.edns.as_ref().is_none_or(|edns| edns.version == 0)
-        && !matches!(parsed.qtype, rtype::OPT | rtype::TKEY..=rtype::MAILA)
-        && greeting.refusal.is_none()
-}
-
-/// Queries that no zone can answer, or may.
-#[cold]
-fn answer_without_zone(
-    worker: &Worker,
-    root: &Root,
-    query: &Query<'_>,
-    parsed: &Parsed,
-    zone: Option<&ZoneEntry>,
-    greeting: Greeting,
-    composer: &mut Composer<'_>,
-) -> Reply {
-    if parsed.edns.as_ref().is_some_and(|edns| edns.version > 0) {
-        return Reply::code(Rcode::BadVers);
-    }
-    if let Some(rcode) = greeting.refusal {
-        return Reply::code(rcode);
-    }
-    // Zones are of class IN: names of other classes are none of theirs.
-    let zone = zone.filter(|_| parsed.qclass == class::IN);
-    if !access::is_allowed(root, zone, query.peer) {
-        return Reply {
-            error: Some(NOT_ALLOWED),
-            ..Reply::code(Rcode::Refused)
-        };
-    }
-    let (rcode, error) = match (parsed.qclass, parsed.qtype) {
-        // OPT is no type that records of a zone can have.
-        (_, rtype::OPT) => (Rcode::FormErr, None),
-        (class::IN, rtype::TKEY | rtype::TSIG | rtype::MAILA | rtype::MAILB) => {
-            (Rcode::NotImp, Some(NOT_SUPPORTED))
-        }
-        // AXFR and IXFR: nobody may transfer.
-        (class::IN, _) => (Rcode::Refused, Some(PROHIBITED)),
-        (class::CH, qtype) => {
-            let chaos = &root.service.identity.chaos;
-            match chaos::respond(chaos, worker.name.wire(), qtype, composer) {
-                Some(reply) => return reply,
-                None => (Rcode::Refused, Some(NOT_SUPPORTED)),
-            }
-        }
-        _ => (Rcode::Refused, Some(NOT_SUPPORTED)),
-    };
-    Reply {
-        error,
-        ..Reply::code(rcode)
-    }
-}
-
 /// RFC 8914, 4.19: Prohibited.
-const PROHIBITED: ExtendedError = ExtendedError { code: 18, text: "" };
+static PROHIBITED: ExtendedError = ExtendedError { code: 18, text: "" };
 /// RFC 8914, 4.21: Not Authoritative.
 const NOT_OURS: Reply = Reply {
     rcode: Rcode::Refused,
     scope: 0,
-    error: Some(ExtendedError { code: 20, text: "" }),
+    error: Some(&ExtendedError { code: 20, text: "" }),
 };
 /// RFC 8914, 4.22: Not Supported.
-pub(super) const NOT_SUPPORTED: ExtendedError = ExtendedError { code: 21, text: "" };
+pub(super) static NOT_SUPPORTED: ExtendedError = ExtendedError { code: 21, text: "" };

@@ -42,7 +42,10 @@ fn append_text(text: &[u8], composer: &mut Composer<'_>) {
     record[10..12].copy_from_slice(&(1 + len as u16).to_be_bytes());
     record[12] = len as u8;
     record[FIXED_LEN..FIXED_LEN + len].copy_from_slice(&text[..len]);
-    if !composer.append(Section::Answer, &record[..FIXED_LEN + len], 1, |_, _| {}) {
+    if composer
+        .append(Section::Answer, &record[..FIXED_LEN + len], 1)
+        .is_none()
+    {
         composer.set_truncated();
     }
 }

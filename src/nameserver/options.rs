@@ -4,7 +4,7 @@ use super::answer::{Query, Transport, Worker};
 use crate::dns::Rcode;
 use crate::dns::compose::{Composer, OPT_LEN};
 use crate::dns::cookie::{CLIENT_LEN, Cookie, SERVER_LEN, Standing};
-use crate::dns::edns::{Edns, Keepalive, NSID_LEN_MAX, option};
+use crate::dns::edns::{Keepalive, NSID_LEN_MAX, OptionsAt, option};
 use crate::dns::{HEADER_LEN, UDP_PAYLOAD_MIN, name::NAME_LEN_MAX};
 use crate::state::Identity;
 
@@ -31,18 +31,19 @@ pub fn answer_options(
     worker: &mut Worker,
     identity: &Identity,
     query: &Query<'_>,
-    edns: &Edns,
+    options: OptionsAt,
     composer: &mut Composer<'_>,
 ) -> Greeting {
+    let asked = options.read(query.message);
     let mut greeting = Greeting::default();
     let is_tcp = matches!(query.transport, Transport::Tcp { .. });
-    if let Some(cookie) = &edns.cookie {
+    if let Some(cookie) = &asked.cookie {
         greeting = answer_cookie(worker, identity, query, cookie, composer);
     }
-    if let (true, Some(nsid)) = (edns.nsid, &identity.nsid) {
+    if let (true, Some(nsid)) = (asked.nsid, &identity.nsid) {
         composer.add_option(option::NSID, &[nsid]);
     }
-    match edns.keepalive {
+    match asked.keepalive {
         // Over UDP it is ignored (RFC 7828, 3.3.1).
         Keepalive::Asked | Keepalive::Malformed if !is_tcp => {}
         Keepalive::Malformed => greeting.refusal = Some(Rcode::FormErr),

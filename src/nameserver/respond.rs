@@ -29,7 +29,7 @@ pub struct Reply {
     pub rcode: Rcode,
     /// ECS scope: 0 where the client's network made no difference.
     pub scope: u8,
-    pub error: Option<ExtendedError>,
+    pub error: Option<&'static ExtendedError>,
 }
 
 impl Reply {
@@ -53,14 +53,14 @@ pub struct Responder<'a, R> {
     pub name: PlacedName,
     pub qtype: u16,
     pub peer: IpAddr,
-    pub subnet: Option<SubnetOption>,
+    pub subnet: Option<&'a SubnetOption>,
     pub recorder: &'a mut R,
 }
 
 impl<'a, R: Recorder> Responder<'a, R> {
     /// Writes the records, following a chain of static aliases inside the zone, and on into zones of
     /// ours below it.
-    #[inline]
+    #[inline(always)]
     pub fn respond(mut self, composer: &mut Composer<'_>) -> Reply {
         match self.look_up(composer) {
             Ok(reply) => reply,
@@ -69,18 +69,15 @@ impl<'a, R: Recorder> Responder<'a, R> {
     }
 
     /// What the zone says of the name being looked up, or the alias that leads on.
-    #[inline]
+    #[inline(always)]
     fn look_up(&mut self, composer: &mut Composer<'_>) -> Result<Reply, Link<'a>> {
         let found = self.entry.zone.find(&self.worker.name, self.apex);
         if let Found::Delegated(cut) = found {
-            return Ok(self.delegated(composer, cut));
+            return self.delegated(composer, cut);
         }
         composer.set_authoritative();
         match found {
-            Found::Node(node) => match self.cname(node) {
-                None => Ok(self.node(composer, node)),
-                Some(cname) => Err(Link::Alias(node, cname)),
-            },
+            Found::Node(node) => self.node(composer, node),
             Found::Redirected(node) => Err(Link::Redirect(node)),
             Found::Nothing | Found::Delegated(_) => {
                 self.negative(composer, u32::MAX);
@@ -89,18 +86,9 @@ impl<'a, R: Recorder> Responder<'a, R> {
         }
     }
 
-    /// The CNAME that stands instead of what was asked. Beside it there may be data of DNSSEC, which
-    /// answer for themselves (RFC 4035, 2.5).
-    #[inline]
-    fn cname(&self, node: NodeId) -> Option<&'a Rrset> {
-        let zone: &'a Zone = &self.entry.zone;
-        let cname = zone.rrset(node, rtype::CNAME)?;
-        let has_asked = self.qtype == rtype::ANY || zone.rrset(node, self.qtype).is_some();
-        (!has_asked).then_some(cname)
-    }
-
     /// A referral; DS at the cut itself is the parent's to answer (RFC 4035, 3.1.4.1).
-    fn delegated(&mut self, composer: &mut Composer<'_>, cut: NodeId) -> Reply {
+    #[inline(never)]
+    fn delegated(&mut self, composer: &mut Composer<'_>, cut: NodeId) -> Result<Reply, Link<'a>> {
         let zone: &'a Zone = &self.entry.zone;
         let name = &self.worker.name;
         if self.qtype == rtype::DS && name.between(0, self.apex) == zone.relative_name(cut) {
@@ -111,39 +99,56 @@ impl<'a, R: Recorder> Responder<'a, R> {
         if let Some(ns) = zone.rrset(cut, rtype::NS) {
             self.append_referral(composer, ns, owner);
         }
-        Reply::code(Rcode::NoError)
+        Ok(Reply::code(Rcode::NoError))
     }
 
-    /// What one node says: steered addresses, an RRset, or that there is nothing of the type.
-    #[inline]
-    fn node(&mut self, composer: &mut Composer<'_>, node: NodeId) -> Reply {
+    /// What one node says: steered addresses, an RRset, the alias that stands instead of it, or that there
+    /// is nothing of the type.
+    #[inline(always)]
+    fn node(&mut self, composer: &mut Composer<'_>, node: NodeId) -> Result<Reply, Link<'a>> {
         let zone: &'a Zone = &self.entry.zone;
-        let family = match self.qtype {
-            rtype::A => Some(Family::V4),
-            rtype::AAAA => Some(Family::V6),
-            _ => None,
-        };
-        if let (Some(family), Some(&balanced)) = (family, zone.balanced(node)) {
-            return self.steer(composer, balanced, family);
+        if let Some(&balanced) = zone.balanced(node) {
+            match self.qtype {
+                rtype::A => return Ok(self.steer(composer, balanced, Family::V4)),
+                rtype::AAAA => return Ok(self.steer(composer, balanced, Family::V6)),
+                _ => {}
+            }
         }
-        let rrset = match self.qtype {
-            // One RRset is answer enough (RFC 8482, 4.1).
-            rtype::ANY => zone.rrsets(node).first(),
-            qtype => zone.rrset(node, qtype),
-        };
-        match rrset {
+        // Beside a CNAME there may be data of DNSSEC, which answer for themselves (RFC 4035, 2.5).
+        match zone.rrset(node, self.qtype) {
             Some(rrset) => {
                 self.append_answer(composer, rrset);
+                Ok(Reply::code(Rcode::NoError))
             }
-            None if self.qtype == rtype::ANY && zone.balanced(node).is_some() => {
-                self.append_hinfo(composer);
-            }
-            None => self.negative(composer, u32::MAX),
+            None => self.node_without(composer, node),
         }
-        Reply::code(Rcode::NoError)
     }
 
-    #[inline]
+    /// [`Self::node`] where there is no RRset of just the type that was asked for.
+    #[inline(never)]
+    fn node_without(
+        &mut self,
+        composer: &mut Composer<'_>,
+        node: NodeId,
+    ) -> Result<Reply, Link<'a>> {
+        let zone: &'a Zone = &self.entry.zone;
+        if self.qtype != rtype::ANY {
+            if let Some(cname) = zone.rrset(node, rtype::CNAME) {
+                return Err(Link::Alias(node, cname));
+            }
+            self.negative(composer, u32::MAX);
+        } else if let Some(rrset) = zone.first_rrset(node) {
+            // One RRset is answer enough (RFC 8482, 4.1).
+            self.append_answer(composer, rrset);
+        } else if zone.balanced(node).is_some() {
+            self.append_hinfo(composer);
+        } else {
+            self.negative(composer, u32::MAX);
+        }
+        Ok(Reply::code(Rcode::NoError))
+    }
+
+    #[inline(always)]
     fn append(
         &self,
         composer: &mut Composer<'_>,
@@ -152,45 +157,38 @@ impl<'a, R: Recorder> Responder<'a, R> {
         owner: u16,
     ) -> bool {
         let (zone, name) = (&self.entry.zone, self.name);
-        composer.append(
-            section,
-            zone.records(rrset),
-            rrset.count,
-            |before, copied| {
-                zone.patch(rrset, before, copied, owner, name, Turn::NONE);
-            },
-        )
+        match composer.append(section, zone.records(rrset), rrset.count) {
+            Some(mut appended) => {
+                zone.patch(rrset, &mut appended, owner, name, Turn::NONE);
+                true
+            }
+            None => false,
+        }
     }
 
     /// The SOA that says how long a "no" may be kept: at most `ttl_max_s` seconds (RFC 2308).
     fn negative(&self, composer: &mut Composer<'_>, ttl_max_s: u32) {
         let (zone, name) = (&self.entry.zone, self.name);
         let soa = zone.negative_soa();
-        let fits = composer.append(
-            Section::Authority,
-            zone.records(soa),
-            1,
-            |before, copied| {
-                let apex = name.suffix(before, zone.apex_len());
-                zone.patch(soa, before, copied, apex, name, Turn::NONE);
-                let ttl =
-                    u32::from_be_bytes([copied[6], copied[7], copied[8], copied[9]]).min(ttl_max_s);
-                copied[6..10].copy_from_slice(&ttl.to_be_bytes());
-            },
-        );
-        if !fits {
+        let Some(mut appended) = composer.append(Section::Authority, zone.records(soa), 1) else {
             composer.set_truncated();
+            return;
+        };
+        let apex = name.suffix(appended.before, zone.apex_len());
+        zone.patch(soa, &mut appended, apex, name, Turn::NONE);
+        if let Some((_, rest)) = appended.copied.split_first_chunk_mut::<6>()
+            && let Some(ttl) = rest.first_chunk_mut()
+        {
+            *ttl = u32::from_be_bytes(*ttl).min(ttl_max_s).to_be_bytes();
         }
     }
 
     /// "RFC8482" as the answer to ANY where there is no static record (RFC 8482, 4.2).
     fn append_hinfo(&self, composer: &mut Composer<'_>) {
         const RECORD: &[u8] = b"\xc0\x0c\x00\x0d\x00\x01\x00\x00\x0e\x10\x00\x09\x07RFC8482\x00";
-        let fits = composer.append(Section::Answer, RECORD, 1, |_, copied| {
-            copied[..2].copy_from_slice(&self.name.at.to_be_bytes());
-        });
-        if !fits {
-            composer.set_truncated();
+        match composer.append(Section::Answer, RECORD, 1) {
+            Some(appended) => appended.copied[..2].copy_from_slice(&self.name.at.to_be_bytes()),
+            None => composer.set_truncated(),
         }
     }
 }

@@ -74,7 +74,7 @@ impl Answer<'_> {
     ) -> (usize, Rcode) {
         let (composer, greeting) = self.begin(reply, self.limit());
         let rcode = rcode(greeting);
-        let error = (rcode == Rcode::NotImp).then_some(NOT_SUPPORTED);
+        let error = (rcode == Rcode::NotImp).then_some(&NOT_SUPPORTED);
         (composer.finish(rcode, 0, error), rcode)
     }
 
@@ -100,19 +100,20 @@ impl Answer<'_> {
     fn begin<'b>(&mut self, reply: &'b mut [u8], limit: usize) -> (Composer<'b>, Greeting) {
         let Answer { query, edns, .. } = self;
         let opt = edns.map(|edns| OptReply {
+            payload: query.transport.payload(),
+            dnssec_ok: edns.dnssec_ok,
             subnet: None,
-            ..OptReply::new(&edns, query.transport.payload())
         });
         let mut composer = Composer::new(reply, query.message, self.question_end, limit, opt);
-        let greeting = match edns {
-            Some(edns) if edns.has_more => answer_options(
+        let greeting = match edns.and_then(|edns| edns.asked) {
+            Some(options) => answer_options(
                 self.worker,
                 &self.root.service.identity,
                 query,
-                edns,
+                options,
                 &mut composer,
             ),
-            _ => Greeting::default(),
+            None => Greeting::default(),
         };
         (composer, greeting)
     }

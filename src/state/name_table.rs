@@ -1,9 +1,9 @@
 //! Hash of a name -> index: flat, open addressing.
 
-/// Finds an index by a name's hash; the caller compares the name itself.
-#[derive(Debug, Default)]
+/// Finds indices by a name's hash; the caller compares the name itself.
+#[derive(Debug)]
 pub struct NameTable {
-    /// A power of two of them, at most half full; `EMPTY` where nothing stands.
+    /// A power of two of them, two at least and at most half full; `EMPTY` where nothing stands.
     slots: Box<[Slot]>,
 }
 
@@ -19,6 +19,12 @@ const EMPTY: Slot = Slot {
     index: u32::MAX,
 };
 
+impl Default for NameTable {
+    fn default() -> Self {
+        NameTable::with_room(0)
+    }
+}
+
 impl NameTable {
     /// The `i`th of `hashes` finds index `i`.
     pub fn new(hashes: impl ExactSizeIterator<Item = u64>) -> Self {
@@ -32,7 +38,7 @@ impl NameTable {
     /// For at least so many entries.
     pub(crate) fn with_room(count: usize) -> Self {
         NameTable {
-            slots: vec![EMPTY; (count * 2).next_power_of_two()].into(),
+            slots: vec![EMPTY; (count.max(1) * 2).next_power_of_two()].into(),
         }
     }
 
@@ -49,29 +55,49 @@ impl NameTable {
             at = (at + 1) & mask;
         }
         self.slots[at] = Slot {
-            tag: (hash >> 32) as u32,
+            tag: tag(hash),
             index,
         };
     }
 
-    /// The index whose hash is `hash` and of which `is_same` says yes.
-    #[inline]
-    pub fn find(&self, hash: u64, is_same: impl Fn(u32) -> bool) -> Option<u32> {
-        if self.slots.is_empty() {
-            return None;
+    /// The indices whose hash may be `hash`: the one that is looked for among them, if it is here, and
+    /// hardly ever another.
+    #[inline(always)]
+    pub fn candidates(&self, hash: u64) -> Candidates<'_> {
+        Candidates {
+            slots: &self.slots,
+            at: hash as usize,
+            tag: tag(hash),
         }
-        let mask = self.slots.len() - 1;
-        let tag = (hash >> 32) as u32;
-        let mut at = hash as usize & mask;
+    }
+}
+
+#[inline]
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+/// See [`NameTable::candidates`].
+pub struct Candidates<'a> {
+    slots: &'a [Slot],
+    at: usize,
+    tag: u32,
+}
+
+impl Iterator for Candidates<'_> {
+    type Item = u32;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<u32> {
         loop {
-            let slot = self.slots[at];
-            if slot.index == u32::MAX {
+            let slot = self.slots[self.at & (self.slots.len() - 1)];
+            self.at = self.at.wrapping_add(1);
+            if slot.index == EMPTY.index {
                 return None;
             }
-            if slot.tag == tag && is_same(slot.index) {
+            if slot.tag == self.tag {
                 return Some(slot.index);
             }
-            at = (at + 1) & mask;
         }
     }
 }
@@ -86,12 +112,9 @@ mod tests {
         let hashes: Vec<u64> = (0..1000u64).map(|i| ((i % 7) << 33) | (i % 50)).collect();
         let table = NameTable::new(hashes.iter().copied());
         for (i, &hash) in hashes.iter().enumerate() {
-            assert_eq!(
-                table.find(hash, |found| found as usize == i),
-                Some(i as u32)
-            );
+            assert!(table.candidates(hash).any(|found| found as usize == i));
         }
-        assert_eq!(table.find(1 << 40, |_| true), None);
-        assert_eq!(NameTable::default().find(0, |_| true), None);
+        assert_eq!(table.candidates(1 << 40).next(), None);
+        assert_eq!(NameTable::default().candidates(0).next(), None);
     }
 }

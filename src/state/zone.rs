@@ -1,9 +1,11 @@
 //! Zones as the answer engine reads them: names resolved to nodes, RRsets encoded as wire bytes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::name_table::NameTable;
-use crate::dns::compose::QNAME_POINTER;
+use super::name_table::{Candidates, NameTable};
+use crate::dns::compose::{Appended, QNAME_POINTER};
+use crate::dns::octets::{hash, is_same};
 use crate::dns::placed::{POINTER, PlacedName};
 use crate::dns::{Name, QueryName, rtype};
 use crate::model::{PolicyId, TtlRange};
@@ -12,13 +14,16 @@ use crate::prefix_table::NetworkSet;
 /// "No such node", where a node index may be absent.
 pub const NONE: u32 = u32::MAX;
 
+/// The node of the apex, which always exists.
+const APEX: u32 = 0;
+
 /// Every zone, found by the longest apex that a name ends in.
 #[derive(Debug, Default)]
 pub struct Zones {
     table: NameTable,
     entries: Box<[ZoneEntry]>,
-    /// Bit `n` is set when some apex has `n` labels: suffixes of other lengths are not looked up.
-    label_counts: u128,
+    /// How many labels apexes have, descending: suffixes of other lengths are not looked up.
+    label_counts: Box<[u8]>,
 }
 
 /// A zone within a root, with its policies linked to the root's [`Pools`](super::Pools).
@@ -33,52 +38,74 @@ pub struct ZoneEntry {
     pub has_data: bool,
 }
 
+impl ZoneEntry {
+    /// Whether it answers everyone.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.has_data && self.allow_query.is_none()
+    }
+}
+
 impl Zones {
     pub fn new(entries: Vec<ZoneEntry>) -> Self {
-        let hashes = entries.iter().map(|entry| {
-            let mut name = QueryName::default();
-            name.read(entry.zone.apex.as_wire());
-            name.hash_of(0)
-        });
+        let hashes = entries.iter().map(|entry| hash(&entry.zone.apex_lower));
         let table = NameTable::new(hashes);
-        let label_counts = entries
-            .iter()
-            .fold(0, |bits, e| bits | 1 << e.zone.apex.label_count());
+        let labels = entries.iter().map(|e| e.zone.apex.label_count() as u8);
+        let label_counts: BTreeSet<u8> = labels.collect();
         Zones {
             table,
             entries: entries.into(),
-            label_counts,
+            label_counts: label_counts.into_iter().rev().collect(),
         }
     }
 
     /// The zone that answers for `name` and `qtype`, and which suffix of `name` is its apex: the
     /// longest one there is (RFC 1034, 4.3.2, step 2). DS at an apex stands in the zone that delegates
     /// it (RFC 4035, 3.1.4.1): if that zone is here, too, it answers.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, name: &QueryName, qtype: u16) -> Option<(&ZoneEntry, usize)> {
         let nearest = self.find_from(name, 0)?;
         if qtype == rtype::DS && nearest.1 == 0 {
-            let above = self.find_from(name, 1);
-            let parent =
-                above.filter(|(above, apex)| !above.has_data || above.zone.delegates(name, *apex));
-            return parent.or(Some(nearest));
+            return self.find_delegating(name).or(Some(nearest));
         }
         Some(nearest)
     }
 
+    /// The zone above the one whose apex `name` is, if it delegates that.
+    #[cold]
+    fn find_delegating(&self, name: &QueryName) -> Option<(&ZoneEntry, usize)> {
+        self.find_from(name, 1)
+            .filter(|(above, apex)| !above.has_data || above.zone.delegates(name, *apex))
+    }
+
     /// The zone whose apex is the longest suffix of `name`, of those from `first` on.
-    #[inline]
+    #[inline(always)]
     fn find_from(&self, name: &QueryName, first: usize) -> Option<(&ZoneEntry, usize)> {
-        let count = name.label_count();
-        (first..=count)
-            .filter(|suffix| self.label_counts & 1 << (count - suffix) != 0)
-            .find_map(|suffix| {
-                let apex = name.suffix(suffix);
-                let found = self.table.find(name.hash_of(suffix), |i| {
-                    self.entries[i as usize].zone.apex_lower[..] == *apex
-                })?;
-                Some((&self.entries[found as usize], suffix))
-            })
+        for &labels in &self.label_counts {
+            let suffix = name.label_count().checked_sub(labels.into());
+            let Some(suffix) = suffix.filter(|&suffix| suffix >= first) else {
+                continue;
+            };
+            let apex = name.suffix(suffix);
+            let mut candidates = self.table.candidates(hash(apex));
+            let Some(index) = candidates.next() else {
+                continue;
+            };
+            let entry = &self.entries[index as usize];
+            if is_same(&entry.zone.apex_lower, apex) {
+                return Some((entry, suffix));
+            }
+            if let Some(entry) = self.find_among(candidates, apex) {
+                return Some((entry, suffix));
+            }
+        }
+        None
+    }
+
+    #[cold]
+    fn find_among(&self, candidates: Candidates<'_>, apex: &[u8]) -> Option<&ZoneEntry> {
+        let mut entries = candidates.map(|index| &self.entries[index as usize]);
+        entries.find(|entry| *entry.zone.apex_lower == *apex)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &ZoneEntry> {
@@ -103,10 +130,10 @@ pub struct Zone {
     pub is_rotated: bool,
     pub(crate) table: NameTable,
     pub(crate) nodes: Box<[Node]>,
-    pub(crate) rrsets: Box<[Rrset]>,
+    /// Those that are not the first of their node.
+    pub(crate) more_rrsets: Box<[Rrset]>,
+    /// Names of nodes, and RRsets: a name stands in front of its first RRset.
     pub(crate) blob: Box<[u8]>,
-    /// Lower-case labels of all nodes, relative to the apex.
-    pub(crate) names: Box<[u8]>,
     /// Places in an RRset's bytes where a [`Compressed`] stands.
     pub(crate) patches: Box<[u16]>,
     /// Names in RDATA whose addresses belong in the additional section.
@@ -116,17 +143,21 @@ pub struct Zone {
     pub policy_names: Box<[Box<str>]>,
     /// The SOA with the TTL of negative answers (RFC 2308, 3 and 5).
     pub(crate) negative_soa: Rrset,
-    /// Labels of the longest name, apex included: no longer suffix can be in the table.
-    pub(crate) label_count_max: u8,
 }
 
-/// An owner name, or an empty non-terminal.
+/// An owner name, or an empty non-terminal: what most answers need of it lies on one cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(crate) struct Node {
+    /// Where its labels relative to the apex stand in the blob, in lower case.
     pub name_at: u32,
     pub name_len: u8,
-    pub rrset_count: u8,
-    pub rrsets_at: u32,
+    /// How many RRsets it has beside the first.
+    pub more_count: u8,
+    /// Where those begin.
+    pub more_at: u32,
+    /// The one of the lowest type, or [`Rrset::NONE`].
+    pub first: Rrset,
     /// The node of the zone cut that this one is or lies below; the apex is none.
     pub cut: u32,
     /// What answers for names below this one that do not exist: the node `*.` below it, or this node
@@ -147,6 +178,20 @@ pub struct Rrset {
     pub(crate) patch_count: u16,
     pub(crate) targets_at: u32,
     pub(crate) target_count: u16,
+}
+
+impl Rrset {
+    /// Stands where there is none: no zone has records of its type, and nobody looks for them.
+    pub(crate) const NONE: Self = Rrset {
+        rtype: rtype::OPT,
+        count: 0,
+        at: 0,
+        len: 0,
+        patches_at: 0,
+        patch_count: 0,
+        targets_at: 0,
+        target_count: 0,
+    };
 }
 
 /// The end of a compressed name, as it stands in a [`Zone`]: two octets, of which a message gets a
@@ -243,20 +288,30 @@ pub struct NodeId(pub(crate) u32);
 
 impl Zone {
     /// Follows `name`, of which suffix `apex` is this zone's apex.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, name: &QueryName, apex: usize) -> Found {
-        if let Some(index) = self.node(name, 0, apex) {
-            return match self.nodes[index as usize].cut {
+        match self.node(name, 0, apex) {
+            Some(index) => match self.nodes[index as usize].cut {
                 NONE => Found::Node(NodeId(index)),
                 cut => Found::Delegated(NodeId(cut)),
-            };
+            },
+            None => self.find_above(name, apex),
         }
-        // The closest encloser (RFC 4592, 3.3.1). The apex always exists.
-        let longest = name
-            .label_count()
-            .saturating_sub(usize::from(self.label_count_max));
-        let encloser = (longest.max(1)..=apex).find_map(|suffix| self.node(name, suffix, apex));
-        encloser.map_or(Found::Nothing, |encloser| self.found_below(encloser))
+    }
+
+    /// Where a name leads that does not exist.
+    #[inline(never)]
+    fn find_above(&self, name: &QueryName, apex: usize) -> Found {
+        // The closest encloser (RFC 4592, 3.3.1), from the apex down: what lies between the apex and a name
+        // that exists exists, so the first that does not ends the search.
+        let mut encloser = APEX;
+        for suffix in (1..apex).rev() {
+            match self.node(name, suffix, apex) {
+                Some(node) => encloser = node,
+                None => break,
+            }
+        }
+        self.found_below(encloser)
     }
 
     /// Whether there is a zone cut at `name` itself.
@@ -279,44 +334,57 @@ impl Zone {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn node(&self, name: &QueryName, suffix: usize, apex: usize) -> Option<u32> {
         let relative = name.between(suffix, apex);
-        self.table.find(name.hash_of(suffix), |i| {
-            let node = &self.nodes[i as usize];
-            self.names[node.name_at as usize..][..usize::from(node.name_len)] == *relative
-        })
+        let mut candidates = self.table.candidates(hash(relative));
+        let node = candidates.next()?;
+        match is_same(self.relative_name(NodeId(node)), relative) {
+            true => Some(node),
+            false => self.node_among(candidates, relative),
+        }
     }
 
-    /// The RRsets of a node, in order of type.
-    #[inline]
-    pub fn rrsets(&self, node: NodeId) -> &[Rrset] {
-        let node = &self.nodes[node.0 as usize];
-        &self.rrsets[node.rrsets_at as usize..][..usize::from(node.rrset_count)]
+    #[cold]
+    fn node_among(&self, mut candidates: Candidates<'_>, relative: &[u8]) -> Option<u32> {
+        candidates.find(|&node| self.relative_name(NodeId(node)) == relative)
     }
 
-    /// The RRset of one type.
+    /// The RRset of the lowest type.
     #[inline]
+    pub fn first_rrset(&self, node: NodeId) -> Option<&Rrset> {
+        let first = &self.nodes[node.0 as usize].first;
+        (first.count > 0).then_some(first)
+    }
+
+    /// The RRset of one type that records can have.
+    #[inline(always)]
     pub fn rrset(&self, node: NodeId, rtype: u16) -> Option<&Rrset> {
-        self.rrsets(node).iter().find(|rrset| rrset.rtype == rtype)
+        let node = &self.nodes[node.0 as usize];
+        if node.first.rtype == rtype {
+            return Some(&node.first);
+        }
+        let more = &self.more_rrsets[node.more_at as usize..][..usize::from(node.more_count)];
+        more.iter().find(|rrset| rrset.rtype == rtype)
     }
 
     /// What makes the node balanced.
-    #[inline]
+    #[inline(always)]
     pub fn balanced(&self, node: NodeId) -> Option<&BalancedName> {
         self.balanced
             .get(self.nodes[node.0 as usize].balanced as usize)
     }
 
     /// The node's labels relative to the apex, on the wire in lower case.
+    #[inline(always)]
     pub fn relative_name(&self, node: NodeId) -> &[u8] {
         let node = &self.nodes[node.0 as usize];
-        &self.names[node.name_at as usize..][..usize::from(node.name_len)]
+        &self.blob[node.name_at as usize..][..usize::from(node.name_len)]
     }
 
     /// The zone's nameservers.
     pub fn nameservers(&self) -> Option<&Rrset> {
-        self.rrset(NodeId(0), rtype::NS)
+        self.rrset(NodeId(APEX), rtype::NS)
     }
 
     /// The SOA as negative answers carry it.
@@ -326,23 +394,38 @@ impl Zone {
     }
 
     /// The records of an RRset as they stand, owners and pointers not filled in.
-    #[inline]
+    #[inline(always)]
     pub fn records(&self, rrset: &Rrset) -> &[u8] {
         &self.blob[rrset.at as usize..][..usize::from(rrset.len)]
     }
 
-    /// Fills in what depends on the message, of which `before` precedes the copied records: `owner` is a
-    /// pointer to their owner, `name` the name being looked up.
-    #[inline]
+    /// Fills in what depends on the message: `owner` is a pointer to the records' owner, `name` the name
+    /// being looked up.
+    #[inline(always)]
     pub fn patch(
         &self,
         rrset: &Rrset,
-        before: &[u8],
-        copied: &mut [u8],
+        appended: &mut Appended<'_>,
         owner: u16,
         name: PlacedName,
         turn: Turn,
     ) {
+        if rrset.patch_count > 0 {
+            self.patch_names(rrset, appended, name, turn);
+        }
+        if owner != QNAME_POINTER {
+            patch_owners(rrset, appended.copied, owner);
+        }
+    }
+
+    fn patch_names(
+        &self,
+        rrset: &Rrset,
+        appended: &mut Appended<'_>,
+        name: PlacedName,
+        turn: Turn,
+    ) {
+        let Appended { before, copied } = appended;
         for &at in &self.patches[rrset.patches_at as usize..][..usize::from(rrset.patch_count)] {
             let octets = &mut copied[turn.place(usize::from(at))..][..2];
             let pointer = match Compressed::from_octets([octets[0], octets[1]]) {
@@ -350,14 +433,6 @@ impl Zone {
                 Compressed::Own(at) => POINTER | (before.len() as u16 + at),
             };
             octets.copy_from_slice(&pointer.to_be_bytes());
-        }
-        if owner == QNAME_POINTER {
-            return;
-        }
-        let mut at = 0;
-        for _ in 0..rrset.count {
-            copied[at..at + 2].copy_from_slice(&owner.to_be_bytes());
-            at += 12 + usize::from(u16::from_be_bytes([copied[at + 10], copied[at + 11]]));
         }
     }
 
@@ -394,7 +469,7 @@ impl Zone {
     }
 
     /// Names in the RRset's data that want addresses in the additional section.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn targets(&self, rrset: &Rrset) -> &[Target] {
         &self.targets[rrset.targets_at as usize..][..usize::from(rrset.target_count)]
     }
@@ -406,9 +481,16 @@ impl Zone {
 
     /// How many records there are in the zone file.
     pub fn record_count(&self) -> usize {
-        self.rrsets
-            .iter()
-            .map(|rrset| usize::from(rrset.count))
-            .sum()
+        let first = self.nodes.iter().map(|node| node.first.count);
+        let more = self.more_rrsets.iter().map(|rrset| rrset.count);
+        first.chain(more).map(usize::from).sum()
+    }
+}
+
+fn patch_owners(rrset: &Rrset, copied: &mut [u8], owner: u16) {
+    let mut at = 0;
+    for _ in 0..rrset.count {
+        copied[at..at + 2].copy_from_slice(&owner.to_be_bytes());
+        at += 12 + usize::from(u16::from_be_bytes([copied[at + 10], copied[at + 11]]));
     }
 }

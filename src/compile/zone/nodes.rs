@@ -3,12 +3,11 @@
 //! A zone may have a million names, each looked up several times: nothing is copied for that, and a
 //! name's hash is the one that answering uses.
 
-use super::{Refused, split_label};
-use crate::dns::Name;
+use super::split_label;
 use crate::dns::name::LABELS_MAX;
-use crate::dns::query_name::hash_label;
+use crate::dns::octets::hash;
 use crate::state::name_table::NameTable;
-use crate::state::zone::{NONE, Node};
+use crate::state::zone::{NONE, Node, Rrset};
 
 pub(super) struct Nodes {
     pub all: Vec<Node>,
@@ -17,58 +16,48 @@ pub(super) struct Nodes {
     /// By node; the apex is its own.
     parents: Vec<u32>,
     names: Vec<u8>,
+    /// Where names stand among the octets of the zone, as far as they do, by node.
+    places: Vec<u32>,
     table: NameTable,
-    apex_hash: u64,
-    /// Labels of the longest name, relative to the apex.
-    pub label_count_max: usize,
 }
 
 impl Nodes {
     /// With the apex as the first node.
-    pub fn new(apex_hash: u64) -> Self {
+    pub fn new() -> Self {
         let mut nodes = Nodes {
             all: Vec::new(),
             hashes: Vec::new(),
             parents: Vec::new(),
             names: Vec::new(),
+            places: Vec::new(),
             table: NameTable::with_room(16),
-            apex_hash,
-            label_count_max: 0,
         };
-        nodes.push(&[], apex_hash, 0);
+        nodes.push(&[], hash(&[]), 0);
         nodes
     }
 
     /// The node of a name relative to the apex, in lower case.
     pub fn find(&self, relative: &[u8]) -> Option<u32> {
-        let mut starts = [0; LABELS_MAX];
-        let labels = label_starts(relative, &mut starts).iter().rev();
-        let hash = labels.fold(self.apex_hash, |hash, &start| {
-            hash_label(hash, split_label(&relative[usize::from(start)..]).0)
-        });
-        self.find_hashed(relative, hash)
+        self.find_hashed(relative, hash(relative))
     }
 
     fn find_hashed(&self, relative: &[u8], hash: u64) -> Option<u32> {
-        let is_same = |node| self.name(node) == relative;
-        self.table.find(hash, is_same)
+        let mut candidates = self.table.candidates(hash);
+        candidates.find(|&node| self.name(node) == relative)
     }
 
     /// Adds a name, and those between it and the apex, as far as they are not here. A parent's number is
     /// below its children's.
     pub fn add(&mut self, relative: &[u8]) -> u32 {
         let mut starts = [0; LABELS_MAX];
-        let (mut node, mut hash) = (0, self.apex_hash);
+        let mut node = 0;
         let starts = label_starts(relative, &mut starts);
-        self.label_count_max = self.label_count_max.max(starts.len());
         for &start in starts.iter().rev() {
             let name = &relative[usize::from(start)..];
-            let label = split_label(name).0;
-            hash = hash_label(hash, label);
-            let parent = node;
+            let (hash, parent) = (hash(name), node);
             node = self.find_hashed(name, hash).unwrap_or_else(|| {
                 let added = self.push(name, hash, parent);
-                if label == b"\x01*" {
+                if split_label(name).0 == b"\x01*" {
                     self.all[parent as usize].below = added;
                 }
                 added
@@ -85,14 +74,16 @@ impl Nodes {
         self.all.push(Node {
             name_at: self.names.len() as u32,
             name_len: name.len() as u8,
-            rrset_count: 0,
-            rrsets_at: 0,
+            more_count: 0,
+            more_at: 0,
+            first: Rrset::NONE,
             cut: NONE,
             below: NONE,
             balanced: NONE,
         });
         self.hashes.push(hash);
         self.parents.push(parent);
+        self.places.push(NONE);
         self.names.extend_from_slice(name);
         self.table.add(hash, id);
         id
@@ -102,17 +93,6 @@ impl Nodes {
         self.table = NameTable::with_room(self.all.len() * 2);
         for (id, &hash) in (0..).zip(&self.hashes) {
             self.table.add(hash, id);
-        }
-    }
-
-    /// Nodes find their names by 32 bits. A text of 1 GiB can have more of them, below a long `$ORIGIN`.
-    pub fn check_size(&self, apex: &Name) -> Result<(), Refused> {
-        match u32::try_from(self.names.len()) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Refused {
-                place: None,
-                message: format!("the names of zone `{apex}` have more than 4 GiB; split the zone"),
-            }),
         }
     }
 
@@ -127,9 +107,23 @@ impl Nodes {
         self.parents[node as usize]
     }
 
-    /// What answering reads: the table, the nodes and their names.
-    pub fn finish(self) -> (NameTable, Box<[Node]>, Box<[u8]>) {
-        (self.table, self.all.into(), self.names.into())
+    /// Appends the name of a node to the octets of the zone.
+    pub fn append_name(&mut self, node: u32, blob: &mut Vec<u8>) {
+        self.places[node as usize] = blob.len() as u32;
+        blob.extend_from_slice(self.name(node));
+    }
+
+    /// What answering reads: the table and the nodes, the names of all of which stand in `blob`.
+    pub fn finish(mut self, blob: &mut Vec<u8>) -> (NameTable, Box<[Node]>) {
+        for id in 0..self.all.len() as u32 {
+            if self.places[id as usize] == NONE {
+                self.append_name(id, blob);
+            }
+        }
+        for (node, &place) in self.all.iter_mut().zip(&self.places) {
+            node.name_at = place;
+        }
+        (self.table, self.all.into())
     }
 }
 
@@ -150,7 +144,7 @@ mod tests {
 
     #[test]
     fn names_are_found_with_all_above_them_and_nothing_else_is() {
-        let mut nodes = Nodes::new(7);
+        let mut nodes = Nodes::new();
         let name = |n: usize| {
             let (a, b) = (n.to_string(), (n % 100).to_string());
             let labels = [a.as_bytes(), b.as_bytes(), b"x"];
@@ -171,15 +165,21 @@ mod tests {
         assert_eq!(nodes.find(b""), Some(0));
         assert_eq!(nodes.find(&name(5000)), None);
         assert_eq!(nodes.find(b"\x01y"), None);
-        assert_eq!(nodes.label_count_max, 3);
-        let (table, all, names) = nodes.finish();
-        assert_eq!((all.len(), names.is_empty()), (5102, false));
-        assert_eq!(table.find(7, |node| node == 0), Some(0));
+        let mut blob = Vec::new();
+        nodes.append_name(added[1], &mut blob);
+        let (table, all) = nodes.finish(&mut blob);
+        assert_eq!((all.len(), all[added[1] as usize].name_at), (5102, 0));
+        for (n, &node) in added.iter().enumerate() {
+            let node = all[node as usize];
+            let placed = &blob[node.name_at as usize..][..usize::from(node.name_len)];
+            assert_eq!(placed, name(n));
+        }
+        assert_eq!(table.candidates(hash(&[])).next(), Some(0));
     }
 
     #[test]
     fn a_wildcard_is_known_to_its_parent() {
-        let mut nodes = Nodes::new(7);
+        let mut nodes = Nodes::new();
         let wildcard = nodes.add(b"\x01*\x01a");
         let parent = nodes.find(b"\x01a").expect("its parent");
         assert_eq!(nodes.all[parent as usize].below, wildcard);

@@ -24,8 +24,9 @@ pub(super) struct Draft<'r> {
 }
 
 impl Builder<'_> {
+    /// Gives each node its first RRset, and returns the others.
     pub(super) fn add_rrsets(&mut self, records: &Records) -> Result<Vec<Rrset>, Refused> {
-        let mut rrsets = Vec::new();
+        let mut more = Vec::new();
         let mut group = Vec::new();
         let mut number = 0;
         for set in records.rrsets() {
@@ -36,18 +37,23 @@ impl Builder<'_> {
             }
             group.clear();
             group.extend(set);
-            let at = rrsets.len() as u32;
-            rrsets.push(self.rrset(&group)?);
-            let node = &mut self.nodes.all[node as usize];
-            if node.rrset_count == 0 {
-                node.rrsets_at = at;
+            let is_first = self.nodes.all[node as usize].first == Rrset::NONE;
+            if is_first {
+                self.nodes.append_name(node, &mut self.blob);
             }
-            node.rrset_count = node.rrset_count.checked_add(1).ok_or_else(|| {
-                let message = format!("`{}` has records of more than 255 types", group[0].owner);
+            let rrset = self.rrset(&group)?;
+            let node = &mut self.nodes.all[node as usize];
+            if is_first {
+                (node.first, node.more_at) = (rrset, more.len() as u32);
+                continue;
+            }
+            node.more_count = node.more_count.checked_add(1).ok_or_else(|| {
+                let message = format!("`{}` has records of more than 256 types", group[0].owner);
                 Refused::at(&group[0], message)
             })?;
+            more.push(rrset);
         }
-        Ok(rrsets)
+        Ok(more)
     }
 
     /// Encodes records of one owner and type.

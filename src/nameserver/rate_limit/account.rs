@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use crate::dns::octets::hash;
 use crate::dns::parse::{Record, skip_name};
 use crate::dns::{HEADER_LEN, QueryName};
 use crate::state::Root;
@@ -95,7 +96,7 @@ impl ImputedName {
     fn of(kind: Kind, root: &Root, name: &QueryName, qtype: u16) -> Self {
         let Some((entry, apex)) = root.zones.find(name, qtype) else {
             return ImputedName {
-                zone: name.hash_of(0),
+                zone: hash(name.wire()),
                 node: NONE,
             };
         };
@@ -108,7 +109,7 @@ impl ImputedName {
             Some(Found::Nothing) | None => NONE,
         };
         ImputedName {
-            zone: name.hash_of(apex),
+            zone: hash(name.suffix(apex)),
             node,
         }
     }

@@ -21,7 +21,7 @@ pub(super) struct Placed<'a> {
 
 impl<'a, R: Recorder> Responder<'a, R> {
     /// The RRset that was asked for, and the addresses of the names in its data, where there is room.
-    #[inline]
+    #[inline(always)]
     pub(super) fn append_answer(&mut self, composer: &mut Composer<'_>, rrset: &'a Rrset) {
         let zone: &'a Zone = &self.entry.zone;
         let mut answer = Placed {
@@ -56,15 +56,13 @@ impl<'a, R: Recorder> Responder<'a, R> {
     ) -> bool {
         let first = self.worker.turn(rrset.count);
         let (zone, name) = (&self.entry.zone, self.name);
-        composer.append(
-            Section::Answer,
-            zone.records(rrset),
-            rrset.count,
-            |before, copied| {
-                *turn = zone.turn(rrset, copied, first);
-                zone.patch(rrset, before, copied, name.at, name, *turn);
-            },
-        )
+        let appended = composer.append(Section::Answer, zone.records(rrset), rrset.count);
+        let Some(mut appended) = appended else {
+            return false;
+        };
+        *turn = zone.turn(rrset, appended.copied, first);
+        zone.patch(rrset, &mut appended, name.at, name, *turn);
+        true
     }
 
     /// The nameservers of a delegation, and their addresses. What the delegation cannot do without sets

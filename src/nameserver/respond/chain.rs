@@ -4,6 +4,7 @@ use super::super::access;
 use super::{Reply, Responder};
 use crate::dns::compose::{Composer, Section};
 use crate::dns::name::NAME_LEN_MAX;
+use crate::dns::octets::hash;
 use crate::dns::placed::{POINTER, PlacedName};
 use crate::dns::{Rcode, class, rtype};
 use crate::state::zone::{Compressed, NodeId, Rrset};
@@ -128,7 +129,7 @@ impl<'a, R: Recorder> Responder<'a, R> {
             return Err(Reply::code(Rcode::NoError));
         }
         let data_at = self.append_alias(composer, cname, self.name.at)?;
-        trail.push(node, self.worker.name.hash_of(0), data_at);
+        trail.push(node, hash(self.worker.name.wire()), data_at);
         Ok(data_at)
     }
 
@@ -142,7 +143,7 @@ impl<'a, R: Recorder> Responder<'a, R> {
         trail: &mut Trail,
     ) -> Result<usize, Reply> {
         let zone = &self.entry.zone;
-        let hash = self.worker.name.hash_of(0);
+        let hash = hash(self.worker.name.wire());
         let dname = zone.rrset(node, rtype::DNAME);
         let (Some(dname), None) = (dname, trail.find(|step| step.hash == hash)) else {
             return Err(Reply::code(Rcode::NoError));
@@ -243,5 +244,7 @@ fn append_cname(
     record[10..12].copy_from_slice(&((kept.len() + end.len()) as u16).to_be_bytes());
     record[RECORD_FIXED..len - end.len()].copy_from_slice(kept);
     record[len - end.len()..len].copy_from_slice(end);
-    composer.append(Section::Answer, &record[..len], 1, |_, _| {})
+    composer
+        .append(Section::Answer, &record[..len], 1)
+        .is_some()
 }

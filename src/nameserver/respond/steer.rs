@@ -6,7 +6,7 @@ use crate::dns::compose::{Composer, ExtendedError};
 use crate::locate::{Client, Subnet};
 use crate::model::Family;
 use crate::nameserver::answer::Worker;
-use crate::state::feedback::Sample;
+use crate::state::feedback::{Sample, SampleQueue};
 use crate::state::zone::BalancedName;
 use crate::steering::{Ask, Decision, Draw, Outcome, Recorder, decide};
 
@@ -35,28 +35,45 @@ impl<R: Recorder> Responder<'_, R> {
             self.recorder,
         );
         self.worker.counters.balanced.add(1);
-        self.sample(&client, &decision);
+        if let Some(samples) = &self.worker.samples {
+            self.sample(samples, &client, &decision);
+        }
         let scope = if client.subnet.is_some() {
             decision.scope
         } else {
             0
         };
+        if decision.outcome != Outcome::Answer {
+            return self.respond_in_need(composer, &decision, scope);
+        }
+        self.append_decided(composer, &decision);
+        Reply {
+            rcode: Rcode::NoError,
+            scope,
+            error: None,
+        }
+    }
+
+    /// Where nothing that is up is answered, with the reason.
+    #[cold]
+    fn respond_in_need(
+        &self,
+        composer: &mut Composer<'_>,
+        decision: &Decision,
+        scope: u8,
+    ) -> Reply {
         let (rcode, error) = match decision.outcome {
-            Outcome::Answer => (Rcode::NoError, None),
-            Outcome::AnswerAllDown => (Rcode::NoError, Some(ALL_DOWN_ANSWERED)),
-            Outcome::NoFamily => (Rcode::NoError, None),
-            Outcome::NoData => (Rcode::NoError, Some(FAMILY_DOWN)),
-            Outcome::NoDataAllDown => (Rcode::NoError, Some(ALL_DOWN_EMPTY)),
-            Outcome::ServFail => (Rcode::ServFail, Some(ALL_DOWN_EMPTY)),
-            Outcome::Refuse => (Rcode::Refused, Some(ALL_DOWN_EMPTY)),
+            Outcome::Answer | Outcome::NoFamily => (Rcode::NoError, None),
+            Outcome::AnswerAllDown => (Rcode::NoError, Some(&ALL_DOWN_ANSWERED)),
+            Outcome::NoData => (Rcode::NoError, Some(&FAMILY_DOWN)),
+            Outcome::NoDataAllDown => (Rcode::NoError, Some(&ALL_DOWN_EMPTY)),
+            Outcome::ServFail => (Rcode::ServFail, Some(&ALL_DOWN_EMPTY)),
+            Outcome::Refuse => (Rcode::Refused, Some(&ALL_DOWN_EMPTY)),
         };
-        if rcode == Rcode::NoError && decision.endpoints().is_empty() {
+        if !decision.endpoints().is_empty() {
+            self.append_decided(composer, decision);
+        } else if rcode == Rcode::NoError {
             self.negative(composer, decision.ttl_s);
-        } else {
-            let fit = self.append_addresses(composer, &decision);
-            if self.entry.zone.is_full && fit && rcode == Rcode::NoError {
-                self.append_nameservers(composer, None, None);
-            }
         }
         Reply {
             rcode,
@@ -81,6 +98,14 @@ impl<R: Recorder> Responder<'_, R> {
         }
     }
 
+    /// The decision's addresses, and what comes along with them in this zone.
+    #[inline]
+    fn append_decided(&self, composer: &mut Composer<'_>, decision: &Decision) {
+        if self.append_addresses(composer, decision) && self.entry.zone.is_full {
+            self.append_nameservers(composer, None, None);
+        }
+    }
+
     /// All of the decision's addresses, or none and TC, and then false.
     #[inline]
     fn append_addresses(&self, composer: &mut Composer<'_>, decision: &Decision) -> bool {
@@ -96,11 +121,8 @@ impl<R: Recorder> Responder<'_, R> {
         true
     }
 
-    #[inline]
-    fn sample(&self, client: &Client, decision: &Decision) {
-        let Some(samples) = &self.worker.samples else {
-            return;
-        };
+    #[cold]
+    fn sample(&self, samples: &SampleQueue, client: &Client, decision: &Decision) {
         let (network, source_prefix) = match client.subnet {
             Some(subnet) => (subnet.address, subnet.source),
             None => (client.resolver, Family::of(&client.resolver).bits()),
@@ -121,15 +143,15 @@ impl<R: Recorder> Responder<'_, R> {
 }
 
 /// RFC 8914, 4.1 ("Other"): none of the registered codes says that steering fails open or closed.
-const ALL_DOWN_ANSWERED: ExtendedError = ExtendedError {
+static ALL_DOWN_ANSWERED: ExtendedError = ExtendedError {
     code: 0,
     text: "no endpoint for this query is up: answered all the same",
 };
-const ALL_DOWN_EMPTY: ExtendedError = ExtendedError {
+static ALL_DOWN_EMPTY: ExtendedError = ExtendedError {
     code: 0,
     text: "no endpoint for this query is up",
 };
-const FAMILY_DOWN: ExtendedError = ExtendedError {
+static FAMILY_DOWN: ExtendedError = ExtendedError {
     code: 0,
     text: "no address of this family is up for this client",
 };
