@@ -8,6 +8,8 @@
 //! What is counted is [`answer`] as the UDP transport calls it, and the loop around it (some ten
 //! instructions); what is asked, and what it is answered from, is made before.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod questions;
 mod world;
 

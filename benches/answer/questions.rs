@@ -1,9 +1,11 @@
 //! What is asked: every question of a case differs from the others, in its name or in who asks.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use meridian::dns::{Name, query, rtype};
 use meridian::random::Random;
+
+use crate::common::ipv4;
 
 /// Makes one question: the message, and the address that it comes from.
 pub type Question = fn(&mut Random) -> (Vec<u8>, IpAddr);
@@ -151,14 +153,7 @@ fn label(random: &mut Random) -> String {
     format!("x-{}", (0..letters).map(letter).collect::<String>())
 }
 
-/// Unicast space.
-fn ipv4(random: &mut Random) -> IpAddr {
-    let first = 1 + random.below(223);
-    let rest = random.next_u64() as u32 >> 8;
-    IpAddr::V4(Ipv4Addr::from(first << 24 | rest))
-}
-
-/// Where the registries give addresses out.
+/// Somewhere in what the registries give out.
 fn ipv6(random: &mut Random) -> IpAddr {
     const REGISTRIES: [u128; 5] = [0x2400, 0x2600, 0x2800, 0x2a00, 0x2c00];
     let registry = REGISTRIES[random.below(5) as usize] << 112;

@@ -1,28 +1,13 @@
-//! What is answered from, through the compiler that the server uses.
+//! What is answered from.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 
-use meridian::compile;
-use meridian::geoip::synth::{SynthPlan, synth};
-use meridian::model::Verdict;
-use meridian::state::{EndpointHealth, Health, Root};
+use meridian::geoip::synth::SynthPlan;
+use meridian::state::Root;
 
+use crate::common::{REGIONS, ZONE, regions, root, whole};
 use crate::questions::KINDS;
-
-/// Regions around the world, with a pool each of four addresses of either family.
-const REGIONS: [(&str, f64, f64); 8] = [
-    ("eu-west", 53.3, -6.3),
-    ("eu-mid", 50.1, 8.7),
-    ("us-east", 39.0, -77.5),
-    ("us-west", 45.8, -119.7),
-    ("sa", -23.5, -46.6),
-    ("in", 19.1, 72.9),
-    ("ap", 1.4, 103.8),
-    ("au", -33.9, 151.2),
-];
 
 /// Networks of the database: enough for a search of some depth, few enough to be quickly made.
 const NETWORKS: SynthPlan = SynthPlan {
@@ -31,13 +16,9 @@ const NETWORKS: SynthPlan = SynthPlan {
     seed: 1,
 };
 
-const ZONE: &str = "$TTL 300\n@ SOA ns1 hostmaster 1 7200 1800 1209600 60\n@ NS ns1\n@ NS ns2\n\
-                    ns1 A 192.0.2.53\nns2 A 192.0.2.54\n";
-
 /// A zone with a name of each kind that is asked for, [`KINDS`] times, and balanced names.
 pub fn small() -> Root {
-    let mut zone = ZONE.to_owned();
-    zone.push_str("*.wild A 192.0.2.99\n");
+    let mut zone = format!("{ZONE}*.wild A 192.0.2.99\n");
     for i in 0..KINDS {
         for j in 0..3 {
             let _ = writeln!(zone, "host{i} A 192.0.2.{}", 3 * i + j);
@@ -52,20 +33,22 @@ pub fn small() -> Root {
         let _ = writeln!(zone, "domain{i} MX 10 mx1-{i}\ndomain{i} MX 20 mx2-{i}");
         let _ = writeln!(zone, "mx1-{i} A 192.0.2.{i}\nmx2-{i} A 198.51.100.{i}");
         for j in 0..60 {
-            let _ = writeln!(
-                zone,
-                "farm{i} A {}",
-                Ipv4Addr::from(0xc612_0000 + i * 60 + j)
-            );
+            let address = Ipv4Addr::from(0xc612_0000 + i * 60 + j);
+            let _ = writeln!(zone, "farm{i} A {address}");
         }
     }
-    let mut config = String::from("[geoip]\ndatabases = [\"networks.mmdb\"]\n");
+    let files = [("example.com.zone", zone.as_str())];
+    root(&whole(&balanced(), &files, Some(&NETWORKS)))
+}
+
+/// A pool of four addresses of either family in each region, and [`KINDS`] names that are balanced over
+/// all of them.
+fn balanced() -> String {
+    let mut config = regions();
+    config.push_str("[geoip]\ndatabases = [\"networks.mmdb\"]\n");
+    config.push_str("[monitor.port]\ntcp = true\nport = 443\n");
     let mut pools = Vec::new();
-    for (i, (name, latitude, longitude)) in REGIONS.iter().enumerate() {
-        let _ = writeln!(
-            config,
-            "[region.{name}]\nlocation = [{latitude:?}, {longitude:?}]"
-        );
+    for (i, (name, _, _)) in REGIONS.iter().enumerate() {
         let of = |j| format!("\"203.0.113.{}\", \"2001:db8:{i}::{j}\"", 4 * i + j);
         let endpoints: Vec<_> = (1..=4).map(of).collect();
         let endpoints = endpoints.join(", ");
@@ -76,17 +59,13 @@ pub fn small() -> Root {
         let _ = writeln!(config, "endpoints = [{endpoints}]");
         pools.push(format!("\"{name}\""));
     }
-    let _ = writeln!(
-        config,
-        "[monitor.port]\ntcp = true\nport = 443\n[policy.world]"
-    );
-    let _ = writeln!(config, "geo = [{}]", pools.join(", "));
+    let _ = writeln!(config, "[policy.world]\ngeo = [{}]", pools.join(", "));
     config.push_str("[zone.\"example.com\"]\nfile = \"example.com.zone\"\n");
     config.push_str("[zone.\"example.com\".balanced]\n");
     for i in 0..KINDS {
         let _ = writeln!(config, "www{i} = {{ policy = \"world\", answers = 2 }}");
     }
-    root(&config, &zone, Some(&NETWORKS))
+    config
 }
 
 /// A zone of so many names with an address each.
@@ -96,23 +75,5 @@ pub fn of_names(count: u32) -> Root {
         let _ = writeln!(zone, "host{i} A {}", Ipv4Addr::from(0x0a00_0000 + i));
     }
     let config = "[zone.\"example.com\"]\nfile = \"example.com.zone\"\n";
-    root(config, &zone, None)
-}
-
-/// Everything is up, by observation.
-fn root(config: &str, zone: &str, networks: Option<&SynthPlan>) -> Root {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("meridian.toml");
-    fs::write(&path, config).expect("a file");
-    fs::write(folder.path().join("example.com.zone"), zone).expect("a file");
-    if let Some(plan) = networks {
-        synth(plan, &folder.path().join("networks.mmdb")).expect("a database");
-    }
-    let (whole, _) = compile::load(&path, None).expect("a good configuration");
-    let up = EndpointHealth {
-        verdict: Verdict::Up,
-        flip_after_ms: 12_000,
-    };
-    let health = Health::new(&whole.parts.pools, |_| up);
-    whole.parts.root(1, Arc::new(health))
+    root(&whole(config, &[("example.com.zone", &zone)], None))
 }
