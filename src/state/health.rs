@@ -1,10 +1,11 @@
 //! Verdicts as a dense table, and per pool the endpoints that may be answered, and how soon
 //! those that may not could be.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Pools;
+use super::chunks::Chunks;
 use super::pools::Pool;
 use crate::model::{EndpointId, Family, PoolId, Verdict};
 
@@ -30,12 +31,29 @@ impl EndpointHealth {
     };
 }
 
+impl Default for EndpointHealth {
+    fn default() -> Self {
+        EndpointHealth::UNKNOWN
+    }
+}
+
+/// Endpoints whose health is copied together when that of one changes: 4 KiB.
+const ENDPOINTS_PER_CHUNK: usize = 512;
+/// The same of pools: 2.5 KiB, without the endpoints that they list.
+const POOLS_PER_CHUNK: usize = 64;
+
 /// The health part of a root: by [`EndpointId`] and [`PoolId`] of the same root's [`Pools`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Health {
-    pub endpoints: Box<[EndpointHealth]>,
-    pub slots: Box<[Arc<PoolSlot>]>,
-    pub revivals: Box<[Revival]>,
+    pub(crate) endpoints: Chunks<EndpointHealth, ENDPOINTS_PER_CHUNK>,
+    pub(crate) pools: Chunks<PoolHealth, POOLS_PER_CHUNK>,
+}
+
+/// What the verdicts on its endpoints make of a pool.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PoolHealth {
+    slot: PoolSlot,
+    revival: Revival,
 }
 
 /// The soonest that observations could bring up an endpoint of a pool that counts as down, in
@@ -44,6 +62,16 @@ pub struct Health {
 pub struct Revival {
     pub v4_ms: u32,
     pub v6_ms: u32,
+}
+
+impl Default for Revival {
+    /// None is down.
+    fn default() -> Self {
+        Revival {
+            v4_ms: u32::MAX,
+            v6_ms: u32::MAX,
+        }
+    }
 }
 
 impl Revival {
@@ -62,7 +90,7 @@ impl Revival {
 }
 
 /// The endpoints of a pool that may be answered, per family.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PoolSlot {
     pub v4: Usable,
     pub v6: Usable,
@@ -107,8 +135,8 @@ impl PoolSlot {
 }
 
 /// Endpoints with cumulative weights, so that a weighted draw is one binary search.
-#[derive(Debug, Default, PartialEq)]
-pub struct Usable(Box<[(EndpointId, u32)]>);
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Usable(Arc<[(EndpointId, u32)]>);
 
 impl Usable {
     /// Weights sum to at most `u32::MAX` (65,535 times 65,535 endpoints); beyond that they saturate.
@@ -165,86 +193,78 @@ impl Usable {
 impl Health {
     /// A table for `pools`, with what is known of each endpoint.
     pub fn new(pools: &Pools, known: impl Fn(EndpointId) -> EndpointHealth) -> Self {
-        let endpoints: Box<[_]> = (0..pools.endpoints.len() as u32)
-            .map(|id| known(EndpointId(id)))
+        let ids = (0..pools.endpoints.len() as u32).map(EndpointId);
+        let mut health = Health {
+            endpoints: ids.map(known).collect(),
+            pools: Chunks::default(),
+        };
+        let ids = (0..pools.pools.len() as u32).map(PoolId);
+        health.pools = ids
+            .map(|id| PoolHealth {
+                slot: health.slot_of(pools, id),
+                revival: health.revival_of(pools, id),
+            })
             .collect();
-        let slots = (0..pools.pools.len() as u32)
-            .map(|id| Arc::new(slot(pools, &endpoints, PoolId(id))))
-            .collect();
-        let revivals = (0..pools.pools.len() as u32)
-            .map(|id| revival(pools, &endpoints, PoolId(id)))
-            .collect();
-        Health {
-            endpoints,
-            slots,
-            revivals,
-        }
+        health
     }
 
     /// The table after some endpoints changed; only what is said of their pools is made anew, and
     /// slots only where a verdict changed.
     pub fn with(&self, pools: &Pools, changes: &[(EndpointId, EndpointHealth)]) -> Self {
-        let mut endpoints = self.endpoints.clone();
-        let mut slots = self.slots.clone();
-        let mut revivals = self.revivals.clone();
-        let (mut touched, mut turned) = (BTreeSet::new(), BTreeSet::new());
-        for &(id, health) in changes {
-            let pool = pools.endpoints[id.index()].pool;
-            touched.insert(pool);
-            if endpoints[id.index()].verdict != health.verdict {
-                turned.insert(pool);
+        let mut health = self.clone();
+        // Whether a verdict turned.
+        let mut touched: BTreeMap<PoolId, bool> = BTreeMap::new();
+        for &(id, new) in changes {
+            let endpoint = health.endpoints.get_mut(id.index());
+            let before = std::mem::replace(endpoint, new);
+            let turned = touched.entry(pools.endpoints[id.index()].pool);
+            *turned.or_default() |= before.verdict != new.verdict;
+        }
+        for (id, turned) in touched {
+            if turned {
+                health.pools.get_mut(id.index()).slot = health.slot_of(pools, id);
             }
-            endpoints[id.index()] = health;
+            health.pools.get_mut(id.index()).revival = health.revival_of(pools, id);
         }
-        for pool in turned {
-            slots[pool.index()] = Arc::new(slot(pools, &endpoints, pool));
-        }
-        for pool in touched {
-            revivals[pool.index()] = revival(pools, &endpoints, pool);
-        }
-        Health {
-            endpoints,
-            slots,
-            revivals,
-        }
+        health
     }
 
     #[inline]
     pub fn endpoint(&self, id: EndpointId) -> EndpointHealth {
-        self.endpoints[id.index()]
+        *self.endpoints.get(id.index())
     }
 
     #[inline]
     pub fn slot(&self, id: PoolId) -> &PoolSlot {
-        &self.slots[id.index()]
+        &self.pools.get(id.index()).slot
     }
 
     #[inline]
     pub fn revival(&self, id: PoolId) -> Revival {
-        self.revivals[id.index()]
+        self.pools.get(id.index()).revival
     }
-}
 
-fn slot(pools: &Pools, endpoints: &[EndpointHealth], pool: PoolId) -> PoolSlot {
-    PoolSlot::new(pools, pool, |id| {
-        counts_as_up(&pools.pools[pool.index()], endpoints[id.index()].verdict)
-    })
-}
+    fn slot_of(&self, pools: &Pools, id: PoolId) -> PoolSlot {
+        let pool = &pools.pools[id.index()];
+        PoolSlot::new(pools, id, |id| {
+            counts_as_up(pool, self.endpoint(id).verdict)
+        })
+    }
 
-fn revival(pools: &Pools, endpoints: &[EndpointHealth], id: PoolId) -> Revival {
-    let pool = &pools.pools[id.index()];
-    let soonest = |family| {
-        pool.endpoint_ids()
-            .filter(|id| Family::of(&pools.endpoints[id.index()].address) == family)
-            .map(|id| endpoints[id.index()])
-            .filter(|health| !counts_as_up(pool, health.verdict))
-            .map(|health| health.flip_after_ms)
-            .min()
-            .unwrap_or(u32::MAX)
-    };
-    Revival {
-        v4_ms: soonest(Family::V4),
-        v6_ms: soonest(Family::V6),
+    fn revival_of(&self, pools: &Pools, id: PoolId) -> Revival {
+        let pool = &pools.pools[id.index()];
+        let mut revival = Revival::default();
+        for id in pool.endpoint_ids() {
+            let health = self.endpoint(id);
+            if !counts_as_up(pool, health.verdict) {
+                let soonest = match Family::of(&pools.endpoints[id.index()].address) {
+                    Family::V4 => &mut revival.v4_ms,
+                    Family::V6 => &mut revival.v6_ms,
+                };
+                *soonest = health.flip_after_ms.min(*soonest);
+            }
+        }
+        revival
     }
 }
 
@@ -253,5 +273,87 @@ fn counts_as_up(pool: &Pool, verdict: Verdict) -> bool {
         Verdict::Up => true,
         Verdict::Down => false,
         Verdict::Unknown => pool.unknown_is_up,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Balance, RegionId};
+    use crate::state::pools::Endpoint;
+
+    const POOL_SIZE: u32 = 4;
+
+    fn pools(endpoints: u32) -> Pools {
+        let endpoint = |id: u32| Endpoint {
+            address: std::net::Ipv4Addr::from(id).into(),
+            weight: 1,
+            pool: PoolId(id / POOL_SIZE),
+            target: None,
+        };
+        let pool = |id: u32| Pool {
+            name: Box::default(),
+            region: RegionId(0),
+            balance: Balance::Weighted,
+            first: EndpointId(id * POOL_SIZE),
+            count: POOL_SIZE,
+            monitor: None,
+            unknown_is_up: true,
+        };
+        Pools {
+            endpoints: (0..endpoints).map(endpoint).collect(),
+            pools: (0..endpoints / POOL_SIZE).map(pool).collect(),
+            ..Pools::default()
+        }
+    }
+
+    #[test]
+    fn a_flip_among_many_endpoints_copies_its_own_surroundings_only() {
+        let pools = pools(100_000);
+        let before = Health::new(&pools, |_| EndpointHealth::UNWATCHED);
+        let (id, pool) = (EndpointId(54_321), PoolId(54_321 / POOL_SIZE));
+        let down = EndpointHealth {
+            verdict: Verdict::Down,
+            flip_after_ms: 2_000,
+        };
+        let after = before.with(&pools, &[(id, down)]);
+        assert_eq!(after.endpoints.unshared(&before.endpoints), 1);
+        assert_eq!(after.pools.unshared(&before.pools), 1);
+        // What the pool's neighbours in the chunk list is theirs still.
+        let list = |health: &Health, pool: u32| Arc::clone(&health.slot(PoolId(pool)).v4.0);
+        let chunk = pool.0 / POOLS_PER_CHUNK as u32 * POOLS_PER_CHUNK as u32;
+        for neighbour in chunk..chunk + POOLS_PER_CHUNK as u32 {
+            let is_same = Arc::ptr_eq(&list(&before, neighbour), &list(&after, neighbour));
+            assert_eq!(is_same, neighbour != pool.0);
+        }
+        assert_eq!(after.endpoint(id), down);
+        assert_eq!(before.endpoint(id), EndpointHealth::UNWATCHED);
+        assert_eq!(
+            (before.slot(pool).v4.len(), after.slot(pool).v4.len()),
+            (4, 3)
+        );
+        assert_eq!(after.revival(pool).v4_ms, 2_000);
+    }
+
+    #[test]
+    fn what_is_changed_is_what_would_be_made_anew() {
+        let pools = pools(1_000);
+        let known = |id: EndpointId| EndpointHealth {
+            verdict: [Verdict::Up, Verdict::Down, Verdict::Unknown][id.index() % 3],
+            flip_after_ms: id.0,
+        };
+        let unknown = Health::new(&pools, |_| EndpointHealth::UNKNOWN);
+        let changes: Vec<_> = (0..1_000)
+            .map(EndpointId)
+            .map(|id| (id, known(id)))
+            .collect();
+        let (changed, anew) = (unknown.with(&pools, &changes), Health::new(&pools, known));
+        for id in (0..1_000).map(EndpointId) {
+            assert_eq!(changed.endpoint(id), anew.endpoint(id));
+        }
+        for id in (0..250).map(PoolId) {
+            assert_eq!(changed.slot(id), anew.slot(id));
+            assert_eq!(changed.revival(id), anew.revival(id));
+        }
     }
 }
