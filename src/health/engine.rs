@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -32,6 +33,9 @@ pub const PROBES_MAX: usize = 1_024;
 const BATCHES_MAX: usize = 16;
 /// A control target that takes longer than this does not answer.
 const CONTROL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Targets that a snapshot looks at in one go: a tenth of a millisecond.
+const SNAPSHOT_CHUNK: usize = 256;
 
 /// What an engine is made with.
 #[derive(Clone, Debug)]
@@ -197,9 +201,26 @@ impl Engine {
         lock(&self.shared.judge).unknown()
     }
 
-    /// The health of every target, in order of key.
+    /// The health of every target, in order of key. Targets whose health changes meanwhile are as they
+    /// were before or after; observations wait for a few targets only.
     pub fn snapshot(&self) -> Vec<(TargetKey, TargetHealth)> {
-        lock(&self.shared.judge).snapshot()
+        let keys = lock(&self.shared.judge).keys();
+        let mut all = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(SNAPSHOT_CHUNK) {
+            let judge = lock(&self.shared.judge);
+            let known = keys
+                .iter()
+                .filter_map(|key| Some((key, judge.health(key)?)));
+            all.extend(known.map(|(key, health)| (key.clone(), health)));
+            drop(judge);
+            thread::yield_now();
+        }
+        all
+    }
+
+    /// As long as it is the same, so are all verdicts.
+    pub fn turns(&self) -> u64 {
+        lock(&self.shared.judge).turns()
     }
 
     pub fn status(&self) -> Status {

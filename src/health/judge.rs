@@ -3,6 +3,7 @@
 //! Pure: observations and time are arguments; what changed is collected until it is taken.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::belief::{Belief, Moment, Remembered, TargetHealth};
@@ -21,10 +22,16 @@ pub struct Judge {
     guard: Guard,
     controls: Controls,
     targets: HashMap<TargetKey, Belief>,
+    /// Of all targets, in order.
+    keys: Arc<[TargetKey]>,
     /// Of all targets; `up` is kept at every change of a verdict.
     census: Census,
     /// Targets without an attempt and without a remembered verdict.
     unknown: usize,
+    /// Targets that the panic guard holds.
+    held: usize,
+    /// How often a verdict changed, or the targets.
+    turns: u64,
     changed: BTreeMap<TargetKey, TargetHealth>,
 }
 
@@ -48,6 +55,7 @@ impl Judge {
                 false => Controls::Absent,
             },
             targets: HashMap::new(),
+            keys: Arc::default(),
             census: Census {
                 targets: 0,
                 regions: 0,
@@ -55,6 +63,8 @@ impl Judge {
                 window: Duration::ZERO,
             },
             unknown: 0,
+            held: 0,
+            turns: 0,
             changed: BTreeMap::new(),
         }
     }
@@ -84,6 +94,10 @@ impl Judge {
             self.guard.forget(removed);
             self.changed.remove(removed);
         }
+        let mut keys: Vec<_> = self.targets.keys().cloned().collect();
+        keys.sort_unstable();
+        self.keys = keys.into();
+        self.turns += 1;
         self.count();
     }
 
@@ -98,6 +112,7 @@ impl Judge {
             window: slowest.unwrap_or_default().min(WINDOW_MAX),
         };
         self.unknown = targets().filter(|target| !target.known).count();
+        self.held = targets().filter(|target| target.held).count();
     }
 
     /// Takes one observation.
@@ -126,7 +141,7 @@ impl Judge {
                 });
             }
         }
-        if was_held && self.targets.values().all(|target| !target.held) {
+        if was_held && self.held == 0 {
             tracing::warn!("panic guard: no doubt is left");
             self.guard.stand_down();
         }
@@ -243,7 +258,10 @@ impl Judge {
         };
         let (verdict, needed, held) = (target.verdict(), target.needed(), target.held);
         change(target);
+        self.held -= usize::from(held);
+        self.held += usize::from(target.held);
         if target.verdict() != verdict {
+            self.turns += 1;
             self.census.up -= usize::from(verdict == Verdict::Up);
             self.census.up += usize::from(target.verdict() == Verdict::Up);
             target.date_verdict(now);
@@ -274,12 +292,26 @@ impl Judge {
         self.unknown
     }
 
+    /// How often a verdict changed, or the targets: as long as it is the same, so are the verdicts.
+    pub fn turns(&self) -> u64 {
+        self.turns
+    }
+
+    /// Of every target, in order.
+    pub fn keys(&self) -> Arc<[TargetKey]> {
+        Arc::clone(&self.keys)
+    }
+
     /// The health of every target, in order of key.
     pub fn snapshot(&self) -> Vec<(TargetKey, TargetHealth)> {
-        let targets = self.targets.iter();
-        let mut all: Vec<_> = targets.map(|(k, t)| (k.clone(), t.health())).collect();
-        all.sort_by(|a, b| a.0.cmp(&b.0));
-        all
+        let keys = self.keys.iter();
+        let known = keys.filter_map(|key| Some((key.clone(), self.health(key)?)));
+        known.collect()
+    }
+
+    /// What is believed of one target.
+    pub fn health(&self, key: &TargetKey) -> Option<TargetHealth> {
+        self.targets.get(key).map(Belief::health)
     }
 }
 

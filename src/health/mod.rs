@@ -14,6 +14,7 @@
 //! | [`failure`] | why did it fail, and is that evidence or doubt? |
 //! | [`threshold`] | what follows from several in a row? |
 //! | [`panic`](mod@panic) | is it them, or is it us? |
+//! | `falls` | how many fell within the last window? |
 //! | [`belief`] | what is believed of one target, and why? |
 //! | [`judge`] | what is believed of all targets right now? |
 //! | [`engine`] | who runs all that? |
@@ -25,6 +26,7 @@
 pub mod belief;
 pub mod engine;
 pub mod failure;
+mod falls;
 pub mod frozen;
 pub mod judge;
 pub mod panic;

@@ -20,9 +20,9 @@
 //!
 //! Pure: time is an argument. Asking the control targets is the caller's.
 
-use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use super::falls::Falls;
 use crate::model::{RegionId, TargetKey};
 
 /// Fewer targets than this prove nothing about our own network.
@@ -36,7 +36,7 @@ pub struct Guard {
     share: f64,
     hold: Duration,
     state: State,
-    recent: HashMap<TargetKey, Fall>,
+    recent: Falls,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +49,6 @@ enum State {
     Resting {
         until: Instant,
     },
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Fall {
-    at: Instant,
-    region: RegionId,
-    doubtful: bool,
 }
 
 /// All targets, counted after the fall in question.
@@ -88,7 +81,7 @@ impl Guard {
             share,
             hold,
             state: State::Watching,
-            recent: HashMap::new(),
+            recent: Falls::default(),
         }
     }
 
@@ -111,36 +104,24 @@ impl Guard {
             State::Holding { .. } | State::Resting { .. } => return Ruling::Falls,
             State::Watching => {}
         }
-        self.recent
-            .retain(|_, fall| now.saturating_duration_since(fall.at) <= census.window);
-        let fall = Fall {
-            at: now,
-            region,
-            doubtful,
-        };
-        self.recent.insert(key.clone(), fall);
+        self.recent.expire(census.window, now);
+        self.recent.add(key, region, doubtful, now);
         if !doubtful || !self.is_alarming(census) {
             return Ruling::Falls;
         }
         self.state = State::Holding {
             until: now + self.hold,
         };
-        let recent = std::mem::take(&mut self.recent);
-        let doubtful = recent.into_iter().filter(|(_, fall)| fall.doubtful);
-        Ruling::Alarm(doubtful.map(|(key, _)| key).collect())
+        Ruling::Alarm(self.recent.take_doubtful())
     }
 
     fn is_alarming(&self, census: Census) -> bool {
         if census.targets < TARGETS_MIN || census.regions < REGIONS_MIN {
             return false;
         }
-        let doubtful = || self.recent.values().filter(|fall| fall.doubtful);
         let were_up = census.up + self.recent.len();
-        if doubtful().count() as f64 <= self.share * were_up as f64 {
-            return false;
-        }
-        let regions: HashSet<RegionId> = doubtful().map(|fall| fall.region).collect();
-        regions.len() >= REGIONS_MIN
+        self.recent.doubtful_count() as f64 > self.share * were_up as f64
+            && self.recent.doubtful_regions() >= REGIONS_MIN
     }
 
     /// A target is up again, or is no target any more.
@@ -150,9 +131,7 @@ impl Guard {
 
     /// A target that fell by doubt has since proved to be down.
     pub fn confirm(&mut self, key: &TargetKey) {
-        if let Some(fall) = self.recent.get_mut(key) {
-            fall.doubtful = false;
-        }
+        self.recent.confirm(key);
     }
 
     /// Until when falls by doubt are held back, while they are.
@@ -166,7 +145,7 @@ impl Guard {
     /// Ends a hold: what is held falls. Guarding rests for one window, so that the same falls do
     /// not raise the alarm again.
     pub fn release(&mut self, window: Duration, now: Instant) {
-        self.recent.clear();
+        self.recent = Falls::default();
         self.state = State::Resting {
             until: now + window,
         };
@@ -174,7 +153,7 @@ impl Guard {
 
     /// Ends a hold that holds nothing any more.
     pub fn stand_down(&mut self) {
-        self.recent.clear();
+        self.recent = Falls::default();
         self.state = State::Watching;
     }
 

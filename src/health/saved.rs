@@ -137,20 +137,19 @@ pub async fn keep(
     mut stop: oneshot::Receiver<()>,
 ) {
     let refresh_after = (max_age / 10).max(WRITE_EVERY).as_millis() as u64;
-    let (mut written, mut written_unix_ms) = (Vec::new(), 0);
+    let (mut written, mut written_unix_ms) = (None, 0);
     let mut is_last = false;
     while !is_last {
         is_last = tokio::time::timeout(WRITE_EVERY, &mut stop).await.is_ok();
-        let (health, now) = (engine.snapshot(), clock::unix_ms());
-        let current = entries(&health);
+        let (turns, now) = (engine.turns(), clock::unix_ms());
         let is_fresh = now.abs_diff(written_unix_ms) < refresh_after;
-        if current == written && is_fresh && !is_last {
+        if written == Some(turns) && is_fresh && !is_last {
             continue;
         }
-        let target = path.clone();
-        let saving = tokio::task::spawn_blocking(move || save(&target, &health, now));
+        let (engine, target) = (Arc::clone(&engine), path.clone());
+        let saving = tokio::task::spawn_blocking(move || save(&target, &engine.snapshot(), now));
         match saving.await {
-            Ok(Ok(())) => (written, written_unix_ms) = (current, now),
+            Ok(Ok(())) => (written, written_unix_ms) = (Some(turns), now),
             Ok(Err(error)) => tracing::warn!("cannot save verdicts: {}: {error}", path.display()),
             // The runtime is shutting down.
             Err(_) => return,
