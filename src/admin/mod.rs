@@ -33,6 +33,11 @@ pub struct Status {
     pub zones: usize,
     /// Those that are not what their files say.
     pub zones_in_trouble: Vec<ZoneTrouble>,
+    /// The longest since the start, in microseconds, that a UDP thread took from one batch of queries to the
+    /// next while more were waiting: with the work on a batch (16 queries at most), what else kept it from
+    /// answering. 0 while there never were more queries than a batch takes.
+    #[serde(default)]
+    pub max_batch_gap_us: u64,
     pub endpoints: Vec<EndpointStatus>,
 }
 

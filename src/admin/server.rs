@@ -1,5 +1,5 @@
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use axum::extract::State;
@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::explain::{self, Explanation, Line, Question};
 use super::{EndpointStatus, Reloaded, Status, ZoneTrouble};
 use crate::geoip::World;
+use crate::state::feedback::Counters;
 use crate::state::{Root, RootReader};
 
 /// What the control loop is asked to do.
@@ -33,6 +34,8 @@ pub struct Live {
     /// In words, for explain: probes, or a file.
     pub verdicts: Box<dyn Fn() -> String + Send + Sync>,
     pub commands: mpsc::Sender<Command>,
+    /// Of the workers, once they have started.
+    pub counters: OnceLock<Vec<Arc<Counters>>>,
 }
 
 /// The admin API.
@@ -58,8 +61,16 @@ async fn status(State(live): State<Arc<Live>>) -> Json<Status> {
         generation: root.generation,
         zones: root.zones.iter().count(),
         zones_in_trouble: live.zones_in_trouble.load().to_vec(),
+        max_batch_gap_us: max_batch_gap_us(live.counters.get().into_iter().flatten()),
         endpoints: endpoints(&root),
     })
+}
+
+fn max_batch_gap_us<'c>(counters: impl Iterator<Item = &'c Arc<Counters>>) -> u64 {
+    let longest_ns = counters
+        .map(|counters| counters.batch_gap_max_ns.get())
+        .max();
+    longest_ns.unwrap_or(0).div_ceil(1000)
 }
 
 fn endpoints(root: &Root) -> Vec<EndpointStatus> {

@@ -11,7 +11,7 @@ mod verdicts;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -131,11 +131,13 @@ impl Daemon {
             listening: bound.local_addrs().to_vec(),
             verdicts: verdicts.source(),
             commands: commands.clone(),
+            counters: OnceLock::new(),
         });
         let admin = admin.map(|(socket, listener)| (socket, serve_admin(listener, &live)));
         let nameserver = bound
             .start(root)
             .map_err(|e| StartError::System(e.to_string()))?;
+        let _ = live.counters.set(nameserver.counters().to_vec());
         let drain_time = server.drain_time;
         let (orders, order_queue) = mpsc::channel(16);
         let live_too = Arc::clone(&live);

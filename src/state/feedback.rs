@@ -46,6 +46,9 @@ pub struct Counters {
     pub connections_refused: Counter,
     /// Waiting TCP connections that were closed to make room for new ones.
     pub connections_evicted: Counter,
+    /// The longest time from one receive call over UDP to the next in which queries were waiting, in
+    /// nanoseconds.
+    pub batch_gap_max_ns: Counter,
 }
 
 impl Counters {
@@ -72,6 +75,19 @@ impl Counter {
     #[inline]
     pub fn add(&self, n: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// For a maximum: `n`, if it is more.
+    #[inline]
+    pub fn raise(&self, n: u64) {
+        if n > self.0.load(Relaxed) {
+            self.0.store(n, Relaxed);
+        }
+    }
+
+    /// Begins a maximum anew. Anyone may; the writer's next value may get lost.
+    pub fn reset(&self) {
+        self.0.store(0, Relaxed);
     }
 
     pub fn get(&self) -> u64 {

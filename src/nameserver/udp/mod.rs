@@ -5,9 +5,11 @@
 //! sends the answers with another.
 
 mod batch;
+mod gap;
 mod socket;
 
 use std::net::UdpSocket;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use super::rate_limit::{Answered, sent_len};
 use crate::clock;
 use crate::state::RootReader;
 use batch::Batch;
+use gap::Gap;
 
 pub(super) use socket::bind;
 
@@ -38,12 +41,14 @@ pub(super) struct Server {
     root: RootReader,
     payload_max: u16,
     batch: Batch,
+    gap: Gap,
 }
 
 impl Server {
     /// `payload_max` is the largest answer in octets, 512 at least.
     pub fn new(socket: UdpSocket, worker: Worker, root: RootReader, payload_max: u16) -> Self {
         Server {
+            gap: Gap::new(Arc::clone(&worker.counters)),
             socket,
             worker,
             root,
@@ -56,9 +61,17 @@ impl Server {
     pub fn run<T>(mut self, stop: &watch::Receiver<T>) {
         // `has_changed` is one atomic load.
         while matches!(stop.has_changed(), Ok(false)) {
-            match self.batch.receive(&self.socket) {
-                Ok(0) => {}
-                Ok(_) => self.answer_batch(),
+            let received = match self.gap.is_open() {
+                true => self.batch.receive_queued(&self.socket),
+                false => self.batch.receive(&self.socket),
+            };
+            match received {
+                Ok(count) => {
+                    self.gap.received(count);
+                    if count > 0 {
+                        self.answer_batch();
+                    }
+                }
                 Err(error) => {
                     tracing::error!(%error, "receiving from a UDP socket failed");
                     thread::sleep(ERROR_PAUSE);
