@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // Control plane.
-    ("config", &["dns", "model"]),
+    ("config", &["clock", "dns", "model"]),
     ("geoip", &["config", "model", "prefix_table", "random"]),
     ("health", &["clock", "config", "model", "random"]),
     (

@@ -8,7 +8,7 @@ mod view;
 
 use std::sync::Arc;
 
-use crate::config::{Config, Diagnostics};
+use crate::config::{Config, Diagnostics, Policy};
 use crate::geoip::{Range, World};
 use crate::model::MapId;
 use crate::prefix_table::{Builder, ClassRange};
@@ -16,16 +16,18 @@ use crate::state::Map;
 use crate::state::map::CLASS_DEFAULT;
 use ranking::{Ranking, TooManyClasses};
 pub use view::{MAPS_MAX, REGIONS_MAX};
-use view::{Wanted, too_large, too_many_classes};
+use view::{MapKey, View, Wanted, too_large, too_many_classes};
 
 /// Octets of all maps together at most: about fifty maps over a database of six million networks.
 pub const MAPS_BYTES_MAX: usize = 2 << 30;
 
 /// Every map that the configuration asks for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Maps {
     /// By [`MapId`].
     pub maps: Vec<Arc<Map>>,
+    /// What each was made by.
+    pub keys: Vec<MapKey>,
     /// By [`PolicyId`](crate::model::PolicyId): the map of each geographic policy.
     pub by_policy: Vec<Option<MapId>>,
 }
@@ -33,33 +35,92 @@ pub struct Maps {
 /// Compiles the maps of all geographic policies in one pass over the world. Policies that rank the
 /// same regions in the same way share one map.
 ///
-/// Refused, at the place of the policy: more than [`REGIONS_MAX`] regions, [`MAPS_MAX`] maps,
+/// # Errors
+/// At the place of the policy: more than [`REGIONS_MAX`] regions, [`MAPS_MAX`] maps,
 /// [`MAPS_BYTES_MAX`] octets or [`CLASSES_MAX`](crate::prefix_table::CLASSES_MAX) classes.
 pub fn compile_maps(config: &Config, world: &World) -> Result<Maps, Diagnostics> {
-    compile_within(config, world, MAPS_BYTES_MAX)
+    compile_within(config, world, &Maps::default(), MAPS_BYTES_MAX)
 }
 
-fn compile_within(config: &Config, world: &World, bytes_max: usize) -> Result<Maps, Diagnostics> {
+/// The same, with those that `before` has already: of the same world.
+///
+/// # Errors
+/// As for [`compile_maps`].
+pub(super) fn compile_new_maps(
+    config: &Config,
+    world: &World,
+    before: &Maps,
+) -> Result<Maps, Diagnostics> {
+    compile_within(config, world, before, MAPS_BYTES_MAX)
+}
+
+fn compile_within(
+    config: &Config,
+    world: &World,
+    before: &Maps,
+    bytes_max: usize,
+) -> Result<Maps, Diagnostics> {
     let wanted = Wanted::new(config)?;
-    let rankings = wanted.views.iter().map(|view| view.ranking(config));
-    let mut rankings: Vec<Ranking> = rankings.collect();
-    let classes = Classes::new(world, &mut rankings)
-        .map_err(|view| too_many_classes(wanted.first_policies[view]))?;
-    let tables = classes
-        .tables(world, bytes_max)
-        .map_err(|view| too_large(wanted.first_policies[view], bytes_max))?;
-    let parts = wanted.views.into_iter().zip(rankings).zip(tables);
-    let maps = parts.map(|((view, ranking), table)| {
-        Arc::new(Map {
-            table: table.finish(),
-            regions: view.regions.into(),
-            orders: ranking.into_orders(),
-        })
-    });
+    let known = |key: &MapKey| {
+        let place = before.keys.iter().position(|known| known == key)?;
+        Some(Arc::clone(&before.maps[place]))
+    };
+    let known: Vec<Option<Arc<Map>>> = wanted.keys.iter().map(known).collect();
+    let known_bytes: usize = known.iter().flatten().map(|map| map.table.bytes()).sum();
+    let wanted_maps = wanted
+        .first_policies
+        .into_iter()
+        .zip(&wanted.keys)
+        .zip(&known);
+    let new = New {
+        // By place among those that are new.
+        wanted: wanted_maps
+            .filter_map(|((policy, key), known)| known.is_none().then_some((policy, &key.view)))
+            .collect(),
+        bytes_max,
+        bytes_left: bytes_max.saturating_sub(known_bytes),
+    };
+    let mut new = new.compile(config, world)?.into_iter();
+    let maps = known.into_iter();
     Ok(Maps {
-        maps: maps.collect(),
+        maps: maps
+            .filter_map(|known| known.or_else(|| new.next()))
+            .collect(),
+        keys: wanted.keys,
         by_policy: wanted.by_policy,
     })
+}
+
+/// Maps that there were none of before, each with the policy that first asked for it.
+struct New<'w> {
+    wanted: Vec<(&'w Policy, &'w View)>,
+    /// Octets of all maps together at most, and what the others leave of them.
+    bytes_max: usize,
+    bytes_left: usize,
+}
+
+impl New<'_> {
+    fn compile(&self, config: &Config, world: &World) -> Result<Vec<Arc<Map>>, Diagnostics> {
+        if self.wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let views = self.wanted.iter().map(|(_, view)| view);
+        let mut rankings: Vec<Ranking> = views.clone().map(|view| view.ranking(config)).collect();
+        let classes = Classes::new(world, &mut rankings)
+            .map_err(|index| too_many_classes(self.wanted[index].0))?;
+        let tables = classes
+            .tables(world, self.bytes_left)
+            .map_err(|index| too_large(self.wanted[index].0, self.bytes_max))?;
+        let parts = views.zip(rankings).zip(tables);
+        let maps = parts.map(|((view, ranking), table)| {
+            Arc::new(Map {
+                table: table.finish(),
+                regions: view.regions.clone().into(),
+                orders: ranking.into_orders(),
+            })
+        });
+        Ok(maps.collect())
+    }
 }
 
 /// The class of every location in every map.

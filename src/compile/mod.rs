@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::config::{Config, Diagnostics};
 use crate::geoip::World;
 use crate::health::TargetSpec;
-use crate::model::PolicyId;
+use crate::model::{PolicyId, TargetKey};
 use crate::state::zone::ZoneEntry;
 use crate::state::{Health, Map, Pools, Root, Service, Zone, Zones};
 use maps::Maps;
@@ -35,15 +35,27 @@ pub struct Parts {
     /// What the zones were made of, in the order of [`Config::zones`].
     pub served: Arc<[ServedZone]>,
     pub maps: Arc<[Arc<Map>]>,
+    /// The same maps, and what they were made by.
+    made_maps: Arc<Maps>,
     pub pools: Arc<Pools>,
     pub service: Arc<Service>,
     /// What has to be probed: `targets[i]` is `pools.targets[i]`.
     pub targets: Arc<[TargetSpec]>,
+    /// By key: the `i` of each of them.
+    pub target_numbers: Arc<HashMap<TargetKey, u32>>,
 }
 
 /// Compiles all parts. `None` when there are errors, all of them in `diagnostics`.
 pub fn compile(config: &Config, world: &World, diagnostics: &mut Diagnostics) -> Option<Parts> {
     compile_after(None, config, world, diagnostics)
+}
+
+/// What there is already, for the parts of it that stay the same.
+struct Old<'o> {
+    config: &'o Config,
+    parts: &'o Parts,
+    /// Whether the maps are of the world that new ones are made of.
+    has_maps: bool,
 }
 
 /// The same `before` something that serves: a zone whose file has errors goes on with the data that
@@ -60,27 +72,50 @@ fn compile_after(
     }
     let mut found = Diagnostics::new();
     let served = zones::compile(config, &apexes, before, &mut found);
-    let maps = maps::compile_maps(config, world).map_err(|errors| diagnostics.extend(errors));
+    let old = before.map(|before| before.old(world));
+    let maps = new_maps(old.as_ref(), config, world).map_err(|errors| diagnostics.extend(errors));
     let service = service::compile(config, diagnostics);
     let is_refused = diagnostics.has_errors() || served.len() < config.zones.len();
     diagnostics.extend(found);
     if is_refused {
         return None;
     }
-    let parts = link(config, served, &maps.ok()?, Arc::new(service?));
+    let parts = link(old.as_ref(), config, served, maps.ok()?, Arc::new(service?));
     advice::warn_of_steered_nodata(config, &parts.pools, diagnostics);
     advice::warn_of_ipv4_forms(config, diagnostics);
     Some(parts)
 }
 
-/// Compiles the maps anew, over a changed world; zones are kept as they are.
+/// Compiles the maps anew, over a changed world; all else is kept as it is.
 ///
 /// # Errors
 /// When a map would be larger than its limits.
 pub fn recompile_maps(config: &Config, world: &World, parts: &Parts) -> Result<Parts, Diagnostics> {
-    let maps = maps::compile_maps(config, world)?;
+    let old = Old {
+        config,
+        parts,
+        has_maps: false,
+    };
+    let maps = new_maps(Some(&old), config, world)?;
     let service = Arc::clone(&parts.service);
-    Ok(link(config, parts.served.to_vec(), &maps, service))
+    Ok(link(
+        Some(&old),
+        config,
+        parts.served.to_vec(),
+        maps,
+        service,
+    ))
+}
+
+fn new_maps(
+    old: Option<&Old<'_>>,
+    config: &Config,
+    world: &World,
+) -> Result<Arc<Maps>, Diagnostics> {
+    let nothing = Maps::default();
+    let known = old.filter(|old| old.has_maps);
+    let known = known.map_or(&nothing, |old| &*old.parts.made_maps);
+    maps::compile_new_maps(config, world, known).map(Arc::new)
 }
 
 impl Parts {
@@ -97,8 +132,13 @@ impl Parts {
     }
 }
 
-fn link(config: &Config, mut served: Vec<ServedZone>, maps: &Maps, service: Arc<Service>) -> Parts {
-    let mut compiled = pools::compile(config, &maps.by_policy, |id| &maps.maps[id.index()]);
+fn link(
+    old: Option<&Old<'_>>,
+    config: &Config,
+    mut served: Vec<ServedZone>,
+    maps: Arc<Maps>,
+    service: Arc<Service>,
+) -> Parts {
     let mut policies = Policies::new(config);
     let own_lists = traffic::zone_lists(config);
     let allow_query = |zone: &Zone| {
@@ -117,14 +157,59 @@ fn link(config: &Config, mut served: Vec<ServedZone>, maps: &Maps, service: Arc<
         }
     });
     let zones = Zones::new(entries.collect());
-    pools::add_gone(&mut compiled.pools, policies.gone());
+    let steering = Steering::after(old, config, &maps, policies.gone());
     Parts {
         zones: Arc::new(zones),
         served: served.into(),
         maps: maps.maps.clone().into(),
-        pools: Arc::new(compiled.pools),
+        made_maps: maps,
+        pools: steering.pools,
         service,
-        targets: compiled.targets.into(),
+        targets: steering.targets,
+        target_numbers: steering.target_numbers,
+    }
+}
+
+/// The parts that follow from regions, monitors, pools and policies.
+struct Steering {
+    pools: Arc<Pools>,
+    targets: Arc<[TargetSpec]>,
+    target_numbers: Arc<HashMap<TargetKey, u32>>,
+}
+
+impl Steering {
+    /// Those that there are, if nothing that they follow from has changed.
+    fn after(old: Option<&Old<'_>>, config: &Config, maps: &Maps, gone: Vec<Box<str>>) -> Self {
+        if let Some(old) = old.filter(|old| gone.is_empty() && old.steers_alike(config, maps)) {
+            return Steering {
+                pools: Arc::clone(&old.parts.pools),
+                targets: Arc::clone(&old.parts.targets),
+                target_numbers: Arc::clone(&old.parts.target_numbers),
+            };
+        }
+        let mut compiled = pools::compile(config, &maps.by_policy, |id| &maps.maps[id.index()]);
+        pools::add_gone(&mut compiled.pools, gone);
+        Steering {
+            pools: Arc::new(compiled.pools),
+            targets: compiled.targets.into(),
+            target_numbers: Arc::new(compiled.target_numbers),
+        }
+    }
+}
+
+impl Old<'_> {
+    fn steers_alike(&self, config: &Config, maps: &Maps) -> bool {
+        // There are more where policies that are gone were added.
+        let is_whole = self.parts.pools.policies.len() == self.config.policies.len();
+        is_whole && self.parts.made_maps.keys == maps.keys && self.declares_alike(config)
+    }
+
+    fn declares_alike(&self, config: &Config) -> bool {
+        std::ptr::eq(self.config, config)
+            || self.config.regions == config.regions
+                && self.config.monitors == config.monitors
+                && self.config.pools == config.pools
+                && self.config.policies == config.policies
     }
 }
 

@@ -15,6 +15,8 @@ use crate::state::pools::{Endpoint, Member, Policy, PolicyKind, Pool, Pools, Reg
 pub struct Compiled {
     pub pools: Pools,
     pub targets: Vec<TargetSpec>,
+    /// By key: the index of each target.
+    pub target_numbers: HashMap<TargetKey, u32>,
 }
 
 /// `maps_by_policy` says which map each geo policy reads, `map` gives it.
@@ -50,6 +52,7 @@ pub fn compile<'m>(
     Compiled {
         pools,
         targets: targets.specs,
+        target_numbers: targets.numbers,
     }
 }
 
@@ -72,20 +75,20 @@ pub fn add_gone(pools: &mut Pools, names: Vec<Box<str>>) {
 /// Distinct targets with the endpoints that each stands for.
 #[derive(Default)]
 struct Targets {
-    by_key: HashMap<TargetKey, usize>,
+    numbers: HashMap<TargetKey, u32>,
     specs: Vec<TargetSpec>,
     endpoints: Vec<Vec<EndpointId>>,
 }
 
 impl Targets {
     fn add(&mut self, spec: TargetSpec, endpoint: EndpointId) -> u32 {
-        let index = *self.by_key.entry(spec.key.clone()).or_insert_with(|| {
+        let number = *self.numbers.entry(spec.key.clone()).or_insert_with(|| {
             self.specs.push(spec);
             self.endpoints.push(Vec::new());
-            self.specs.len() - 1
+            (self.specs.len() - 1) as u32
         });
-        self.endpoints[index].push(endpoint);
-        index as u32
+        self.endpoints[number as usize].push(endpoint);
+        number
     }
 
     fn compiled(&mut self) -> Box<[Target]> {

@@ -6,18 +6,26 @@ use std::sync::Arc;
 use super::nested::Apexes;
 use super::zones::{Before, owners};
 use super::{Parts, compile_after, recompile_maps, zonefile};
-use crate::config::{self, Config, Diagnostics};
-use crate::geoip::watch::Stamps;
+use crate::config::{self, At, Config, Diagnostics, Inputs, Network, Stamps};
 use crate::geoip::{self, World};
 
 /// A configuration with all that it names read and compiled.
 #[derive(Clone)]
 pub struct Whole {
     pub config: Arc<Config>,
+    /// What the configuration was read from, and what was said of it.
+    read: Arc<Read>,
     pub world: Arc<World>,
     pub parts: Parts,
     /// Of the databases and feeds, from before they were read.
     pub stamps: Stamps,
+}
+
+struct Read {
+    inputs: Inputs,
+    warnings: Diagnostics,
+    /// Whether the configuration is what was read and nothing else.
+    is_as_read: bool,
 }
 
 /// A change to what was read, before it is compiled.
@@ -48,20 +56,21 @@ fn load_after(
     path: &Path,
     adjust: Option<&Adjust>,
 ) -> Result<(Whole, Diagnostics), Diagnostics> {
-    let config::Loaded {
-        mut config,
-        warnings: mut diagnostics,
-    } = config::load(path).map_err(with_files)?;
-    if let Some(adjust) = adjust {
-        adjust(&mut config);
-    }
+    let same = before.and_then(|before| before.whole.config_if_same(path, adjust));
+    let (config, read) = match same {
+        Some(same) => same,
+        None => read_config(path, adjust)?,
+    };
+    let mut diagnostics = read.warnings.clone();
     let stamps = stamps(&config);
-    let world = geoip::load(&config, &mut diagnostics);
+    let known = before.and_then(|before| before.whole.world_if_same(&config, &stamps));
+    let world = known.unwrap_or_else(|| Arc::new(geoip::load(&config, &mut diagnostics)));
     match compile_after(before, &config, &world, &mut diagnostics) {
         Some(parts) => {
             let whole = Whole {
-                config: Arc::new(config),
-                world: Arc::new(world),
+                config,
+                read,
+                world,
                 parts,
                 stamps,
             };
@@ -69,6 +78,26 @@ fn load_after(
         }
         None => Err(diagnostics),
     }
+}
+
+fn read_config(
+    path: &Path,
+    adjust: Option<&Adjust>,
+) -> Result<(Arc<Config>, Arc<Read>), Diagnostics> {
+    let config::Loaded {
+        mut config,
+        warnings,
+        inputs,
+    } = config::load(path).map_err(with_files)?;
+    if let Some(adjust) = adjust {
+        adjust(&mut config);
+    }
+    let read = Read {
+        inputs,
+        warnings,
+        is_as_read: adjust.is_none(),
+    };
+    Ok((Arc::new(config), Arc::new(read)))
 }
 
 /// Reads the databases and feeds again, and compiles what follows from them; the configuration and
@@ -84,15 +113,60 @@ pub fn load_databases(whole: &Whole) -> Result<(Whole, Diagnostics), Diagnostics
         return Err(diagnostics);
     }
     let parts = recompile_maps(&whole.config, &world, &whole.parts)?;
-    let config = Arc::clone(&whole.config);
-    let world = Arc::new(world);
     let whole = Whole {
-        config,
-        world,
+        world: Arc::new(world),
         parts,
         stamps,
+        ..whole.clone()
     };
     Ok((whole, diagnostics))
+}
+
+impl Whole {
+    /// The configuration, if that of `path` is the same.
+    fn config_if_same(
+        &self,
+        path: &Path,
+        adjust: Option<&Adjust>,
+    ) -> Option<(Arc<Config>, Arc<Read>)> {
+        let is_same = adjust.is_none()
+            && self.read.is_as_read
+            && self.config.path == path
+            && self.read.inputs.are_unchanged();
+        is_same.then(|| (Arc::clone(&self.config), Arc::clone(&self.read)))
+    }
+
+    /// The world, if that of `config`, with its files as they are by `stamps`, is the same.
+    fn world_if_same(&self, config: &Config, stamps: &Stamps) -> Option<Arc<World>> {
+        let is_same = self.stamps.hold(stamps) && is_world_alike(&self.config, config);
+        is_same.then(|| Arc::clone(&self.world))
+    }
+}
+
+/// Whether two configurations make the same world of the same files.
+fn is_world_alike(one: &Config, other: &Config) -> bool {
+    fn values<T>(list: &[At<T>]) -> impl Iterator<Item = &T> {
+        list.iter().map(|at| &at.value)
+    }
+    let are_alike = |one: &Network, other: &Network| {
+        // Every field, so that a new one is not forgotten here.
+        let Network {
+            name: _,
+            prefixes,
+            location,
+            places_clients,
+        } = other;
+        values(&one.prefixes).eq(values(prefixes))
+            && one.location == *location
+            && one.places_clients == *places_clients
+    };
+    let networks = one.networks.iter().zip(&other.networks);
+    values(&one.geoip.databases).eq(values(&other.geoip.databases))
+        && values(&one.geoip.feeds).eq(values(&other.geoip.feeds))
+        && one.networks.len() == other.networks.len()
+        && networks
+            .into_iter()
+            .all(|(one, other)| are_alike(one, other))
 }
 
 fn stamps(config: &Config) -> Stamps {

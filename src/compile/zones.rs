@@ -11,9 +11,10 @@ use std::thread;
 
 use super::nested::Apexes;
 use super::zone::BalancedSpec;
-use super::{Whole, zone, zonefile};
-use crate::config::{self, Config, Diagnostics, Place};
+use super::{Old, Whole, zone, zonefile};
+use crate::config::{self, Config, Diagnostics, Place, Stamp};
 use crate::dns::Name;
+use crate::geoip::World;
 use crate::state::Zone;
 
 /// A zone as it is served, and what it was made of.
@@ -26,6 +27,14 @@ pub struct ServedZone {
 }
 
 impl ServedZone {
+    fn sound(zone: Arc<Zone>, print: Option<Print>) -> Self {
+        ServedZone {
+            zone,
+            print,
+            trouble: None,
+        }
+    }
+
     /// False: it answers SERVFAIL.
     pub fn has_data(&self) -> bool {
         !self
@@ -51,7 +60,7 @@ pub struct Trouble {
 
 /// What there was before, for zones that go on.
 pub(super) struct Before<'b> {
-    whole: &'b Whole,
+    pub whole: &'b Whole,
     now_unix_ms: u64,
     /// What was declared, and what is served.
     zones: HashMap<&'b Name, (&'b config::Zone, &'b ServedZone)>,
@@ -70,18 +79,25 @@ impl<'b> Before<'b> {
         }
     }
 
-    /// The zone as it is served, if it was declared and written in the same way.
-    fn same(
+    /// What there is, for parts that follow from the configuration and `world`.
+    pub fn old(&self, world: &World) -> Old<'b> {
+        Old {
+            config: &self.whole.config,
+            parts: &self.whole.parts,
+            has_maps: std::ptr::eq(&*self.whole.world, world),
+        }
+    }
+
+    /// The zone as it is served, if it was declared in the same way, and what its file said.
+    fn declared_alike(
         &self,
         config: &Config,
         zone: &config::Zone,
-        print: Option<&Print>,
-    ) -> Option<ServedZone> {
+    ) -> Option<(&'b Arc<Zone>, &'b Print)> {
         let (declared, served) = self.zones.get(&zone.apex)?;
-        let is_same = print.is_some()
-            && print == served.print.as_ref()
-            && is_declared_alike(&self.whole.config, declared, config, zone);
-        is_same.then(|| (*served).clone())
+        let print = served.print.as_ref()?;
+        let is_alike = is_declared_alike(&self.whole.config, declared, config, zone);
+        is_alike.then_some((&served.zone, print))
     }
 
     /// The zone with the data from before its file became wrong, or without any.
@@ -168,17 +184,22 @@ fn read(
     before: Option<&Before<'_>>,
     diagnostics: &mut Diagnostics,
 ) -> Option<ServedZone> {
+    let same = before.and_then(|before| before.declared_alike(config, source));
+    let stamp = Stamp::settled_at(&source.file.value);
+    if let Some((zone, print)) = same
+        && stamp.is_some_and(|stamp| print.stamp == Some(stamp))
+    {
+        return Some(ServedZone::sound(Arc::clone(zone), Some(print.clone())));
+    }
     let text = zonefile::load(&source.file.value, diagnostics)?;
-    let print = Print::of(&text);
-    if let Some(same) = before.and_then(|before| before.same(config, source, print.as_ref())) {
-        return Some(same);
+    let print = Print::of(&text, stamp);
+    if let (Some((zone, old)), Some(new)) = (same, &print)
+        && old.text == new.text
+    {
+        return Some(ServedZone::sound(Arc::clone(zone), print));
     }
     let zone = build(config, source, text, apexes, diagnostics)?;
-    Some(ServedZone {
-        zone: Arc::new(zone),
-        print,
-        trouble: None,
-    })
+    Some(ServedZone::sound(Arc::new(zone), print))
 }
 
 fn build(
@@ -276,13 +297,21 @@ fn is_declared_alike(
         && old.balanced.iter().zip(balanced).all(is_alike)
 }
 
+/// What a zone file said.
+#[derive(Clone, Debug)]
+struct Print {
+    /// Of the file before it was read, where that tells every later change.
+    stamp: Option<Stamp>,
+    text: TextPrint,
+}
+
 /// Tells the text of a zone file from others: its length, and two hashes that nobody can foresee.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Print(usize, [u64; 2]);
+struct TextPrint(usize, [u64; 2]);
 
 impl Print {
     /// None for a text that other files may belong to.
-    fn of(text: &[u8]) -> Option<Self> {
+    fn of(text: &[u8], stamp: Option<Stamp>) -> Option<Self> {
         static STATE: OnceLock<[RandomState; 2]> = OnceLock::new();
         const INCLUDE: &[u8] = b"$INCLUDE";
         let includes = |at: usize| {
@@ -294,10 +323,11 @@ impl Print {
             return None;
         }
         let state = STATE.get_or_init(|| [RandomState::new(), RandomState::new()]);
-        Some(Print(
-            text.len(),
-            state.each_ref().map(|state| state.hash_one(text)),
-        ))
+        let hashes = state.each_ref().map(|state| state.hash_one(text));
+        Some(Print {
+            stamp,
+            text: TextPrint(text.len(), hashes),
+        })
     }
 }
 

@@ -154,6 +154,7 @@ impl<'t> Included<'t> {
             reader.error(span, message, Some(help));
             return None;
         }
+        reader.inputs.add_file(path);
         match regular_text_of(path, self.octets_left) {
             Ok(text) => {
                 self.octets_left -= text.len() as u64;

@@ -16,6 +16,7 @@
 //! | `zone`, `zone_files`, `zone_settings` | zones, with and without tables of their own |
 //! | `policy_graph` | what must hold between policies |
 //! | `unused` | what has no effect |
+//! | `inputs`, `stamp` | whether the files are those that were read before |
 
 mod access;
 mod address;
@@ -24,6 +25,7 @@ mod geoip;
 mod http_probe;
 mod identity;
 mod include;
+mod inputs;
 mod location;
 mod monitor;
 mod near;
@@ -41,6 +43,7 @@ mod scalar;
 mod secrecy;
 mod server;
 mod sources;
+mod stamp;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -55,6 +58,8 @@ use std::path::Path;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use identity::{SECRET_FORM, SECRETS_MAX};
+pub use inputs::Inputs;
+pub use stamp::{Stamp, Stamps};
 pub use types::*;
 
 use include::{Tree, Unreadable};
@@ -68,6 +73,8 @@ pub struct Loaded {
     pub config: Config,
     /// Warnings only.
     pub warnings: Diagnostics,
+    /// What it was read from.
+    pub inputs: Inputs,
 }
 
 /// Everything that is wrong with a configuration, and which files it names all the same, so that
@@ -87,6 +94,8 @@ pub struct Refused {
 ///
 /// Every mistake in it.
 pub fn load(path: &Path) -> Result<Loaded, Refused> {
+    let mut inputs = Inputs::default();
+    inputs.add_file(path);
     let text = include::text_of(path, include::TEXT_LEN_MAX).map_err(|unreadable| {
         let (place, message) = match unreadable {
             Unreadable::File(reason) => (Place::file(path), reason),
@@ -100,7 +109,7 @@ pub fn load(path: &Path) -> Result<Loaded, Refused> {
             geoip: GeoIp::default(),
         }
     })?;
-    parse(&text, path)
+    parse_of(&text, path, inputs)
 }
 
 /// Checks the text of a configuration file, with the files that it includes; `path` is where it is
@@ -110,18 +119,26 @@ pub fn load(path: &Path) -> Result<Loaded, Refused> {
 ///
 /// Every mistake in it.
 pub fn parse(text: &str, path: &Path) -> Result<Loaded, Refused> {
+    parse_of(text, path, Inputs::default())
+}
+
+/// The same, read from `inputs` and what will be added to them.
+fn parse_of(text: &str, path: &Path, inputs: Inputs) -> Result<Loaded, Refused> {
     let texts = Texts::new();
     let mut reader = Reader::new(text, path);
+    reader.inputs = inputs;
     let config = match include::tree(&mut reader, &texts) {
         Some(tree) => read_config(&mut reader, &tree),
         None => Err((Vec::new(), GeoIp::default())),
     };
     let has_errors = reader.has_errors();
+    let inputs = std::mem::take(&mut reader.inputs);
     let diagnostics = reader.finish();
     match config {
         Ok(config) if !has_errors => Ok(Loaded {
             config,
             warnings: diagnostics,
+            inputs,
         }),
         Ok(Config { zones, geoip, .. }) | Err((zones, geoip)) => Err(Refused {
             diagnostics,

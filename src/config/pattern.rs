@@ -27,6 +27,7 @@ pub(super) fn files(reader: &mut Reader, value: &Value, expected: &str) -> Optio
     let folder = reader.sources.resolve("", value.span().start);
     match expand(&folder, Path::new(text)) {
         Ok(files) => {
+            reader.inputs.add_pattern(&folder, Path::new(text), &files);
             if files.is_empty() {
                 let place = reader.place(value.span().start);
                 let message = format!("{} fits no file", quoted(text));
@@ -48,7 +49,7 @@ pub(super) fn is_pattern(text: &str) -> bool {
 }
 
 /// Goes down from `folder`, one name of the pattern after the other.
-fn expand(folder: &Path, pattern: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
+pub(super) fn expand(folder: &Path, pattern: &Path) -> Result<Vec<PathBuf>, (PathBuf, io::Error)> {
     let mut found = vec![folder.to_owned()];
     let mut was_star = false;
     for name in pattern.components() {

@@ -9,6 +9,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::inputs::Inputs;
 use super::near::did_you_mean;
 use super::secrecy::{has_secret, masked};
 use super::sources::Sources;
@@ -25,6 +26,7 @@ pub(super) type Key<'t> = Spanned<DeString<'t>>;
 /// The texts being read, and what was found wrong with them so far.
 pub(super) struct Reader<'t> {
     pub sources: Sources<'t>,
+    pub inputs: Inputs,
     diagnostics: Diagnostics,
     /// How many were found, shown or not.
     reported: usize,
@@ -35,6 +37,7 @@ impl<'t> Reader<'t> {
     pub fn new(text: &'t str, path: &Path) -> Self {
         Reader {
             sources: Sources::new(text, path),
+            inputs: Inputs::default(),
             diagnostics: Diagnostics::new(),
             reported: 0,
             has_errors: false,

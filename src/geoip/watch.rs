@@ -1,8 +1,6 @@
 //! Noticing that a database or feed was replaced.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +8,8 @@ use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+
+use crate::config::Stamps;
 
 /// Several files are often replaced together; what follows the first within this time makes one
 /// signal with it.
@@ -19,27 +19,6 @@ const DEBOUNCE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Watcher {
     _watcher: RecommendedWatcher,
-}
-
-/// Which files there were when they were read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stamps(Vec<(PathBuf, Option<Stamp>)>);
-
-impl Stamps {
-    /// Of the files as they are now. Take them before reading, so that a file that is replaced
-    /// meanwhile is noticed later.
-    pub fn now(paths: impl IntoIterator<Item = PathBuf>) -> Self {
-        let paths = paths.into_iter();
-        Stamps(paths.map(|path| (path.clone(), Stamp::of(&path))).collect())
-    }
-
-    fn again(&self) -> Self {
-        Self::now(self.0.iter().map(|(path, _)| path.clone()))
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// Watches files, and signals when any of them is another than `before`: renamed over, written and
@@ -61,7 +40,7 @@ pub fn watch(before: Stamps) -> notify::Result<(Watcher, mpsc::Receiver<()>)> {
             let _ = stir.try_send(());
         }
     })?;
-    for folder in folders(before.0.iter().map(|(path, _)| path)) {
+    for folder in folders(before.paths()) {
         watcher.watch(&folder, RecursiveMode::NonRecursive)?;
     }
     let (signal, changed) = mpsc::channel(1);
@@ -98,7 +77,7 @@ async fn settle(mut before: Stamps, mut stirred: mpsc::Receiver<()>, signal: mps
         // What stirs from here on is looked at in the next round.
         let _ = stirred.try_recv();
         let now = before.again();
-        if now != before {
+        if !now.look_like(&before) {
             before = now;
             // Full: the receiver has yet to take the last signal, which serves for this one too.
             if let Err(mpsc::error::TrySendError::Closed(())) = signal.try_send(()) {
@@ -108,32 +87,10 @@ async fn settle(mut before: Stamps, mut stirred: mpsc::Receiver<()>, signal: mps
     }
 }
 
-/// What tells a file from the one that replaced it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size_bytes: u64,
-    modified_s: i64,
-    modified_ns: i64,
-}
-
-impl Stamp {
-    /// None for a file that is not there.
-    fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        Some(Stamp {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size_bytes: metadata.len(),
-            modified_s: metadata.mtime(),
-            modified_ns: metadata.mtime_nsec(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[tokio::test]

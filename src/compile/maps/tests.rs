@@ -366,8 +366,8 @@ fn maps_that_together_are_too_large_are_refused_at_the_policy_of_the_largest() {
         .map(|i| in_place([FRANKFURT, VIRGINIA][i % 2]))
         .collect();
     let world = world(locations);
-    assert!(compile_within(&config, &world, 2000).is_ok());
-    let refused = compile_within(&config, &world, 500).unwrap_err();
+    assert!(compile_within(&config, &world, &Maps::default(), 2000).is_ok());
+    let refused = compile_within(&config, &world, &Maps::default(), 500).unwrap_err();
     let message = refused.sorted()[0].to_string();
     assert!(
         message.contains("policy `world` has the largest of the maps"),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::place::of_region;
 use super::ranking::Ranking;
 use super::serves::Serves;
-use crate::config::{Config, Diagnostics, Policy, PolicyKind, Selector};
+use crate::config::{Config, Diagnostics, LocationSpec, Policy, PolicyKind, Selector};
 use crate::model::{MapId, RegionId};
 use crate::prefix_table::CLASSES_MAX;
 
@@ -15,7 +15,7 @@ pub const MAPS_MAX: usize = 256;
 pub const REGIONS_MAX: usize = 255;
 
 /// What makes one map different from another.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct View {
     /// Each once, in the order in which the policy lists them.
     pub regions: Vec<RegionId>,
@@ -53,6 +53,16 @@ impl View {
         }))
     }
 
+    /// With all that its ranking goes by.
+    fn key(self, config: &Config) -> MapKey {
+        let location = |region: &RegionId| config.regions[region.index()].location.clone();
+        MapKey {
+            locations: self.regions.iter().map(location).collect(),
+            depth: config.geoip.depth,
+            view: self,
+        }
+    }
+
     /// How it ranks.
     pub fn ranking(&self, config: &Config) -> Ranking {
         let places = self.regions.iter().map(|region| {
@@ -68,10 +78,19 @@ impl View {
     }
 }
 
+/// What, over one world, makes one map different from another: a view, by ids, and what these stand for.
+#[derive(Debug, PartialEq)]
+pub struct MapKey {
+    pub view: View,
+    /// Of its regions.
+    locations: Vec<Option<LocationSpec>>,
+    depth: u8,
+}
+
 /// The different views of a configuration's policies.
 pub struct Wanted<'a> {
-    pub views: Vec<View>,
-    /// By view: the policy that first asked for it.
+    pub keys: Vec<MapKey>,
+    /// By key: the policy that first asked for it.
     pub first_policies: Vec<&'a Policy>,
     pub by_policy: Vec<Option<MapId>>,
 }
@@ -80,7 +99,7 @@ impl<'a> Wanted<'a> {
     pub fn new(config: &'a Config) -> Result<Self, Diagnostics> {
         let mut known: HashMap<View, MapId> = HashMap::new();
         let mut wanted = Wanted {
-            views: Vec::new(),
+            keys: Vec::new(),
             first_policies: Vec::new(),
             by_policy: Vec::new(),
         };
@@ -89,14 +108,14 @@ impl<'a> Wanted<'a> {
                 wanted.by_policy.push(None);
                 continue;
             };
-            let next = MapId(wanted.views.len() as u16);
+            let next = MapId(wanted.keys.len() as u16);
             let map = *known.entry(view.clone()).or_insert(next);
             wanted.by_policy.push(Some(map));
             if map == next {
-                wanted.views.push(view);
+                wanted.keys.push(view.key(config));
                 wanted.first_policies.push(policy);
             }
-            if wanted.views.len() > MAPS_MAX {
+            if wanted.keys.len() > MAPS_MAX {
                 return Err(too_many_maps(policy));
             }
         }
