@@ -12,16 +12,17 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::Notice;
 use super::limiting::Limiting;
-use super::verdicts::{Prepared, Verdicts};
+use super::preparation::Prepared;
+use super::verdicts::Verdicts;
+use super::{Notice, aside};
 use crate::admin::{Command, Live, Reloaded, ZoneTrouble};
-use crate::compile::{self, Adjust, ServedZone, Whole};
+use crate::compile::{Adjust, ServedZone, Whole};
 use crate::config::{Diagnostic, Diagnostics, Place, Server};
 use crate::geoip::watch::{Watcher, watch};
 use crate::model::{EndpointId, Verdict};
+use crate::state::Publisher;
 use crate::state::health::{EndpointHealth, Health};
-use crate::state::{Pools, Publisher};
 
 /// What the daemon's owner asks of the loop.
 pub enum Order {
@@ -44,6 +45,8 @@ pub struct Control {
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
     pub live: Arc<Live>,
     pub limiting: Limiting,
+    /// What the last change left to do before the next can begin.
+    pub finishing: Option<JoinHandle<()>>,
 }
 
 /// How often retired roots and the counters of held back answers are looked at.
@@ -86,15 +89,14 @@ impl Control {
             if work.is_none() {
                 work = requests.pop_front().map(|request| self.start(request));
             }
-            let pools = Arc::clone(&self.whole.parts.pools);
             tokio::select! {
-                changes = self.verdicts.changed(&pools, self.notices.as_ref()) => {
-                    self.publish_changes(&pools, &changes);
+                changes = self.verdicts.changed(&self.whole.parts, self.notices.as_ref()) => {
+                    self.publish_changes(&changes);
                 }
                 order = orders.recv() => match order {
                     Some(Order::SetVerdict { which, verdict, reply }) => {
-                        let changes = self.verdicts.set(&pools, &which, verdict);
-                        let _ = reply.send(changes.map(|changes| self.publish_changes(&pools, &changes)));
+                        let changes = self.verdicts.set(&self.whole.parts.pools, &which, verdict);
+                        let _ = reply.send(changes.map(|changes| self.publish_changes(&changes)));
                     }
                     Some(Order::Stop) | None => break,
                 },
@@ -103,8 +105,11 @@ impl Control {
                 }
                 Some(()) = replaced(&mut databases) => requests.push_back(Request::Databases),
                 (request, outcome) = finished(&mut work) => {
-                    if self.take_over(request, outcome) {
+                    let stamps = self.whole.stamps.clone();
+                    if self.take_over(request, outcome) && self.whole.stamps != stamps {
+                        // It compares with what was read, so that no replacement is lost.
                         databases = self.watch();
+                        requests.retain(|request| !matches!(request, Request::Databases));
                     }
                 }
                 _ = sweep.tick() => {
@@ -119,34 +124,36 @@ impl Control {
         self.verdicts.stop().await;
     }
 
-    fn publish_changes(&mut self, pools: &Pools, changes: &[(EndpointId, EndpointHealth)]) {
+    fn publish_changes(&mut self, changes: &[(EndpointId, EndpointHealth)]) {
         if !changes.is_empty() {
-            let health = self.publisher.current().health.with(pools, changes);
-            self.publish(health);
+            let before = self.publisher.current();
+            let health = before.health.with(&self.whole.parts.pools, changes);
+            self.publish(Arc::new(health));
         }
     }
 
-    fn publish(&mut self, health: Health) {
+    fn publish(&mut self, health: Arc<Health>) {
         let generation = self.publisher.current().generation + 1;
-        let root = self.whole.parts.root(generation, Arc::new(health));
-        self.publisher.publish(root);
+        self.publisher
+            .publish(self.whole.parts.root(generation, health));
     }
 
     /// Begins to read again, aside.
-    fn start(&self, request: Request) -> Work {
+    fn start(&mut self, request: Request) -> Work {
         let before = self.whole.clone();
-        let preparation = self.verdicts.preparation();
+        let preparation = self.verdicts.begin();
+        let finishing = self.finishing.take();
         let reading = match request {
             Request::Everything(_) => {
-                super::reload(before.clone(), self.path.clone(), self.adjust.clone())
+                aside::reload(before.clone(), self.path.clone(), self.adjust.clone())
             }
-            Request::Databases => super::blocking(self.path.clone(), {
-                let whole = before.clone();
-                move || compile::load_databases(&whole)
-            }),
+            Request::Databases => aside::reload_databases(before.clone()),
         };
         let task = tokio::spawn(async move {
             let (whole, warnings) = reading.await?;
+            if let Some(finishing) = finishing {
+                let _ = finishing.await;
+            }
             let prepared = preparation.prepare(&before, &whole).await?;
             Ok((whole, prepared, warnings))
         });
@@ -190,11 +197,19 @@ impl Control {
     }
 
     fn adopt(&mut self, whole: Whole, prepared: Prepared) {
-        self.whole = whole;
-        self.verdicts.adopt(prepared, &self.whole.parts);
+        let before = std::mem::replace(&mut self.whole, whole);
         self.live.world.store(Arc::clone(&self.whole.world));
-        let health = self.verdicts.health(&self.whole.parts.pools);
-        self.publish(health);
+        match self.verdicts.adopt(prepared, &self.whole.parts) {
+            Some(health) => {
+                self.publish(Arc::new(health));
+                let (preparation, parts) = (self.verdicts.preparation(), self.whole.parts.clone());
+                let finish = move || preparation.finish(&parts);
+                self.finishing = Some(tokio::task::spawn_blocking(finish));
+            }
+            None => self.publish(Arc::clone(&self.publisher.current().health)),
+        }
+        // Of large data, even the end takes a while.
+        aside::free(self.publisher.retire(), before);
     }
 
     /// Logs which zones are not what their files say, and tells the admin API.

@@ -4,13 +4,14 @@
 //! then answers. From there on one control loop owns the write half of the root: verdicts, reloads
 //! and replaced databases reach it as messages and leave it as publications.
 
+mod aside;
 mod control;
 mod limiting;
+mod preparation;
 mod verdicts;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -20,9 +21,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, Command, Live, Reloaded, Socket};
-use crate::clock;
-use crate::compile::{self, Adjust};
-use crate::config::{Diagnostics, Place};
+use crate::compile::Adjust;
+use crate::config::Diagnostics;
 use crate::model::Verdict;
 use crate::nameserver::{self, BindError, Nameserver};
 use crate::state::feedback::{Counters, SampleQueue};
@@ -107,7 +107,7 @@ impl Daemon {
         // A descriptor per TCP connection and per probe: the usual soft limit of 1,024 is no limit that
         // anybody chose.
         let files_max = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
-        let (whole, warnings) = load(path.clone(), adjust.clone())
+        let (whole, warnings) = aside::load(path.clone(), adjust.clone())
             .await
             .map_err(StartError::Config)?;
         let server = &whole.config.server;
@@ -151,6 +151,7 @@ impl Daemon {
             notices,
             live: live_too,
             limiting: Limiting::new(nameserver.counters().to_vec()),
+            finishing: None,
         };
         let control = tokio::spawn(control.run(order_queue, command_queue));
         let daemon = Daemon {
@@ -243,35 +244,6 @@ impl Daemon {
 
 /// How long connections may take to finish when the server stops.
 const STOP_GRACE: Duration = Duration::from_millis(500);
-
-/// Reads a configuration and all that it names.
-fn load(path: PathBuf, adjust: Option<Arc<Adjust>>) -> JoinLoad {
-    let config = path.clone();
-    blocking(config, move || compile::load(&path, adjust.as_deref()))
-}
-
-/// The same, while something else serves.
-fn reload(before: compile::Whole, path: PathBuf, adjust: Option<Arc<Adjust>>) -> JoinLoad {
-    let config = path.clone();
-    blocking(config, move || {
-        compile::reload(&before, clock::unix_ms(), &path, adjust.as_deref())
-    })
-}
-
-type Loaded = Result<(compile::Whole, Diagnostics), Diagnostics>;
-type JoinLoad = Pin<Box<dyn Future<Output = Loaded> + Send>>;
-
-/// Files and large compilations: not on the threads that probes share.
-fn blocking(path: PathBuf, read: impl FnOnce() -> Loaded + Send + 'static) -> JoinLoad {
-    Box::pin(async move {
-        let read = tokio::task::spawn_blocking(read).await;
-        read.unwrap_or_else(|panic| {
-            let mut diagnostics = Diagnostics::new();
-            diagnostics.error(&Place::file(path), format!("internal error: {panic}"), None);
-            Err(diagnostics)
-        })
-    })
-}
 
 fn nameserver_settings(
     server: &crate::config::Server,

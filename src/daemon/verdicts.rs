@@ -1,19 +1,21 @@
 //! Where verdicts come from, and the health table that they make.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::preparation::{Preparation, Prepared, named};
 use super::{HealthSource, Notice};
 use crate::clock;
 use crate::compile::{Parts, Whole};
 use crate::config::Diagnostics;
 use crate::health::frozen::Frozen;
-use crate::health::{self, Change, Engine, Remembered, TargetHealth, TargetSpec, saved};
-use crate::model::{EndpointId, PoolId, TargetKey, Verdict};
+use crate::health::{self, Change, Engine, TargetHealth, saved};
+use crate::model::{EndpointId, TargetKey, Verdict};
 use crate::state::health::{EndpointHealth, Health};
 use crate::state::pools::{Pools, Target};
 
@@ -33,72 +35,11 @@ pub struct Probed {
     engine: Arc<Engine>,
     changes: mpsc::Receiver<Vec<Change>>,
     known: HashMap<TargetKey, TargetHealth>,
+    /// What came since the last preparation began, which need not have seen it: of the targets that there
+    /// are, and of those that it adds.
+    news: HashMap<TargetKey, TargetHealth>,
     /// The task that saves them, and how it is told to finish.
     keeper: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-}
-
-/// How verdicts are got ready for another configuration, beside those that are in use.
-pub enum Preparation {
-    Probed(Arc<Engine>),
-    Frozen(Option<PathBuf>),
-}
-
-/// What that came to.
-pub enum Prepared {
-    Probed,
-    /// Unchanged without a file.
-    Frozen(Option<HashMap<(String, String), Verdict>>),
-}
-
-impl Preparation {
-    /// Asks targets that are new, until each was asked once or `startup_grace` is over; those of
-    /// `before` are asked on. Or reads the file with the verdicts again.
-    ///
-    /// # Errors
-    /// What is wrong with that file.
-    pub async fn prepare(&self, before: &Whole, whole: &Whole) -> Result<Prepared, Diagnostics> {
-        match self {
-            Preparation::Probed(engine) => {
-                let (old, new) = (&before.parts.targets, &whole.parts.targets);
-                engine.remember(inherited(engine, old, new));
-                engine.set_targets(old.iter().chain(new.iter()).cloned().collect());
-                engine.first_round(whole.config.server.startup_grace).await;
-                Ok(Prepared::Probed)
-            }
-            Preparation::Frozen(None) => Ok(Prepared::Frozen(None)),
-            Preparation::Frozen(Some(path)) => {
-                let frozen = Frozen::read(path, &whole.config)?;
-                Ok(Prepared::Frozen(Some(named(&frozen, whole))))
-            }
-        }
-    }
-}
-
-/// The verdicts of new targets that ask the same of the same address as an old one: another
-/// schedule or threshold is no reason to forget what is known.
-fn inherited(
-    engine: &Engine,
-    old: &[TargetSpec],
-    new: &[TargetSpec],
-) -> HashMap<TargetKey, Remembered> {
-    let known: HashMap<TargetKey, TargetHealth> = engine.snapshot().into_iter().collect();
-    let by_address: HashMap<_, _> = old.iter().map(|spec| (spec.address, spec)).collect();
-    let inherit = |spec: &TargetSpec| {
-        let before = by_address.get(&spec.address)?;
-        let health = known.get(&before.key)?;
-        let (verdict, since_unix_ms) = (health.verdict, health.since_unix_ms);
-        let is_same = before.monitor.probe == spec.monitor.probe && verdict != Verdict::Unknown;
-        is_same.then(|| {
-            (
-                spec.key.clone(),
-                Remembered {
-                    verdict,
-                    since_unix_ms,
-                },
-            )
-        })
-    };
-    new.iter().filter_map(inherit).collect()
 }
 
 impl Verdicts {
@@ -138,33 +79,17 @@ impl Verdicts {
     }
 
     fn endpoint(&self, pools: &Pools, id: EndpointId) -> EndpointHealth {
-        let endpoint = &pools.endpoints[id.index()];
-        let target = endpoint.target.map(|index| &pools.targets[index as usize]);
-        match (self, target) {
-            (Verdicts::Frozen { known, .. }, _) => {
-                let pool = pools.pools[endpoint.pool.index()].name.to_string();
-                match known.get(&(pool, endpoint.address.to_string())) {
-                    Some(&verdict) => EndpointHealth {
-                        verdict,
-                        flip_after_ms: steady_ms(target, verdict),
-                    },
-                    None if target.is_none() => EndpointHealth::UNWATCHED,
-                    None => EndpointHealth::UNKNOWN,
-                }
-            }
-            (Verdicts::Probed(_), None) => EndpointHealth::UNWATCHED,
-            (Verdicts::Probed(probed), Some(target)) => probed
-                .known
-                .get(&target.key)
-                .map_or(EndpointHealth::UNKNOWN, |known| of(known, target)),
+        match self {
+            Verdicts::Frozen { known, .. } => frozen(known, pools, id),
+            Verdicts::Probed(probed) => observed(&probed.known, pools, id),
         }
     }
 
     /// Waits for changes, takes all that are there, and says what they mean for the endpoints of
-    /// `pools`. Never returns where nothing is probed.
+    /// `parts`. Never returns where nothing is probed.
     pub async fn changed(
         &mut self,
-        pools: &Pools,
+        parts: &Parts,
         notices: Option<&mpsc::UnboundedSender<Notice>>,
     ) -> Vec<(EndpointId, EndpointHealth)> {
         let Verdicts::Probed(probed) = self else {
@@ -176,10 +101,18 @@ impl Verdicts {
         while let Ok(more) = probed.changes.try_recv() {
             batch.extend(more);
         }
-        probed.apply(batch, pools, notices)
+        probed.apply(batch, parts, notices)
     }
 
-    /// For getting ready, aside, for another configuration.
+    /// For getting ready, aside, for another configuration, from now on.
+    pub fn begin(&mut self) -> Preparation {
+        if let Verdicts::Probed(probed) = self {
+            probed.news.clear();
+        }
+        self.preparation()
+    }
+
+    /// The same, for what comes after the going over.
     pub fn preparation(&self) -> Preparation {
         match self {
             Verdicts::Probed(probed) => Preparation::Probed(Arc::clone(&probed.engine)),
@@ -187,15 +120,21 @@ impl Verdicts {
         }
     }
 
-    /// Goes over to the configuration that was prepared for: its targets and no others.
-    pub fn adopt(&mut self, prepared: Prepared, parts: &Parts) {
+    /// Goes over to the configuration that was prepared for, and gives its table; `None`: the one that
+    /// there is.
+    pub fn adopt(&mut self, prepared: Prepared, parts: &Parts) -> Option<Health> {
         match (self, prepared) {
-            (Verdicts::Probed(probed), _) => {
-                probed.engine.set_targets(parts.targets.to_vec());
-                probed.known = probed.engine.snapshot().into_iter().collect();
+            (_, Prepared::Unchanged) => None,
+            (Verdicts::Probed(probed), Prepared::Probed { known, health }) => {
+                Some(probed.adopt(known, &health, parts))
             }
-            (Verdicts::Frozen { known, .. }, Prepared::Frozen(Some(read))) => *known = read,
-            (Verdicts::Frozen { .. }, _) => {}
+            (verdicts, Prepared::Frozen(read)) => {
+                if let (Verdicts::Frozen { known, .. }, Some(read)) = (&mut *verdicts, read) {
+                    *known = read;
+                }
+                Some(verdicts.health(&parts.pools))
+            }
+            (verdicts, Prepared::Probed { .. }) => Some(verdicts.health(&parts.pools)),
         }
     }
 
@@ -209,11 +148,15 @@ impl Verdicts {
         let Verdicts::Frozen { known, .. } = self else {
             return Err("verdicts come from probes here".to_owned());
         };
+        let (of_pool, at_address) = match which.rsplit_once('/') {
+            Some((pool, address)) => (Some(pool), address.parse().ok()),
+            None => (None, which.parse::<IpAddr>().ok()),
+        };
         let mut changes = Vec::new();
         for (id, endpoint) in pools.endpoints.iter().enumerate() {
-            let pool = pools.pools[endpoint.pool.index()].name.to_string();
-            let address = endpoint.address.to_string();
-            if which == pool || which == address || which == format!("{pool}/{address}") {
+            let pool = &*pools.pools[endpoint.pool.index()].name;
+            let is_at = at_address == Some(endpoint.address);
+            if pool == which || (is_at && of_pool.is_none_or(|of| of == pool)) {
                 let target = endpoint.target.map(|index| &pools.targets[index as usize]);
                 let flip_after_ms = steady_ms(target, verdict);
                 changes.push((
@@ -223,7 +166,7 @@ impl Verdicts {
                         flip_after_ms,
                     },
                 ));
-                known.insert((pool, address), verdict);
+                known.insert((pool.to_owned(), endpoint.address.to_string()), verdict);
             }
         }
         if changes.is_empty() {
@@ -244,20 +187,6 @@ impl Verdicts {
             let _ = task.await;
         }
     }
-}
-
-fn named(frozen: &Frozen, whole: &Whole) -> HashMap<(String, String), Verdict> {
-    let mut verdicts = HashMap::new();
-    for (id, pool) in whole.config.pools.iter().enumerate() {
-        for (index, endpoint) in pool.endpoints.iter().enumerate() {
-            let verdict = frozen.verdict(PoolId(id as u32), index);
-            // What is unknown, and what no monitor watches, need not be said.
-            if verdict != Verdict::Unknown {
-                verdicts.insert((pool.name.clone(), endpoint.address.to_string()), verdict);
-            }
-        }
-    }
-    verdicts
 }
 
 /// What to say while the panic guard holds verdicts.
@@ -304,6 +233,7 @@ impl Probed {
             engine,
             changes,
             known,
+            news: HashMap::new(),
             keeper,
         }
     }
@@ -311,18 +241,14 @@ impl Probed {
     fn apply(
         &mut self,
         batch: Vec<Change>,
-        pools: &Pools,
+        parts: &Parts,
         notices: Option<&mpsc::UnboundedSender<Notice>>,
     ) -> Vec<(EndpointId, EndpointHealth)> {
-        let by_key: HashMap<&TargetKey, &Target> = pools
-            .targets
-            .iter()
-            .map(|target| (&target.key, target))
-            .collect();
         let mut changes = Vec::new();
         for Change { key, health } in batch {
-            // A target of before the last reload has no endpoints any more.
-            let Some(target) = by_key.get(&key) else {
+            self.news.insert(key.clone(), health.clone());
+            // A target of before the last reload has no endpoints any more, and one of the next none yet.
+            let Some(target) = target(parts, &key) else {
                 continue;
             };
             changes.extend(target.endpoints.iter().map(|&id| (id, of(&health, target))));
@@ -331,10 +257,68 @@ impl Probed {
                 .insert(key, health.clone())
                 .map(|before| before.verdict);
             if let Some(notices) = notices.filter(|_| before != Some(health.verdict)) {
-                let _ = notices.send(notice(pools, target, before, &health));
+                let _ = notices.send(notice(&parts.pools, target, before, &health));
             }
         }
         changes
+    }
+
+    /// Takes over what was `known` while the preparation was made, and what came since.
+    fn adopt(
+        &mut self,
+        known: HashMap<TargetKey, TargetHealth>,
+        prepared: &Health,
+        parts: &Parts,
+    ) -> Health {
+        self.known = known;
+        let mut changes = Vec::new();
+        for (key, health) in self.news.drain() {
+            if let Some(target) = target(parts, &key) {
+                changes.extend(target.endpoints.iter().map(|&id| (id, of(&health, target))));
+                self.known.insert(key, health);
+            }
+        }
+        prepared.with(&parts.pools, &changes)
+    }
+}
+
+fn target<'p>(parts: &'p Parts, key: &TargetKey) -> Option<&'p Target> {
+    let number = *parts.target_numbers.get(key)?;
+    parts.pools.targets.get(number as usize)
+}
+
+/// The health of an endpoint, as far as probes have told.
+pub(super) fn observed(
+    known: &HashMap<TargetKey, TargetHealth>,
+    pools: &Pools,
+    id: EndpointId,
+) -> EndpointHealth {
+    let Some(number) = pools.endpoints[id.index()].target else {
+        return EndpointHealth::UNWATCHED;
+    };
+    let target = &pools.targets[number as usize];
+    let known = known.get(&target.key);
+    known.map_or(EndpointHealth::UNKNOWN, |known| of(known, target))
+}
+
+/// The same, as a file or somebody's hand says.
+fn frozen(
+    known: &HashMap<(String, String), Verdict>,
+    pools: &Pools,
+    id: EndpointId,
+) -> EndpointHealth {
+    let endpoint = &pools.endpoints[id.index()];
+    let target = endpoint
+        .target
+        .map(|number| &pools.targets[number as usize]);
+    let pool = pools.pools[endpoint.pool.index()].name.to_string();
+    match known.get(&(pool, endpoint.address.to_string())) {
+        Some(&verdict) => EndpointHealth {
+            verdict,
+            flip_after_ms: steady_ms(target, verdict),
+        },
+        None if target.is_none() => EndpointHealth::UNWATCHED,
+        None => EndpointHealth::UNKNOWN,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The downward seam: one root, replaced by swap. The write half is private to the control plane.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 
@@ -37,13 +39,30 @@ impl Publisher {
 
     /// Replaces the root; readers see it at their next [`RootReader::load`].
     pub fn publish(&mut self, root: Root) {
-        self.retired.push(self.current.swap(Arc::new(root)));
         self.sweep();
+        self.retired.push(self.current.swap(Arc::new(root)));
     }
 
     /// Frees the retired roots that no reader holds any more. Call it now and then.
     pub fn sweep(&mut self) {
         self.retired.retain(|root| Arc::strong_count(root) > 1);
+    }
+
+    /// Gives the retired roots away, to be [freed](free) where that may take a while.
+    pub fn retire(&mut self) -> Vec<Arc<Root>> {
+        std::mem::take(&mut self.retired)
+    }
+}
+
+/// How often it is looked whether readers still hold a root.
+const FREE_PAUSE: Duration = Duration::from_millis(1);
+
+/// Frees roots of [`Publisher::retire`] as soon as no reader holds them, and blocks until then.
+pub fn free(retired: Vec<Arc<Root>>) {
+    for root in retired {
+        while Arc::strong_count(&root) > 1 {
+            thread::sleep(FREE_PAUSE);
+        }
     }
 }
 
