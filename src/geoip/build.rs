@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use ipnet::{IpNet, Ipv6Net};
 use mmdb_writer::{Value, Writer};
@@ -68,9 +68,11 @@ pub fn build(csv_files: &[PathBuf], output: &Path) -> Result<BuildSummary, Diagn
 
 /// The octets of the database; of no use after a mistake.
 fn compose(entries: &mut [Entry], output: &Path, diagnostics: &mut Diagnostics) -> Vec<u8> {
+    // Always the same; and not 0, with which libmaxminddb refuses a database.
+    let build_time = UNIX_EPOCH + Duration::from_secs(1);
     let mut writer = Writer::builder("Meridian-City")
         .description(&[("en", "Built by meridian geoip build")])
-        .build_epoch(UNIX_EPOCH)
+        .build_epoch(build_time)
         .build();
     // The writer lets later networks win over earlier ones.
     entries.sort_by_key(|entry| entry.prefix.prefix_len());

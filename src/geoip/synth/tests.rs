@@ -17,6 +17,8 @@ fn plan(ipv4_networks: u32, ipv6_networks: u32, seed: u64) -> SynthPlan {
 fn lengths(bytes: &[u8]) -> [HashMap<u8, u32>; 2] {
     let reader = Reader::from_source(bytes).unwrap();
     reader.verify().unwrap();
+    // libmaxminddb, which other programs read with, takes no database without it.
+    assert_ne!(reader.metadata().build_epoch, 0);
     let mut lengths = [HashMap::new(), HashMap::new()];
     for found in reader.networks(Default::default()).unwrap() {
         let network = found.unwrap().network().unwrap();

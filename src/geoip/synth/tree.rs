@@ -131,8 +131,8 @@ fn metadata(node_count: u32, record_bits: u16) -> Vec<u8> {
     data.map(9);
     data.string("binary_format_major_version").uint16(2);
     data.string("binary_format_minor_version").uint16(0);
-    // Not when it was made: equal plans make equal files.
-    data.string("build_epoch").uint64(0);
+    // Not when it was made: equal plans make equal files. With 0, libmaxminddb refuses them.
+    data.string("build_epoch").uint64(1);
     data.string("database_type")
         .string("Meridian-Synthetic-City");
     data.string("description").map(1);
