@@ -82,6 +82,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "geoip",
             "locate",
             "model",
+            "random",
             "state",
             "telemetry",
         ],

@@ -10,7 +10,7 @@
 
 pub mod client;
 pub mod explain;
-mod record;
+pub mod record;
 mod server;
 mod socket;
 mod words;

@@ -57,11 +57,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         clients: arguments.clients,
         seed: arguments.seed,
     };
-    let explanation = match &arguments.config {
-        Some(config) => from_config(config, &question).await,
-        None => from_running(&question).await,
-    };
-    match explanation {
+    match explanation(arguments.config.as_deref(), &question).await {
         Ok(explanation) if arguments.json => {
             super::print(&format!(
                 "{}\n",
@@ -74,6 +70,20 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(message) => super::fail(&message),
+    }
+}
+
+/// Asks the server of that configuration, or the one that runs.
+///
+/// # Errors
+/// In words.
+pub async fn explanation(
+    config: Option<&Path>,
+    question: &Question,
+) -> Result<Explanation, String> {
+    match config {
+        Some(config) => from_config(config, question).await,
+        None => from_running(question).await,
     }
 }
 

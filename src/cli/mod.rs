@@ -1,5 +1,6 @@
 //! What can be typed: one file per command.
 
+mod bench;
 mod check;
 mod demo;
 mod explain;
@@ -37,6 +38,16 @@ enum Command {
     Check(check::Arguments),
     /// Say how a name is answered for a client, and why
     Explain(explain::Arguments),
+    /// Load a server on this machine, and say what its answers cost
+    ///
+    /// Queries go over UDP, from one core that is never idle meanwhile. Without --rate it is a closed loop:
+    /// --window queries wait for answers at any time, which finds the most that the server answers. With
+    /// --rate it is an open loop: queries are due at random times (with exponential gaps) and latencies
+    /// count from then, so that a server that stalls is not forgiven.
+    ///
+    /// The exit status is 1 if nothing was answered, if an answer was wrong (not to the question, malformed,
+    /// with a wrong id) or if --check found a difference. Lost queries are only counted.
+    Bench(Box<bench::Arguments>),
     /// Make and read GeoIP databases
     Geoip(geoip::Arguments),
 }
@@ -56,6 +67,7 @@ pub fn main() -> ExitCode {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
             Command::Explain(arguments) => explain::run(arguments).await,
+            Command::Bench(arguments) => bench::run(*arguments).await,
             Command::Geoip(arguments) => geoip::run(&arguments),
         }
     });

@@ -61,6 +61,7 @@ pub use identity::{SECRET_FORM, SECRETS_MAX};
 pub use inputs::Inputs;
 pub use stamp::{Stamp, Stamps};
 pub use types::*;
+pub use units::parse_duration;
 
 use include::{Tree, Unreadable};
 use reader::{Reader, Table};

@@ -92,7 +92,8 @@ fn any_duration(reader: &mut Reader, value: &Value, expected: &str) -> Option<Du
     parsed
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+/// `"500ms"`, `"1s"`, `"2m"`, `"1h"`: a whole number and a unit.
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = text.split_at(digits);
     let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit)?;

@@ -4,6 +4,7 @@
 //! private folder for what they write. Nothing here asserts how long anything takes; what takes a
 //! while is waited for.
 
+mod bench;
 mod check;
 mod demo;
 mod explain;
