@@ -19,10 +19,12 @@ use super::answer::{Query, Transport, Worker, answer};
 use super::rate_limit::{Answered, sent_len};
 use crate::clock;
 use crate::state::RootReader;
-use batch::Batch;
+#[doc(hidden)]
+pub use batch::Batch;
 use gap::Gap;
 
-pub(super) use socket::bind;
+#[doc(hidden)]
+pub use socket::bind;
 
 /// How long a receive call waits before the thread looks whether it should stop.
 const RECEIVE_TIMEOUT: Duration = Duration::from_millis(100);
