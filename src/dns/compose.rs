@@ -252,7 +252,11 @@ impl<'a> Composer<'a> {
             self.flags &= !flag::AUTHORITATIVE;
         }
         if let Some(opt) = self.opt {
-            self.append_opt(&opt, rcode, scope, error);
+            let more_len = match (self.options_len, error) {
+                (0, None) => 0,
+                _ => self.place_options(&opt, error),
+            };
+            self.append_opt(&opt, rcode, scope, more_len);
         }
         let counts = self.counts.iter();
         let counts = counts.fold(0, |counts, &count| counts << 16 | u64::from(count));
@@ -261,45 +265,42 @@ impl<'a> Composer<'a> {
         self.len
     }
 
+    /// Puts the options that stand behind `limit`, and the error, where they will be behind the OPT record
+    /// and its client subnet, neither of which is there yet; their octets.
+    #[cold]
+    fn place_options(&mut self, opt: &OptReply<'_>, error: Option<&'static ExtendedError>) -> usize {
+        let options = self.limit..self.limit + self.options_len;
+        let place = self.len + opt.len();
+        self.buffer.copy_within(options, place);
+        // The limit excludes the OPT record without the error; what is left is the error's room.
+        let error = error.filter(|error| self.len + 6 + error.text.len() <= self.limit);
+        let to = &mut self.buffer[place + self.options_len..];
+        self.options_len + error.map_or(0, |error| append_error(to, error))
+    }
+
+    /// Writes the OPT record in front of `more_len` octets of options.
     #[inline(always)]
-    fn append_opt(
-        &mut self,
-        opt: &OptReply<'_>,
-        rcode: Rcode,
-        scope: u8,
-        error: Option<&'static ExtendedError>,
-    ) {
-        let at = self.len;
-        if self.options_len > 0 {
-            // First, for what follows may be written over where they stand now.
-            let from = self.limit..self.limit + self.options_len;
-            self.buffer.copy_within(from, at + opt.len());
+    fn append_opt(&mut self, opt: &OptReply<'_>, rcode: Rcode, scope: u8, more_len: usize) {
+        let mut options_len = more_len;
+        if let Some(subnet) = opt.subnet {
+            let mut option = [0; SUBNET_LEN_MAX];
+            subnet.compose(scope, &mut option);
+            let (len, to) = (subnet.wire_len(), &mut self.buffer[self.len + OPT_LEN..]);
+            match more_len {
+                0 => put(to, &option, len),
+                _ => put_exactly(to, &option[..len]),
+            }
+            options_len += len;
         }
         let mut fixed = [0; OPT_LEN];
         fixed[1..3].copy_from_slice(&rtype::OPT.to_be_bytes());
         fixed[3..5].copy_from_slice(&opt.payload.to_be_bytes());
         fixed[5] = (rcode as u16 >> 4) as u8;
         fixed[7] = u8::from(opt.dnssec_ok) << 7;
-        let mut len = OPT_LEN;
-        if let Some(subnet) = opt.subnet {
-            let mut option = [0; SUBNET_LEN_MAX];
-            subnet.compose(scope, &mut option);
-            let (option_len, to) = (subnet.wire_len(), &mut self.buffer[at + len..]);
-            match self.options_len {
-                0 => put(to, &option, option_len),
-                _ => put(&mut to[..option_len], &option, option_len),
-            }
-            len += option_len;
-        }
-        len += self.options_len;
-        // The limit excludes the OPT record without the error; what is left is the error's room.
-        if let Some(error) = error.filter(|e| at + 6 + e.text.len() <= self.limit) {
-            len += append_error(&mut self.buffer[at + len..], error);
-        }
-        fixed[9..11].copy_from_slice(&((len - OPT_LEN) as u16).to_be_bytes());
-        self.buffer[at..at + OPT_LEN].copy_from_slice(&fixed);
+        fixed[9..11].copy_from_slice(&(options_len as u16).to_be_bytes());
+        self.buffer[self.len..self.len + OPT_LEN].copy_from_slice(&fixed);
         self.counts[Section::Additional as usize] += 1;
-        self.len = at + len;
+        self.len += OPT_LEN + options_len;
     }
 }
 
