@@ -188,33 +188,19 @@ fn answer_parsed<R: Recorder>(
     });
     let limit = query.transport.limit(edns);
     let mut composer = Composer::new(reply, query.message, parsed.question_end, limit, opt);
+    let mut asking = Asking {
+        worker,
+        root,
+        query,
+        parsed,
+        subnet,
+        recorder,
+    };
     let reply = match found {
         Some((entry, apex)) if is_plain(parsed) && entry.is_open() => {
-            if subnet.is_some() {
-                worker.counters.client_subnet.add(1);
-            }
-            Responder {
-                name: PlacedName::question(worker.name.wire().len()),
-                worker,
-                root,
-                entry,
-                apex,
-                qtype: parsed.qtype,
-                peer: query.peer,
-                subnet,
-                recorder,
-            }
-            .respond(&mut composer)
+            asking.respond(entry, apex, &mut composer)
         }
-        _ => Asking {
-            worker,
-            root,
-            query,
-            parsed,
-            subnet,
-            recorder,
-        }
-        .respond_with_care(found, &mut composer),
+        _ => asking.respond_with_care(found, &mut composer),
     };
     let length = composer.finish(reply.rcode, reply.scope, reply.error);
     (length, reply.rcode)
