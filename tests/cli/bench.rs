@@ -79,6 +79,23 @@ fn answers_that_explain_does_not_know_are_told() {
 }
 
 #[test]
+fn tcp_is_measured_too() {
+    let place = place();
+    let server = Server::frozen(&place);
+    let check = ["--check", "10", "--config", "meridian.toml", "--json"];
+    for pace in ["--window=64", "--rate=20000"] {
+        let subnets = ["www.gslb.example.com", "--tcp", "--subnets", "500", pace];
+        let outcome = bench(&place, &server, &[&subnets[..], &check].concat());
+        let report = json(&outcome);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        for key in ["sent", "answered"] {
+            assert_eq!(report[key], 2000, "{report}");
+        }
+        assert_eq!(report["server"]["pids"][0], server.process.id());
+    }
+}
+
+#[test]
 fn a_person_reads_lines() {
     let place = place();
     let server = Server::frozen(&place);

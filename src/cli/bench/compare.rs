@@ -119,7 +119,11 @@ async fn difference(
         return Ok(Some("the answer does not parse".to_owned()));
     };
     let mut question = question.clone();
-    let mut missing: HashSet<String> = answer.records.iter().filter_map(data).collect();
+    let mut missing: HashSet<String> = answer
+        .records
+        .iter()
+        .filter_map(|record| data(record))
+        .collect();
     for _ in 0..TRIES {
         let explained = explanation(config, &question).await?;
         if let Some(difference) = whole_difference(&answer, &explained.answer) {
@@ -155,7 +159,11 @@ fn whole_difference(answer: &Answer, explained: &Answer) -> Option<String> {
 
 /// The data of the records that explain has drawn.
 fn drawn(explained: &Explanation) -> impl Iterator<Item = String> {
-    let records = explained.answer.records.iter().filter_map(data);
+    let records = explained
+        .answer
+        .records
+        .iter()
+        .filter_map(|record| data(record));
     records.chain(
         explained
             .distribution
@@ -165,6 +173,6 @@ fn drawn(explained: &Explanation) -> impl Iterator<Item = String> {
 }
 
 /// Of `owner ttl IN TYPE data`.
-fn data(record: &String) -> Option<String> {
+fn data(record: &str) -> Option<String> {
     record.splitn(5, ' ').nth(4).map(str::to_owned)
 }

@@ -12,6 +12,8 @@ use nix::sys::socket::{
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::stream::Stream;
+
 /// The most that the kernel cuts one buffer into (`UDP_MAX_SEGMENTS`).
 pub const BURST_MAX: usize = 64;
 
@@ -27,11 +29,35 @@ const REPLY_LEN: usize = 2048;
 /// What the kernel is asked for: a whole window in each direction.
 const BUFFER_LEN: usize = 1 << 20;
 
-/// A socket from `source` to `target` that never blocks.
-///
-/// # Errors
-/// What the kernel says.
-pub fn connect(source: IpAddr, target: SocketAddr) -> io::Result<UdpSocket> {
+/// A way to the server.
+pub enum Wire {
+    Datagrams(UdpSocket),
+    Stream(Stream),
+}
+
+impl Wire {
+    /// From `source` to `target`.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn connect(source: IpAddr, target: SocketAddr, over_tcp: bool) -> io::Result<Self> {
+        let source = SocketAddr::new(source, 0);
+        Ok(match over_tcp {
+            true => Wire::Stream(Stream::connect(source, target)?),
+            false => Wire::Datagrams(connect(source, target)?),
+        })
+    }
+
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Wire::Datagrams(socket) => socket.local_addr(),
+            Wire::Stream(stream) => stream.local_addr(),
+        }
+    }
+}
+
+/// A UDP socket that never blocks.
+fn connect(source: SocketAddr, target: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(
         Domain::for_address(target),
         Type::DGRAM,
@@ -39,7 +65,7 @@ pub fn connect(source: IpAddr, target: SocketAddr) -> io::Result<UdpSocket> {
     )?;
     socket.set_recv_buffer_size(BUFFER_LEN)?;
     socket.set_send_buffer_size(BUFFER_LEN)?;
-    socket.bind(&SocketAddr::new(source, 0).into())?;
+    socket.bind(&source.into())?;
     socket.connect(&target.into())?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
@@ -72,7 +98,14 @@ impl Courier {
     ///
     /// # Errors
     /// What the kernel says otherwise.
-    pub fn send(&mut self, socket: &UdpSocket, burst: &[u8], len: usize) -> io::Result<()> {
+    pub fn send(&mut self, wire: &mut Wire, burst: &[u8], len: usize) -> io::Result<()> {
+        match wire {
+            Wire::Datagrams(socket) => self.send_datagrams(socket, burst, len),
+            Wire::Stream(stream) => stream.send(burst, len),
+        }
+    }
+
+    fn send_datagrams(&mut self, socket: &UdpSocket, burst: &[u8], len: usize) -> io::Result<()> {
         if self.segments && burst.len() > len {
             match send_segments(socket, burst, len as u16) {
                 // The device, or an old kernel, cannot do it.
@@ -89,8 +122,16 @@ impl Courier {
     /// Takes what is there, up to a batch, and hands over each reply. Returns how many there were.
     ///
     /// # Errors
-    /// What the kernel says, but for an empty socket and a port that is closed.
-    pub fn receive(
+    /// What the kernel says, but for an empty socket and a UDP port that is closed; and when a connection
+    /// has ended.
+    pub fn receive(&mut self, wire: &mut Wire, take: impl FnMut(&[u8])) -> io::Result<usize> {
+        match wire {
+            Wire::Datagrams(socket) => self.receive_datagrams(socket, take),
+            Wire::Stream(stream) => stream.receive(take),
+        }
+    }
+
+    fn receive_datagrams(
         &mut self,
         socket: &UdpSocket,
         mut take: impl FnMut(&[u8]),
@@ -161,11 +202,11 @@ mod tests {
     #[test]
     fn a_burst_arrives_as_single_datagrams_and_so_do_the_replies() {
         let server = server();
-        let socket = connect(HERE, server.local_addr().unwrap()).unwrap();
+        let mut socket = Wire::connect(HERE, server.local_addr().unwrap(), false).unwrap();
         for segments in [true, false] {
             let mut courier = Courier::new();
             courier.segments = segments;
-            courier.send(&socket, b"onetwosix", 3).unwrap();
+            courier.send(&mut socket, b"onetwosix", 3).unwrap();
             let mut buffer = [0; 16];
             for expected in [b"one", b"two", b"six"] {
                 let (len, from) = server.recv_from(&mut buffer).unwrap();
@@ -175,7 +216,7 @@ mod tests {
             let mut replies: Vec<Vec<u8>> = Vec::new();
             while replies.len() < 3 {
                 courier
-                    .receive(&socket, |reply| replies.push(reply.into()))
+                    .receive(&mut socket, |reply| replies.push(reply.into()))
                     .unwrap();
             }
             assert_eq!(replies, [b"one", b"two", b"six"]);
@@ -185,11 +226,11 @@ mod tests {
     #[test]
     fn a_closed_port_is_no_error() {
         let target = server().local_addr().unwrap();
-        let socket = connect(HERE, target).unwrap();
+        let mut socket = Wire::connect(HERE, target, false).unwrap();
         let mut courier = Courier::new();
         for _ in 0..3 {
-            courier.send(&socket, b"onetwo", 3).unwrap();
-            assert_eq!(courier.receive(&socket, |_| ()).unwrap(), 0);
+            courier.send(&mut socket, b"onetwo", 3).unwrap();
+            assert_eq!(courier.receive(&mut socket, |_| ()).unwrap(), 0);
         }
     }
 

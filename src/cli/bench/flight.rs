@@ -78,8 +78,11 @@ impl Flight {
         Some(slot.generation << SLOT_BITS | number)
     }
 
-    /// Takes the answer with this id.
-    pub fn land(&mut self, id: u16) -> Landed {
+    /// Takes the answer with this id, if it has one.
+    pub fn land(&mut self, id: Option<u16>) -> Landed {
+        let Some(id) = id else {
+            return Landed::Unknown;
+        };
         let number = id & (FLIGHT_MAX as u16 - 1);
         let generation = id >> SLOT_BITS;
         let Some(slot) = self.slots.get_mut(usize::from(number)) else {
@@ -132,12 +135,15 @@ mod tests {
         let second = flight.launch(at(2)).unwrap();
         assert_ne!(first, second);
         assert!(flight.launch(at(3)).is_none());
-        assert!(matches!(flight.land(first), Landed::Expected(sent) if sent.due_ns == 1));
-        assert!(matches!(flight.land(first), Landed::Unknown));
-        assert!(matches!(flight.land(second ^ 1 << 15), Landed::Unknown));
-        assert!(matches!(flight.land(2), Landed::Unknown));
+        assert!(matches!(flight.land(Some(first)), Landed::Expected(sent) if sent.due_ns == 1));
+        assert!(matches!(flight.land(Some(first)), Landed::Unknown));
+        assert!(matches!(
+            flight.land(Some(second ^ 1 << 15)),
+            Landed::Unknown
+        ));
+        assert!(matches!(flight.land(Some(2)), Landed::Unknown));
         assert_eq!(flight.room(), 1);
-        assert!(matches!(flight.land(second), Landed::Expected(_)));
+        assert!(matches!(flight.land(Some(second)), Landed::Expected(_)));
         assert!(flight.is_empty());
     }
 
@@ -151,8 +157,8 @@ mod tests {
         flight.expire(2, |_| lost += 1);
         assert_eq!(lost, 1);
         let second = flight.launch(at(3)).unwrap();
-        assert!(matches!(flight.land(first), Landed::Late));
-        assert!(matches!(flight.land(first), Landed::Unknown));
-        assert!(matches!(flight.land(second), Landed::Expected(sent) if sent.due_ns == 3));
+        assert!(matches!(flight.land(Some(first)), Landed::Late));
+        assert!(matches!(flight.land(Some(first)), Landed::Unknown));
+        assert!(matches!(flight.land(Some(second)), Landed::Expected(sent) if sent.due_ns == 3));
     }
 }

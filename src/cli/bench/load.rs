@@ -1,13 +1,14 @@
 //! The load itself: one thread that sends, takes what comes back, and never sleeps.
 
-use std::net::UdpSocket;
+use std::cell::OnceCell;
+use std::io;
 use std::time::{Duration, Instant};
 
+use super::books::Books;
 use super::counts::Tally;
-use super::courier::{BURST_MAX, Courier};
-use super::flight::{Flight, Landed, Sent};
+use super::courier::{BURST_MAX, Courier, Wire};
+use super::flight::{Flight, Sent};
 use super::replay::Replay;
-use super::reply::{self, Reply};
 use super::samples::{Sample, Samples};
 use super::usage::{Usage, Watch};
 use crate::clock;
@@ -33,9 +34,9 @@ pub struct Plan {
     pub timeout: Duration,
 }
 
-/// A socket, and its queries under way.
+/// A way to the server, and the queries under way there.
 pub struct Link {
-    pub socket: UdpSocket,
+    pub wire: Wire,
     pub flight: Flight,
 }
 
@@ -45,6 +46,8 @@ pub struct Measured {
     pub tally: Tally,
     pub usage: Usage,
     pub samples: Vec<Sample>,
+    /// How long this thread had something to do: it never sleeps, so its CPU time says nothing.
+    pub busy: Duration,
     /// The longest that a query left after it was due (open loop only).
     pub behind: Duration,
 }
@@ -57,17 +60,15 @@ pub struct Load {
     links: Vec<Link>,
     replay: Replay,
     courier: Courier,
-    tally: Tally,
-    samples: Samples,
+    books: Books,
     random: Random,
     start: Instant,
-    /// Whether what is sent now counts.
-    measures: bool,
     /// The link whose turn it is (open loop).
     turn: usize,
     /// When the next query is due (open loop).
     due_ns: f64,
     behind_ns: u64,
+    busy_ns: u64,
     expire_at_ns: u64,
     burst: Vec<u8>,
 }
@@ -81,18 +82,17 @@ impl Load {
         random: Random,
     ) -> Self {
         Load {
-            tally: Tally::new(nanoseconds(plan.timeout)),
+            books: Books::new(Tally::new(nanoseconds(plan.timeout)), samples),
             plan,
             links,
             replay,
             courier: Courier::new(),
-            samples,
             random,
             start: clock::now(),
-            measures: false,
             turn: 0,
             due_ns: 0.0,
             behind_ns: 0,
+            busy_ns: 0,
             expire_at_ns: EXPIRY_PERIOD_NS,
             burst: Vec::new(),
         }
@@ -105,22 +105,23 @@ impl Load {
     pub fn run(mut self, watch: &Watch) -> Result<Measured, String> {
         self.start = clock::now();
         self.generate(self.plan.warmup)?;
-        self.measures = true;
-        self.tally.arrived = 0;
+        self.books.open();
+        (self.busy_ns, self.behind_ns) = (0, 0);
         let before = watch.read()?;
         let began = clock::now();
         self.generate(self.plan.duration)?;
         let seconds = clock::now().duration_since(began).as_secs_f64();
         let usage = watch.read()?.since(before);
-        let arrived = self.tally.arrived;
-        self.measures = false;
+        self.books.close();
+        let busy = Duration::from_nanos(self.busy_ns);
         self.wait_for_the_last()?;
-        self.tally.arrived = arrived;
+        let (tally, samples) = self.books.audit();
         Ok(Measured {
             seconds,
-            tally: self.tally,
+            tally,
             usage,
-            samples: self.samples.list(),
+            samples,
+            busy,
             behind: Duration::from_nanos(self.behind_ns),
         })
     }
@@ -135,13 +136,17 @@ impl Load {
         let end = now + nanoseconds(time);
         self.due_ns = now as f64;
         while now < end && !(self.left() == 0 && self.is_idle()) {
-            match self.plan.pace {
+            let sent = match self.plan.pace {
                 Pace::Closed => self.refill(now),
                 Pace::Open { rate } => self.send_due(now, rate),
-            }
-            .map_err(|e| format!("sending failed: {e}"))?;
-            self.receive()?;
+            };
+            let sent = sent.map_err(|e| format!("sending failed: {e}"))?;
+            let received = self.receive()?;
+            let before = now;
             now = self.now_ns();
+            if sent + received > 0 {
+                self.busy_ns += now - before;
+            }
             self.expire(now);
         }
         Ok(())
@@ -158,67 +163,68 @@ impl Load {
 
     /// How many queries may still be sent.
     fn left(&self) -> u64 {
-        match self.measures {
-            true => self.plan.queries_max - self.tally.counts.sent,
-            false => u64::MAX,
-        }
+        self.plan.queries_max.saturating_sub(self.books.sent())
     }
 
     fn is_idle(&self) -> bool {
         self.links.iter().all(|link| link.flight.is_empty())
     }
 
-    /// Fills up each link of which half has been answered: that keeps bursts long.
-    fn refill(&mut self, now: u64) -> std::io::Result<()> {
+    /// Fills up each link of which half has been answered: that keeps bursts long. Returns how many were
+    /// sent.
+    fn refill(&mut self, now: u64) -> io::Result<usize> {
+        let mut sent = 0;
         for i in 0..self.links.len() {
             let flight = &self.links[i].flight;
             if flight.room() * 2 < flight.size() {
                 continue;
             }
-            let mut room = flight.room() as u64;
+            let mut room = flight.room();
             loop {
-                let count = room.min(self.left()).min(BURST_MAX as u64);
+                let left = usize::try_from(self.left()).unwrap_or(usize::MAX);
+                let count = room.min(left).min(BURST_MAX);
                 if count == 0 {
                     break;
                 }
-                self.send(i, count as usize, now)?;
+                self.send(i, count, now)?;
                 room -= count;
+                sent += count;
             }
         }
-        Ok(())
+        Ok(sent)
     }
 
     /// Sends what is due by now. When no link has room, it stays due: its latency grows.
-    fn send_due(&mut self, now: u64, rate: f64) -> std::io::Result<()> {
+    fn send_due(&mut self, now: u64, rate: f64) -> io::Result<usize> {
+        let mut sent = 0;
         while self.due_ns <= now as f64 && self.left() > 0 {
             let count = self.links.len();
-            let turns = (self.turn..self.turn + count).map(|turn| turn % count);
-            let mut with_room = turns.filter(|&i| self.links[i].flight.room() > 0);
-            let Some(turn) = with_room.next() else {
+            let mut turns = (self.turn..self.turn + count).map(|turn| turn % count);
+            let Some(turn) = turns.find(|&i| self.links[i].flight.room() > 0) else {
                 break;
             };
             let due = self.due_ns as u64;
-            if self.measures {
-                self.behind_ns = self.behind_ns.max(now - due);
-            }
+            self.behind_ns = self.behind_ns.max(now - due);
             self.send(turn, 1, due)?;
+            sent += 1;
             self.turn = turn + 1;
             self.due_ns += -(1.0 - self.random.fraction()).ln() * 1e9 / rate;
         }
-        Ok(())
+        Ok(sent)
     }
 
     /// Sends `count` queries, for which the link has room.
-    fn send(&mut self, link: usize, count: usize, due_ns: u64) -> std::io::Result<()> {
-        let Link { socket, flight } = &mut self.links[link];
-        self.burst.clear();
+    fn send(&mut self, link: usize, count: usize, due_ns: u64) -> io::Result<()> {
+        let Link { wire, flight } = &mut self.links[link];
+        let counts = self.books.note_sent(count);
         let mut ids = [0; BURST_MAX];
         let mut rest = ids.iter_mut();
+        self.burst.clear();
         let len = self.replay.next(count, &mut self.burst, |place| {
             let sent = Sent {
                 due_ns,
                 place,
-                counts: self.measures,
+                counts,
             };
             if let (Some(id), Some(given)) = (rest.next(), flight.launch(sent)) {
                 *id = given;
@@ -227,62 +233,36 @@ impl Load {
         for (query, id) in self.burst.chunks_mut(len).zip(ids) {
             query[..2].copy_from_slice(&id.to_be_bytes());
         }
-        if self.measures {
-            self.tally.counts.sent += count as u64;
-        }
         for part in self.burst.chunks(len * Courier::burst_max(len)) {
-            self.courier.send(socket, part, len)?;
+            self.courier.send(wire, part, len)?;
         }
         Ok(())
     }
 
-    fn receive(&mut self) -> Result<(), String> {
-        let is_open = matches!(self.plan.pace, Pace::Open { .. });
-        for (number, link) in self.links.iter_mut().enumerate() {
-            let Link { socket, flight } = link;
+    /// Takes what has come, and returns how much it was.
+    fn receive(&mut self) -> Result<usize, String> {
+        let mut received = 0;
+        for (number, Link { wire, flight }) in self.links.iter_mut().enumerate() {
             if flight.is_empty() {
                 continue;
             }
-            // The time of the batch, read when its first reply is there.
-            let mut now = None;
+            // Read when the batch is there, once.
+            let now = OnceCell::new();
+            let now = || *now.get_or_init(|| nanoseconds(clock::now().duration_since(self.start)));
             let mut take = |reply: &[u8]| {
-                self.tally.arrived += 1;
-                let id = reply.first_chunk().map(|id| u16::from_be_bytes(*id));
-                let sent = match id.map_or(Landed::Unknown, |id| flight.land(id)) {
-                    Landed::Expected(sent) => sent,
-                    Landed::Late => {
-                        self.tally.counts.late += 1;
-                        return;
-                    }
-                    Landed::Unknown => {
-                        self.tally.counts.unexpected += 1;
-                        return;
-                    }
-                };
-                if !sent.counts {
-                    return;
-                }
-                let query = self.replay.query(sent.place);
-                let read = reply::read(query, reply);
-                self.tally.reply(&read, reply.len());
-                if is_open {
-                    let now = *now.get_or_insert_with(|| {
-                        nanoseconds(clock::now().duration_since(self.start))
-                    });
-                    self.tally.latency(now.saturating_sub(sent.due_ns));
-                }
-                if matches!(read, Reply::Answer { .. }) {
-                    self.samples.offer(number, query, reply);
-                }
+                let landed = flight.land(id(reply));
+                self.books
+                    .note_reply(landed, reply, &self.replay, number, now());
             };
-            self.courier
-                .receive(socket, &mut take)
+            received += self
+                .courier
+                .receive(wire, &mut take)
                 .map_err(|e| format!("receiving failed: {e}"))?;
         }
-        Ok(())
+        Ok(received)
     }
 
-    /// Gives up what waits for longer than the time-out. Its latency counts as the time-out.
+    /// Gives up what waits for longer than the time-out.
     fn expire(&mut self, now: u64) {
         if now < self.expire_at_ns {
             return;
@@ -290,14 +270,15 @@ impl Load {
         self.expire_at_ns = now + EXPIRY_PERIOD_NS;
         let timeout = nanoseconds(self.plan.timeout);
         for link in &mut self.links {
-            link.flight.expire(now.saturating_sub(timeout), |sent| {
-                if sent.counts {
-                    self.tally.counts.lost += 1;
-                    self.tally.latency(timeout);
-                }
-            });
+            let expired = |sent| self.books.note_lost(&sent, timeout);
+            link.flight.expire(now.saturating_sub(timeout), expired);
         }
     }
+}
+
+/// Of a message that has one.
+fn id(reply: &[u8]) -> Option<u16> {
+    reply.first_chunk().map(|id| u16::from_be_bytes(*id))
 }
 
 fn nanoseconds(duration: Duration) -> u64 {

@@ -1,5 +1,6 @@
 //! `meridian bench`: how fast a server answers, and what that costs it.
 
+mod books;
 mod clients;
 mod compare;
 mod counts;
@@ -11,13 +12,14 @@ mod replay;
 mod reply;
 mod report;
 mod samples;
+mod stream;
 mod target;
 #[cfg(test)]
 mod tests;
 mod usage;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,6 +31,7 @@ use nix::unistd::Pid;
 use crate::config;
 use crate::random::Random;
 use clients::Subnets;
+use courier::Wire;
 use flight::{FLIGHT_MAX, Flight};
 use load::{Link, Load, Pace, Plan};
 use queries::Question;
@@ -39,6 +42,9 @@ use usage::Watch;
 
 /// Queries that may wait on each socket in an open loop. When they are used up, what is due waits.
 const OPEN_FLIGHT: usize = 2048;
+/// How long connecting may take.
+const TIMEOUT_TO_CONNECT: Duration = Duration::from_secs(5);
+
 const DURATION_MAX: Duration = Duration::from_secs(3600);
 
 #[derive(clap::Args)]
@@ -58,6 +64,9 @@ pub struct Arguments {
     /// Load a server on another machine, too. Only do so to one of your own
     #[arg(long)]
     allow_remote: bool,
+    /// Ask over TCP, with a connection for each source
+    #[arg(long)]
+    tcp: bool,
     /// How long is measured, at most 1h
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     duration: Duration,
@@ -156,7 +165,7 @@ async fn bench(arguments: &Arguments) -> Result<Report, String> {
     let sources: Vec<IpAddr> = links.iter().map(Link::source).collect();
     let watch = Watch {
         pids: match &*arguments.pid {
-            [] => usage::owners(target),
+            [] => usage::owners(target, arguments.tcp),
             pids => pids.to_vec(),
         },
         cpu: arguments.server_cpu,
@@ -179,7 +188,7 @@ async fn bench(arguments: &Arguments) -> Result<Report, String> {
         None
     };
     Ok(Report::new(
-        target.to_string(),
+        format!("{target}{}", if arguments.tcp { " over TCP" } else { "" }),
         plan.pace,
         &watch,
         measured,
@@ -228,10 +237,10 @@ impl Arguments {
         let window = (self.window as usize).div_ceil(count).min(FLIGHT_MAX);
         let size = self.rate.map_or(window, |_| OPEN_FLIGHT);
         let link = |source| {
-            let socket = courier::connect(source, self.server)
+            let wire = Wire::connect(source, self.server, self.tcp)
                 .map_err(|e| format!("cannot send from {source} to {}: {e}", self.server))?;
             Ok(Link {
-                socket,
+                wire,
                 flight: Flight::new(size),
             })
         };
@@ -263,7 +272,8 @@ impl Link {
     /// The address that its queries come from.
     fn source(&self) -> IpAddr {
         let any = || IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        UdpSocket::local_addr(&self.socket).map_or_else(|_| any(), |address| address.ip())
+        let address = self.wire.local_addr();
+        address.map_or_else(|_| any(), |address| address.ip())
     }
 }
 

@@ -27,8 +27,10 @@ pub struct Report {
     records_per_answer: f64,
     octets_per_answer: f64,
     server: Option<Server>,
-    /// CPU time of this process per answer, in microseconds.
+    /// How long this program was busy per answer, in microseconds.
     generator_us_per_answer: f64,
+    /// Of the measured time: near 100, it is the generator that limits the rate.
+    generator_busy_percent: f64,
     /// Only in an open loop.
     latency: Option<Latency>,
     check: Option<Comparison>,
@@ -70,6 +72,7 @@ impl Report {
             seconds,
             tally,
             usage,
+            busy,
             behind,
             ..
         } = measured;
@@ -91,7 +94,8 @@ impl Report {
             records_per_answer: per_answer(counts.records),
             octets_per_answer: per_answer(counts.octets),
             server: is_watched.then(|| Server::new(watch, &usage, arrived, seconds)),
-            generator_us_per_answer: ratio(us(usage.generator), arrived),
+            generator_us_per_answer: ratio(us(busy), arrived),
+            generator_busy_percent: ratio(busy.as_secs_f64() * 100.0, seconds),
             latency,
             check,
             counts,
@@ -166,7 +170,10 @@ impl Report {
         }
         line(
             "generator",
-            format!("{:.3} us of CPU per answer", self.generator_us_per_answer),
+            format!(
+                "{:.3} us per answer, busy {:.0} % of the time",
+                self.generator_us_per_answer, self.generator_busy_percent
+            ),
         );
         if let Some(latency) = &self.latency {
             line("latency", latency.text());

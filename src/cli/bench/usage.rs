@@ -24,8 +24,6 @@ pub struct Usage {
     pub server: Duration,
     /// The user's part of it, in ticks of 10 ms.
     pub server_user: Duration,
-    /// This process's.
-    pub generator: Duration,
     /// Anybody's on the CPU that is watched, the hypervisor's included, in ticks.
     pub cpu_busy: Duration,
 }
@@ -37,10 +35,7 @@ impl Watch {
     /// # Errors
     /// In words, when a process is gone or there is no such CPU.
     pub fn read(&self) -> Result<Usage, String> {
-        let mut usage = Usage {
-            generator: cpu_time(ClockId::CLOCK_PROCESS_CPUTIME_ID)?,
-            ..Usage::default()
-        };
+        let mut usage = Usage::default();
         for &pid in &self.pids {
             let gone = || format!("there is no process {pid}");
             let clock = clock_getcpuclockid(Pid::from_raw(pid)).map_err(|_| gone())?;
@@ -59,7 +54,6 @@ impl Usage {
         Usage {
             server: self.server.saturating_sub(before.server),
             server_user: self.server_user.saturating_sub(before.server_user),
-            generator: self.generator.saturating_sub(before.generator),
             cpu_busy: self.cpu_busy.saturating_sub(before.cpu_busy),
         }
     }
@@ -99,10 +93,12 @@ fn busy_time(cpu: usize) -> Option<Duration> {
     Some(TICK * (user + nice + system + irq + softirq + steal))
 }
 
-/// The processes that have the UDP socket open which `target` leads to; empty when they are not this
-/// user's.
-pub fn owners(target: SocketAddr) -> Vec<i32> {
-    let tables = ["/proc/self/net/udp", "/proc/self/net/udp6"];
+/// The processes that have the socket open which `target` leads to; empty when they are not this user's.
+pub fn owners(target: SocketAddr, over_tcp: bool) -> Vec<i32> {
+    let tables = match over_tcp {
+        true => ["/proc/self/net/tcp", "/proc/self/net/tcp6"],
+        false => ["/proc/self/net/udp", "/proc/self/net/udp6"],
+    };
     let tables = tables.map(|table| fs::read_to_string(table).unwrap_or_default());
     let links: Vec<_> = tables
         .iter()
@@ -126,7 +122,7 @@ fn has_open(process: &Path, links: &[String]) -> bool {
         .any(|link| links.iter().any(|wanted| link.as_os_str() == &**wanted))
 }
 
-/// Of the sockets in a table of the kernel's that take datagrams to `target`.
+/// Of the sockets in a table of the kernel's at whose end `target` is.
 fn inodes(table: &str, target: SocketAddr) -> Vec<&str> {
     let takes = |line: &&str| {
         let local = line.split_whitespace().nth(1).and_then(parse_local);
@@ -171,9 +167,9 @@ mod tests {
             if target.ip().is_unspecified() {
                 target.set_ip([127, 0, 0, 9].into());
             }
-            assert_eq!(owners(target), [this], "{target}");
+            assert_eq!(owners(target, false), [this], "{target}");
             drop(socket);
-            assert!(owners(target).is_empty());
+            assert!(owners(target, false).is_empty());
         }
     }
 
@@ -194,7 +190,7 @@ mod tests {
             }
         };
         let used = after.since(before);
-        assert!(used.server > 3 * TICK && used.generator > 3 * TICK);
+        assert!(used.server > 3 * TICK);
         assert!(used.server_user <= used.server + TICK);
         assert!(after.cpu_busy > Duration::ZERO);
     }
