@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares Meridian with other nameservers on this machine: docs/speed.md says how, and what it means.
 
-Builds nothing: first run `cargo build --release --bins --examples`.
+Builds nothing: first run `cargo build --release` and `cargo build --release --examples`.
 """
 
 import argparse
@@ -213,12 +213,14 @@ def compare(options, folder):
     base = options.base or ("flapping-0" if options.flaps else "gdnsd")
     print(header(options, servers))
     print(figures.table(runs, [peer.name for peer in servers], workloads, base))
+    if any(figures.wrong(run) for run in runs):
+        sys.exit("some answers were wrong")
 
 
 def told(run, save):
     tell(f"round {run['round']} {run['peer']} {run['workload']}: {figures.cost(run):.3f} us, "
          f"{figures.speed(run):.0f} per second, lost {run['lost']}, wrong {figures.wrong(run)}, "
-         f"others {run['server']['others_percent']:.1f} %, generator {run['generator_us_per_answer']:.2f} us")
+         f"others {run['server']['others_percent']:.1f} %, generator busy {run['generator_busy_percent']:.0f} %")
     if save:
         with open(save, "a") as file:
             file.write(json.dumps(run) + "\n")
