@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # Nothing is left beside the sources.
@@ -46,6 +46,7 @@ def arguments():
     add("--workloads", default=",".join(WORKLOADS), help="only these (%(default)s)")
     add("--flaps", type=int, metavar="N",
         help="compare Meridian with itself while N verdicts change a second, instead")
+    add("--tcp", action="store_true", help="over TCP, 16 connections with many queries each under way")
     add("--base", help="what ratios are to (gdnsd, or Meridian without flaps)")
     add("--names", type=int, default=100_000, help="names in example.com (%(default)s)")
     add("--networks", type=int, default=300_000, help="IPv4 networks in the database (%(default)s)")
@@ -55,8 +56,9 @@ def arguments():
     add("--programs", default=HERE.parent.parent / "target/release", help="(%(default)s)")
     add("--check", type=int, default=500, metavar="N",
         help="answers of Meridian's, each workload, compared with explain first (%(default)s)")
-    add("--seed", type=int, default=1, help="of subnets, names and the order of servers (%(default)s)")
-    add("--save", metavar="FILE", help="all runs as JSON, one on each line")
+    add("--seed", type=int, help="makes subnets, names and the order of servers repeatable")
+    add("--save", metavar="FILE", help="adds all runs to a file, as JSON, one on each line")
+    add("--table", metavar="FILE", help="prints the table of saved runs, and measures nothing")
     add("--keep", metavar="FOLDER", help="where to write configurations and logs, and to leave them")
     return parser.parse_args()
 
@@ -79,6 +81,7 @@ class Bench:
         self.options = options
         self.lab = lab
         self.program = str(Path(options.programs) / "meridian")
+        self.started = datetime.now().isoformat(timespec="seconds")
 
     def load(self, peer, workload, *more):
         """Runs `meridian bench`; its report, or None if the server did not answer."""
@@ -98,9 +101,10 @@ class Bench:
 
     def measure(self, peer, workload, number):
         seconds = f"{round(self.options.seconds * 1000)}ms"
+        how = ["--duration", seconds, "--seed", self.options.seed + number,
+               "--server-cpu", self.options.server_cpu, *(["--tcp"] if self.options.tcp else [])]
         for tries in range(1, TRIES + 1):
-            report = self.load(peer, workload, "--duration", seconds, "--seed",
-                               self.options.seed * 1000 + number, "--server-cpu", self.options.server_cpu)
+            report = self.load(peer, workload, *how)
             if report["answered"] == 0:
                 sys.exit(f"{peer.name} answers nothing of {workload}")
             if report["server"] is None:
@@ -109,8 +113,13 @@ class Bench:
             if others <= OTHERS_PERCENT_MAX:
                 break
             tell(f"{peer.name} {workload}: others had {others:.1f} % of its CPU, try {tries} of {TRIES}")
-        report |= {"peer": peer.name, "workload": workload, "round": number}
-        return report
+        # Rounds of another start of this program are others, however they are numbered.
+        return report | {
+            "peer": peer.name, "version": peer.version(), "workload": workload,
+            "round": f"{self.started} {number}", "machine": machine(),
+            "over": "TCP" if self.options.tcp else "UDP",
+            "names": self.options.names, "database": self.lab.database.name,
+        }
 
     def check(self, peer, workload):
         """Compares some of Meridian's answers with its explain, among far more than are compared."""
@@ -173,6 +182,8 @@ def chosen(options, lab):
     else:
         wanted = options.servers and options.servers.split(",")
         kinds = [k for k in peers.KINDS if wanted is None or k.__name__.lower() in wanted]
+        if options.tcp:
+            kinds = [kind for kind in kinds if kind is not peers.Echo]
     found = [kind(lab, 5301 + i) for i, kind in enumerate(kinds)]
     for peer in found:
         if peer.path() is None:
@@ -183,7 +194,7 @@ def chosen(options, lab):
 def database(options, folder):
     if options.database:
         return Path(options.database).resolve()
-    path = Path(folder) / "geo.mmdb"
+    path = Path(folder) / f"synthetic-{options.networks}.mmdb"
     program = Path(options.programs) / "meridian"
     size = ["--ipv4-networks", options.networks, "--ipv6-networks", options.networks // 15]
     made = subprocess.run([program, "geoip", "synth", "-o", path, *map(str, size)], capture_output=True, text=True)
@@ -209,10 +220,7 @@ def compare(options, folder):
                         bench.check(peer, workload)
                     runs.append(bench.measure(peer, workload, number))
                     told(runs[-1], options.save)
-    servers.sort(key=lambda peer: peer.port)
-    base = options.base or ("flapping-0" if options.flaps else "gdnsd")
-    print(header(options, servers))
-    print(figures.table(runs, [peer.name for peer in servers], workloads, base))
+    print(figures.report(runs, list(WORKLOADS), options.base))
     if any(figures.wrong(run) for run in runs):
         sys.exit("some answers were wrong")
 
@@ -226,13 +234,9 @@ def told(run, save):
             file.write(json.dumps(run) + "\n")
 
 
-def header(options, servers):
-    models = [l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")]
-    versions = ", ".join(f"{peer.name} {peer.version()}".strip() for peer in servers)
-    return (f"{date.today()}, {models[0] if models else platform.machine()}, {os.cpu_count()} CPUs, "
-            f"Linux {platform.release()}; {versions}. Medians of {options.rounds} rounds of "
-            f"{options.seconds:g} s, one worker on one CPU, closed loop from another; "
-            f"{options.names} names, {options.networks} networks.")
+def machine():
+    models = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} CPUs, Linux {platform.release()}"
 
 
 def main():
@@ -242,6 +246,11 @@ def main():
             sys.exit(f"{tool} is needed (util-linux, iproute2)")
     if unknown := set(options.workloads.split(",")) - set(WORKLOADS):
         sys.exit(f"no such workload: {', '.join(sorted(unknown))}")
+    if options.table:
+        with open(options.table) as file:
+            return print(figures.report([json.loads(line) for line in file], list(WORKLOADS), options.base))
+    if options.seed is None:
+        options.seed = random.randrange(2**32)
     own_network()
     if options.keep:
         Path(options.keep).mkdir(parents=True, exist_ok=True)

@@ -39,23 +39,38 @@ def wrong(run):
     return run["other_question"] + run["malformed"] + run["unexpected"]
 
 
-def table(runs, peers, workloads, base):
-    """A Markdown table of each workload's medians, and of the ratios to `base`."""
-    lines = []
+def report(runs, workloads, base=None):
+    """What was compared, where and when, and a table for each workload."""
+    names = {run["peer"] for run in runs}
+    base = base or next((name for name in ("flapping-0", "gdnsd") if name in names), "")
+    order = ["echo", "meridian", "flapping-0"]
+    peers = sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name))
+    versions = {run["peer"]: run["version"] for run in runs}
+    said = lambda key: ", ".join(sorted({str(run[key]) for run in runs}))
+    days = sorted({run["round"][:10] for run in runs})
+    rounds = {run["round"] for run in runs}
+    lines = [
+        f"{days[0]}{' to ' + days[-1] if len(days) > 1 else ''}, {said('machine')}; "
+        + ", ".join(f"{peer} {versions[peer]}".strip() for peer in peers)
+        + f". Medians of {len(rounds)} rounds of {median(run['seconds'] for run in runs):.1f} s, one worker on "
+        f"one CPU, closed loop from another over {said('over')}; {said('names')} names, {said('database')}."
+    ]
     for workload in workloads:
-        lines += [
-            "",
-            f"**{workload}**",
-            "",
-            f"| server | CPU us per answer (user + system) | answers per second | records | octets "
-            f"| lost | wrong | n | CPU, ratio to {base} | ratio's confidence interval |",
-            "|---|---|---|---|---|---|---|---|---|---|",
-        ]
-        for peer in peers:
-            own = [r for r in runs if (r["peer"], r["workload"]) == (peer, workload)]
-            if own:
-                lines.append(row(runs, own, peer, base, workload))
+        if any(run["workload"] == workload for run in runs):
+            lines += ["", f"**{workload}**", "", *table(runs, peers, workload, base)]
     return "\n".join(lines)
+
+
+def table(runs, peers, workload, base):
+    """A Markdown table of medians, and of the ratios to `base`."""
+    heads = ["server", "CPU us per answer (user + system)", "answers per second", "records", "octets", "lost",
+             "wrong", "n", f"CPU, ratio to {base}", "confidence interval"]
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for peer in peers:
+        own = [r for r in runs if (r["peer"], r["workload"]) == (peer, workload)]
+        if own:
+            lines.append(row(runs, own, peer, base, workload))
+    return lines
 
 
 def row(runs, own, peer, base, workload):
