@@ -83,10 +83,17 @@ impl Files {
 
     fn write_all(&self, backend: SocketAddr) -> io::Result<()> {
         fs::create_dir(self.folder.join("zones"))?;
-        fs::write(self.config(), self.settings(backend))?;
+        self.write_settings(backend, 1)?;
         fs::write(self.folder.join("pools.toml"), self.pools_and_policies())?;
         self.replace_database(0)?;
         (0..self.scale.zones).try_for_each(|zone| self.write_zone(zone, 0))
+    }
+
+    /// Replaces the file that all others follow from; an endpoint in it has this weight.
+    pub fn write_settings(&self, backend: SocketAddr, weight: u16) -> io::Result<()> {
+        let new = self.folder.join("new.toml");
+        fs::write(&new, self.settings(backend, weight))?;
+        fs::rename(new, self.config())
     }
 
     fn database(&self, seed: u64) -> PathBuf {
@@ -124,7 +131,7 @@ impl Files {
         text
     }
 
-    fn settings(&self, backend: SocketAddr) -> String {
+    fn settings(&self, backend: SocketAddr, weight: u16) -> String {
         let mut text = format!(
             "include = \"pools.toml\"\n\
              [server]\nlisten = [\"127.0.0.1:0\"]\nudp_threads = 1\nstartup_grace = \"30s\"\n\
@@ -135,7 +142,8 @@ impl Files {
              fall = 1\n\
              [pool.flipping]\nregion = \"eu-west\"\nmonitor = \"backend\"\n\
              endpoints = [{{ address = \"{FLIPPING_UP}\", check = \"{backend}\" }}]\n\
-             [pool.otherwise]\nregion = \"eu-west\"\nendpoints = [\"{FLIPPING_DOWN}\"]\n\
+             [pool.otherwise]\nregion = \"eu-west\"\n\
+             endpoints = [{{ address = \"{FLIPPING_DOWN}\", weight = {weight} }}]\n\
              [policy.flips]\nfailover = [\"flipping\", \"otherwise\"]\n\
              [zones]\nfiles = [\"zones/*.zone\"]\n"
         );

@@ -10,6 +10,7 @@
 //! |---|---|---|
 //! | everything | the request to reload: all zone files and the database are others | the last zone's new answer |
 //! | nothing | the same with no file changed | the reply to the request |
+//! | one endpoint | the same with another weight of one endpoint | the reply to the request |
 //! | one zone | the same with one zone file changed | its new answer |
 //! | flip | the backend sends another status to its health check | the balanced name's other answer |
 //!
@@ -80,10 +81,15 @@ async fn measure(folder: &Path, arguments: &Arguments) -> Result<(), String> {
         version: 0,
         is_up: true,
     };
-    bench.settle().await;
+    bench.settle().await?;
     bench
         .repeat("nothing", arguments.one_zone, async |bench| {
             bench.nothing().await
+        })
+        .await?;
+    bench
+        .repeat("one endpoint", arguments.everything, async |bench| {
+            bench.one_endpoint().await
         })
         .await?;
     bench
@@ -116,13 +122,14 @@ struct Bench {
 }
 
 impl Bench {
-    /// Waits until what the start, or a change of files, set off by itself is over.
-    async fn settle(&self) {
+    /// Waits until what the start, or a change of files, set off by itself is over, and reads once more
+    /// what was read right after it was written.
+    async fn settle(&self) -> Result<(), String> {
         loop {
             let before = self.generation();
             tokio::time::sleep(Duration::from_secs(3)).await;
             if self.generation() == before {
-                return;
+                return self.reload().await;
             }
         }
     }
@@ -154,6 +161,15 @@ impl Bench {
         Ok(begun.elapsed())
     }
 
+    async fn one_endpoint(&mut self) -> Result<Duration, String> {
+        self.version += 1;
+        let written = self
+            .files
+            .write_settings(self.backend.address, 1 + self.version);
+        written.map_err(|e| e.to_string())?;
+        self.nothing().await
+    }
+
     async fn one_zone(&mut self) -> Result<Duration, String> {
         self.version += 1;
         let zone = usize::from(self.version) % self.files.scale.zones;
@@ -169,7 +185,7 @@ impl Bench {
         replaced.map_err(|e| e.to_string())?;
         let begun = Instant::now();
         let took = self.reload_until(self.files.scale.zones - 1, begun).await;
-        self.settle().await;
+        self.settle().await?;
         took
     }
 
@@ -191,21 +207,11 @@ impl Bench {
         let load = load.map_err(|e| e.to_string())?;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let (begun, before) = (Instant::now(), load.seen.answered.load(Relaxed));
-        let (mut with, mut without) = (Longest::default(), Longest::default());
-        for _ in 0..arguments.under_load {
-            self.version += 1;
-            load.seen.newest.store(self.version, Relaxed);
-            let zone = usize::from(self.version) % scale.zones;
-            self.change_zones(zone..zone + 1)?;
-            self.reset(&load);
-            let begun = Instant::now();
-            self.reload().await?;
-            let took = begun.elapsed();
-            with.note(took, self.gap(), &load);
-            self.reset(&load);
-            tokio::time::sleep(took).await;
-            without.note(took, self.gap(), &load);
-        }
+        self.compare(&load, "one zone", arguments.under_load)
+            .await?;
+        let replaced = self.files.replace_database(self.version + 1);
+        replaced.map_err(|e| e.to_string())?;
+        self.compare(&load, "one zone and the database", 1).await?;
         let answered = load.seen.answered.load(Relaxed) - before;
         println!(
             "under load: {:.0} answers a second, {} lost, {} wrong",
@@ -213,9 +219,25 @@ impl Bench {
             load.seen.lost.load(Relaxed),
             load.seen.wrong.load(Relaxed)
         );
-        with.print("with a reload");
-        without.print("without");
         load.stop()
+    }
+
+    /// Reloads, and as much time without one after each.
+    async fn compare(&mut self, load: &Load, what: &str, count: u16) -> Result<(), String> {
+        let (mut with, mut without) = (Longest::default(), Longest::default());
+        for _ in 0..count {
+            load.seen.newest.store(self.version + 1, Relaxed);
+            self.reset(load);
+            let took = self.one_zone().await?;
+            with.note(took, self.gap(), load);
+            self.reset(load);
+            tokio::time::sleep(took).await;
+            without.note(took, self.gap(), load);
+        }
+        println!("under load, {what}, {count} times:");
+        with.print("with reloads");
+        without.print("without");
+        Ok(())
     }
 
     fn reset(&self, load: &Load) {
