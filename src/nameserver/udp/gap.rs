@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::batch::BATCH;
-use crate::clock;
 use crate::state::feedback::Counters;
 
 /// Measures from one receive call's return to that of the next, where queries were waiting all the while:
@@ -29,17 +28,16 @@ impl Gap {
         self.since.is_some()
     }
 
-    /// A receive call has returned with so many queries. The clock is read only where a batch was full.
-    pub fn received(&mut self, count: usize) {
+    /// A receive call has returned with so many queries; `now` is asked only where a batch was full.
+    pub fn received(&mut self, count: usize, now: impl FnOnce() -> Instant) {
         if count < BATCH && self.since.is_none() {
             return;
         }
-        let now = clock::now();
+        let now = now();
         if let Some(since) = self.since.take().filter(|_| count > 0) {
             let gap_ns = now.saturating_duration_since(since).as_nanos();
-            self.counters
-                .batch_gap_max_ns
-                .raise(gap_ns.try_into().unwrap_or(u64::MAX));
+            let longest_ns = &self.counters.batch_gap_max_ns;
+            longest_ns.raise(gap_ns.try_into().unwrap_or(u64::MAX));
         }
         self.since = (count == BATCH).then_some(now);
     }
@@ -50,28 +48,29 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::clock;
 
-    const PAUSE: Duration = Duration::from_millis(5);
-
-    /// The gap in the status after receive calls with these counts, a pause before each but the first.
-    fn gap_after(counts: &[usize]) -> Duration {
+    /// The longest gap after receive calls that returned with these counts at these times, in nanoseconds.
+    fn longest_ns(calls: &[(usize, u64)]) -> u64 {
         let counters = Arc::new(Counters::default());
         let mut gap = Gap::new(Arc::clone(&counters));
-        for (index, &count) in counts.iter().enumerate() {
-            if index > 0 {
-                std::thread::sleep(PAUSE);
-            }
-            gap.received(count);
+        let start = clock::now();
+        for &(count, at_ns) in calls {
+            gap.received(count, || start + Duration::from_nanos(at_ns));
         }
-        Duration::from_nanos(counters.batch_gap_max_ns.get())
+        counters.batch_gap_max_ns.get()
     }
 
     #[test]
     fn only_time_in_which_queries_waited_counts() {
-        assert!(gap_after(&[BATCH, 1]) >= PAUSE);
-        assert!(gap_after(&[BATCH, BATCH, 0]) >= PAUSE);
-        for idle in [&[1, BATCH][..], &[BATCH, 0, BATCH], &[BATCH - 1, BATCH - 1]] {
-            assert_eq!(gap_after(idle), Duration::ZERO, "{idle:?}");
+        assert_eq!(longest_ns(&[(BATCH, 10), (1, 15)]), 5);
+        assert_eq!(
+            longest_ns(&[(BATCH, 10), (BATCH, 15), (BATCH, 22), (0, 99)]),
+            7
+        );
+        for idle in [[1, BATCH, 0], [BATCH, 0, BATCH], [BATCH - 1, BATCH - 1, 1]] {
+            let calls: Vec<_> = idle.into_iter().zip([0, 10, 20]).collect();
+            assert_eq!(longest_ns(&calls), 0, "{idle:?}");
         }
     }
 }

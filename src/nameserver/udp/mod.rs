@@ -69,7 +69,7 @@ impl Server {
             };
             match received {
                 Ok(count) => {
-                    self.gap.received(count);
+                    self.gap.received(count, clock::now);
                     if count > 0 {
                         self.answer_batch();
                     }
