@@ -106,7 +106,8 @@ impl Control {
                 Some(()) = replaced(&mut databases) => requests.push_back(Request::Databases),
                 (request, outcome) = finished(&mut work) => {
                     let stamps = self.whole.stamps.clone();
-                    if self.take_over(request, outcome) && self.whole.stamps != stamps {
+                    let published = self.take_over(request, outcome);
+                    if published && (databases.is_none() || self.whole.stamps != stamps) {
                         // It compares with what was read, so that no replacement is lost.
                         databases = self.watch();
                         requests.retain(|request| !matches!(request, Request::Databases));

@@ -79,3 +79,36 @@ impl RootReader {
         self.0.load_full()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(generation: u64) -> Root {
+        Root {
+            generation,
+            zones: Arc::default(),
+            maps: Arc::new([]),
+            pools: Arc::default(),
+            health: Arc::default(),
+            service: Arc::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_retired_is_freed_once_its_last_reader_is_done() {
+        let mut publisher = Publisher::new(root(1));
+        let held = publisher.reader().load_full();
+        publisher.publish(root(2));
+        let first = Arc::downgrade(&held);
+        let retired = publisher.retire();
+        assert_eq!(retired.len(), 1);
+        let freeing = thread::spawn(|| free(retired));
+        assert_eq!(publisher.current().generation, 2);
+        assert!(!freeing.is_finished());
+        drop(held);
+        freeing.join().unwrap();
+        assert!(first.upgrade().is_none());
+        assert!(publisher.retire().is_empty());
+    }
+}
