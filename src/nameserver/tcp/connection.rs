@@ -1,24 +1,23 @@
 //! One TCP connection, from accept to close.
 
 use std::io;
+use std::mem;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::buffers::BUFFER_LEN;
 use super::desk::{Stopped, is_ready};
 use super::limits::Ticket;
 use super::{Drain, Shared, Vital, stop_signal};
 
-/// Octets read at first: dozens of pipelined queries. The buffer grows only as octets arrive, never
-/// because a length announces them.
-const READ_LEN: usize = 4096;
-
 /// A connection and what it holds: received octets that are not answered, and answers that are not
-/// sent. Both buffers are freed while it waits for its client, unless part of a query has arrived.
+/// sent. Both buffers go back to the desk while it waits for its client, unless part of a query has
+/// arrived.
 pub struct Connection {
     stream: TcpStream,
     peer: IpAddr,
@@ -60,7 +59,7 @@ impl Connection {
             if !more_may_come || stopped == Stopped::Malformed {
                 return self.stream.shutdown().await;
             }
-            self.free_buffers();
+            self.return_buffers();
         }
     }
 
@@ -78,7 +77,7 @@ impl Connection {
         };
         let query = timeout(
             self.shared.connections.idle_timeout(),
-            read_query(&self.stream, &mut self.input),
+            read_query(&mut self.stream, &mut self.input, &self.shared),
         );
         let open = tokio::select! {
             biased;
@@ -92,12 +91,13 @@ impl Connection {
     async fn answer_all(&mut self) -> io::Result<Stopped> {
         loop {
             let idle_timeout = self.shared.told_idle_timeout();
-            let stopped = self.shared.desk.borrow_mut().answer(
-                &mut self.input,
-                self.peer,
-                idle_timeout,
-                &mut self.output,
-            );
+            let stopped = {
+                let mut desk = self.shared.desk.borrow_mut();
+                if self.output.capacity() == 0 {
+                    self.output = desk.buffers.take();
+                }
+                desk.answer(&mut self.input, self.peer, idle_timeout, &mut self.output)
+            };
             self.send().await?;
             if stopped != Stopped::OutputFull {
                 return Ok(stopped);
@@ -134,26 +134,33 @@ impl Connection {
         Ok(())
     }
 
-    fn free_buffers(&mut self) {
-        self.output = Vec::new();
+    fn return_buffers(&mut self) {
+        let buffers = &mut self.shared.desk.borrow_mut().buffers;
+        buffers.put_back(mem::take(&mut self.output));
         if self.input.is_empty() {
-            self.input = Vec::new();
+            buffers.put_back(mem::take(&mut self.input));
         }
     }
 }
 
 /// Reads until `input` begins with a whole message or with none; false at the end of the stream.
-async fn read_query(stream: &TcpStream, input: &mut Vec<u8>) -> io::Result<bool> {
+async fn read_query(
+    stream: &mut TcpStream,
+    input: &mut Vec<u8>,
+    shared: &Shared,
+) -> io::Result<bool> {
     while !is_ready(input) {
+        // Waits without a buffer.
         stream.readable().await?;
-        if input.len() == input.capacity() {
-            input.reserve(READ_LEN);
+        if input.capacity() == 0 {
+            *input = shared.desk.borrow_mut().buffers.take();
+        } else if input.len() == input.capacity() {
+            input.reserve(BUFFER_LEN);
         }
-        match stream.try_read_buf(input) {
-            Ok(0) => return Ok(false),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
+        // Unlike `try_read_buf`, this takes a buffer that was not filled for a sign that there is no
+        // more, which spares the call that would say so.
+        if stream.read_buf(input).await? == 0 {
+            return Ok(false);
         }
     }
     Ok(true)

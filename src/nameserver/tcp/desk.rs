@@ -1,9 +1,11 @@
-//! What the connections of the TCP thread share: the worker, and the buffer that it answers into.
+//! What the connections of the TCP thread share: the worker, the buffer that it answers
+//! into, and buffers for whoever has something to read or to write.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::super::answer::{Query, Transport, Worker, answer};
+use super::buffers::Buffers;
 use crate::clock;
 use crate::state::RootReader;
 
@@ -23,6 +25,7 @@ pub struct Desk {
     root: RootReader,
     payload_max: u16,
     reply: Box<[u8]>,
+    pub buffers: Buffers,
 }
 
 /// Why [`Desk::answer`] stopped.
@@ -52,6 +55,7 @@ impl Desk {
             root,
             payload_max,
             reply: vec![0; usize::from(u16::MAX)].into(),
+            buffers: Buffers::default(),
         }
     }
 

@@ -7,6 +7,7 @@
 //! One thread with a runtime of its own serves all TCP connections, as tasks. So they can share one
 //! worker and one reply buffer without a lock, and the limits are exact.
 
+mod buffers;
 mod connection;
 mod desk;
 mod limits;
