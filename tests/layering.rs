@@ -246,6 +246,55 @@ fn only_clock_reads_the_time() {
     }
 }
 
+/// Where threads that answer may meet. The writes of one thread make the cores of all others fetch that
+/// cache line anew, so that answers would cost the more the more threads there are.
+#[test]
+fn answering_threads_share_no_atomic_but_where_it_is_told_why() {
+    const ANSWERING: &[&str] = &[
+        "dns",
+        "locate",
+        "model",
+        "nameserver",
+        "prefix_table",
+        "random",
+        "state",
+        "steering",
+    ];
+    const SHARED: &[&str] = &[
+        // Counters of one writer each, on cache lines of their own; a queue that only the demo has.
+        "state/feedback.rs",
+        // The root: readers write to a line of their own thread only.
+        "state/publish.rs",
+        // Rate limits, where they are configured: one table for all threads, or the limit were none.
+        "state/rate_table.rs",
+    ];
+    let is_shared = |word: &str| {
+        word.starts_with("Atomic")
+            || ["ArcSwap", "ArrayQueue", "Mutex", "RwLock", "Condvar"].contains(&word)
+    };
+    for (path, text) in all_sources() {
+        if !ANSWERING.contains(&&*module_of(&path)) || SHARED.iter().any(|p| path.ends_with(p)) {
+            continue;
+        }
+        let code = code(&text);
+        let found = words(&code).find(|word| is_shared(word));
+        assert!(found.is_none(), "{} has {found:?}", path.display());
+    }
+}
+
+#[test]
+fn counters_are_written_by_plain_stores() {
+    let (_, text) = all_sources()
+        .into_iter()
+        .find(|(path, _)| path.ends_with("state/feedback.rs"))
+        .unwrap();
+    let code = code(&text);
+    let methods: Vec<&str> = words(&code)
+        .filter(|word| word.starts_with("fetch_") || word.starts_with("compare_exchange"))
+        .collect();
+    assert!(methods.is_empty(), "{methods:?}");
+}
+
 #[test]
 fn unsafe_code_lives_in_the_batch_calls_only() {
     for (path, text) in all_sources() {

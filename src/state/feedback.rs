@@ -127,3 +127,28 @@ impl SampleQueue {
         self.0.pop()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two lines, for processors fetch them in pairs.
+    const LINES_LEN: usize = 128;
+
+    #[test]
+    fn counters_of_two_workers_share_no_cache_line() {
+        let workers: [Arc<Counters>; 4] = Default::default();
+        let mut lines: Vec<(usize, usize)> = workers
+            .iter()
+            .map(|counters| {
+                let start = Arc::as_ptr(counters).addr();
+                let end = start + size_of::<Counters>() - 1;
+                (start / LINES_LEN, end / LINES_LEN)
+            })
+            .collect();
+        lines.sort_unstable();
+        for pair in lines.windows(2) {
+            assert!(pair[0].1 < pair[1].0, "{pair:?}");
+        }
+    }
+}
