@@ -12,7 +12,7 @@ mod rate_limit;
 mod respond;
 pub mod tcp;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod udp;
 mod unparsed;
 mod vital;

@@ -7,6 +7,7 @@ pub mod chunks;
 pub mod feedback;
 pub mod health;
 pub mod identity;
+pub mod look_ahead;
 pub mod map;
 pub mod name_table;
 pub mod pools;

@@ -60,6 +60,12 @@ impl NameTable {
         };
     }
 
+    /// What stands where the search for `hash` begins, to have it in the cache.
+    #[inline]
+    pub(super) fn first_slot(&self, hash: u64) -> u32 {
+        self.slots[hash as usize & (self.slots.len() - 1)].index
+    }
+
     /// The indices whose hash may be `hash`: the one that is looked for among them, if it is here, and
     /// hardly ever another.
     #[inline(always)]

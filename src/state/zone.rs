@@ -22,6 +22,7 @@ const APEX: u32 = 0;
 pub struct Zones {
     table: NameTable,
     entries: Box<[ZoneEntry]>,
+    node_count: usize,
     /// How many labels apexes have, descending: suffixes of other lengths are not looked up.
     label_counts: Box<[u8]>,
 }
@@ -54,6 +55,7 @@ impl Zones {
         let label_counts: BTreeSet<u8> = labels.collect();
         Zones {
             table,
+            node_count: entries.iter().map(|entry| entry.zone.node_count()).sum(),
             entries: entries.into(),
             label_counts: label_counts.into_iter().rev().collect(),
         }
@@ -106,6 +108,12 @@ impl Zones {
     fn find_among(&self, candidates: Candidates<'_>, apex: &[u8]) -> Option<&ZoneEntry> {
         let mut entries = candidates.map(|index| &self.entries[index as usize]);
         entries.find(|entry| *entry.zone.apex_lower == *apex)
+    }
+
+    /// How many owner names there are in all zones.
+    #[inline]
+    pub fn node_count(&self) -> usize {
+        self.node_count
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &ZoneEntry> {

@@ -141,7 +141,7 @@ impl Batch {
     }
 
     /// What the last receive call brought, in order of arrival.
-    pub fn received(&mut self) -> impl Iterator<Item = &mut Slot> {
+    pub fn received(&mut self) -> impl ExactSizeIterator<Item = &mut Slot> {
         self.slots[..self.received].iter_mut()
     }
 

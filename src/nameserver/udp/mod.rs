@@ -18,9 +18,11 @@ use tokio::sync::watch;
 use super::answer::{Query, Transport, Worker, answer};
 use super::rate_limit::{Answered, sent_len};
 use crate::clock;
-use crate::state::RootReader;
+use crate::dns::{HEADER_LEN, QueryName};
+use crate::state::look_ahead::LookAhead;
+use crate::state::{Root, RootReader};
 #[doc(hidden)]
-pub use batch::Batch;
+pub use batch::{BATCH, Batch};
 use gap::Gap;
 
 #[doc(hidden)]
@@ -43,6 +45,8 @@ pub(super) struct Server {
     root: RootReader,
     payload_max: u16,
     batch: Batch,
+    /// Scratch space for [`look_ahead`].
+    name: QueryName,
     gap: Gap,
 }
 
@@ -56,6 +60,7 @@ impl Server {
             root,
             payload_max,
             batch: Batch::new(usize::from(payload_max)),
+            name: QueryName::default(),
         }
     }
 
@@ -106,6 +111,7 @@ impl Server {
             payload_max: self.payload_max,
         };
         let limit = root.service.traffic.rate_limit.as_ref();
+        look_ahead(&root, &mut self.batch, &mut self.name);
         for slot in self.batch.received() {
             let Some((message, peer, reply)) = slot.exchange() else {
                 self.worker.counters.dropped.add(1);
@@ -131,4 +137,21 @@ impl Server {
             slot.set_reply(len);
         }
     }
+}
+
+/// Brings what the batch will be answered from into the cache. Alone, a query would win nothing.
+fn look_ahead(root: &Root, batch: &mut Batch, name: &mut QueryName) {
+    if batch.received().len() < 2 {
+        return;
+    }
+    let Some(mut ahead) = LookAhead::<BATCH>::new(&root.zones) else {
+        return;
+    };
+    for slot in batch.received() {
+        let query = slot
+            .exchange()
+            .and_then(|(query, ..)| query.get(HEADER_LEN..));
+        ahead.add(query.unwrap_or_default(), name);
+    }
+    ahead.walk();
 }
