@@ -72,7 +72,10 @@ fn on_thread(path: PathBuf, read: impl FnOnce() -> Loaded + Send + 'static) -> J
     let (reply, outcome) = oneshot::channel();
     let started = thread::Builder::new()
         .name("compile".to_owned())
-        .spawn(move || reply.send(read()));
+        .spawn(move || {
+            // Nobody waits any more when the server is stopping.
+            let _ = reply.send(read());
+        });
     Box::pin(async move {
         let failed = |why: String| {
             let mut diagnostics = Diagnostics::new();
