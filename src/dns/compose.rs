@@ -268,7 +268,11 @@ impl<'a> Composer<'a> {
     /// Puts the options that stand behind `limit`, and the error, where they will be behind the OPT record
     /// and its client subnet, neither of which is there yet; their octets.
     #[cold]
-    fn place_options(&mut self, opt: &OptReply<'_>, error: Option<&'static ExtendedError>) -> usize {
+    fn place_options(
+        &mut self,
+        opt: &OptReply<'_>,
+        error: Option<&'static ExtendedError>,
+    ) -> usize {
         let options = self.limit..self.limit + self.options_len;
         let place = self.len + opt.len();
         self.buffer.copy_within(options, place);
