@@ -6,7 +6,8 @@
 //! ```
 //!
 //! What is counted is [`answer`] as the UDP transport calls it, and the loop around it (some ten
-//! instructions); what is asked, and what it is answered from, is made before.
+//! instructions); what is asked, and what it is answered from, is made before. Not counted is what the UDP
+//! transport does for a batch of queries beforehand (`state::look_ahead`).
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -22,15 +22,19 @@ BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 WIDTH, HEIGHT = 760, 380
 LEFT, RIGHT, TOP, BOTTOM = 56, 176, 40, 44
 
+# What is drawn -> the file.
+PLOTS = {"instructions": "growth-instructions.svg", "cpu_us": "growth-cpu.svg"}
+
 
 def everything(docs, record):
-    for measure in ("instructions", "cpu_us"):
-        name = measure.split("_")[0]
-        (docs / f"growth-{name}.svg").write_text(plot(record, measure))
+    images = ""
+    for measure, name in PLOTS.items():
+        (docs / name).write_text(plot(record, measure))
+        images += f"![{MEASURES[measure][0]}]({name})\n\n"
     page = docs / "growth.md"
     before, rest = page.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n{table(record)}{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{images}{table(record)}{END}{after}")
 
 
 def table(record):
