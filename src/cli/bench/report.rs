@@ -27,9 +27,9 @@ pub struct Report {
     records_per_answer: f64,
     octets_per_answer: f64,
     server: Option<Server>,
-    /// How long this program was busy per answer, in microseconds.
+    /// How long this program was busy per answer, in microseconds, at most.
     generator_us_per_answer: f64,
-    /// Of the measured time: near 100, it is the generator that limits the rate.
+    /// Of the measured time, at most: a round over the sockets counts whole as soon as one reply was there.
     generator_busy_percent: f64,
     /// Only in an open loop.
     latency: Option<Latency>,
