@@ -35,6 +35,8 @@ WORKLOADS = {
 OTHERS_PERCENT_MAX = 5.0
 TRIES = 3
 START_SECONDS_MAX = 180
+# Longer than any run that is asked for, with its check of answers.
+RUN_SECONDS_MAX = 1800
 
 
 def arguments():
@@ -90,7 +92,7 @@ class Bench:
             name %= self.options.names - 1
         command = [self.program, "bench", name, *how, "--server", f"127.0.0.1:{peer.port}", "--json",
                    "--cpu", str(self.options.load_cpu), *map(str, more)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_SECONDS_MAX)
         if not done.stdout:
             sys.exit(f"{' '.join(command)}\n{done.stderr}")
         return json.loads(done.stdout)

@@ -1,5 +1,5 @@
 //! One point of a curve: a nameserver with so many names, zones, networks or endpoints, to be measured.
-//! `benches/measure-growth` starts one for each point, and draws the curves.
+//! `benches/growth/measure` starts one for each point, and draws the curves.
 //!
 //! It takes commands from standard input, a line each, and answers each with a line:
 //!

@@ -41,7 +41,7 @@ enum Command {
     /// Load a server on this machine, and say what its answers cost
     ///
     /// Queries go over UDP (or TCP), from one core that is never idle meanwhile. Without --rate it is a closed loop:
-    /// --window queries wait for answers at any time, which finds the most that the server answers. With
+    /// up to --window queries wait for answers at any time, which finds the most that the server answers. With
     /// --rate it is an open loop: queries are due at random times (with exponential gaps) and latencies
     /// count from then, so that a server that stalls is not forgiven.
     ///

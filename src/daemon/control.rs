@@ -151,10 +151,12 @@ impl Control {
             Request::Databases => aside::reload_databases(before.clone()),
         };
         let task = tokio::spawn(async move {
-            let (whole, warnings) = reading.await?;
+            let read = reading.await;
+            // Also where reading failed: whoever prepares next is not to be overtaken by it.
             if let Some(finishing) = finishing {
                 let _ = finishing.await;
             }
+            let (whole, warnings) = read?;
             let prepared = preparation.prepare(&before, &whole).await?;
             Ok((whole, prepared, warnings))
         });

@@ -211,6 +211,7 @@ impl Edns {
         if self.version > 0 {
             return true;
         }
+        let mut has_cookie = false;
         let mut options = Options(&message[rdata.clone()]);
         for (code, data) in &mut options {
             if code == option::CLIENT_SUBNET {
@@ -220,7 +221,7 @@ impl Edns {
                     return false;
                 }
                 self.subnet = parsed;
-            } else if !self.notice(code, data, message, &rdata) {
+            } else if !self.notice(code, data, &rdata, &mut has_cookie) {
                 return false;
             }
         }
@@ -229,15 +230,19 @@ impl Edns {
 
     /// Takes note of an option that [`Asked`] knows; false when it is malformed.
     #[inline(never)]
-    fn notice(&mut self, code: u16, data: &[u8], message: &[u8], rdata: &Range<usize>) -> bool {
+    fn notice(
+        &mut self,
+        code: u16,
+        data: &[u8],
+        rdata: &Range<usize>,
+        has_cookie: &mut bool,
+    ) -> bool {
         match code {
             option::NSID | option::TCP_KEEPALIVE => {}
-            option::COOKIE if Cookie::parse(data).is_some() => {}
             // Of several, the first counts (RFC 7873, 5.2).
-            option::COOKIE => {
-                let asked = self.asked.map(|options| options.read(message));
-                return asked.is_some_and(|asked| asked.cookie.is_some());
-            }
+            option::COOKIE if *has_cookie => {}
+            option::COOKIE if Cookie::parse(data).is_some() => *has_cookie = true,
+            option::COOKIE => return false,
             // Unknown options are ignored (RFC 6891, 6.1.2).
             _ => return true,
         }
@@ -262,6 +267,7 @@ impl OptionsAt {
                 // What a query says in it means nothing (RFC 5001, 2.2).
                 option::NSID => asked.nsid = true,
                 option::COOKIE if asked.cookie.is_none() => match Cookie::parse(data) {
+                    // Malformed: what follows was not noticed.
                     None => break,
                     cookie => asked.cookie = cookie,
                 },
@@ -372,6 +378,9 @@ mod tests {
             [0, 10, 0, 8, 2, 2, 2, 2, 2, 2, 2, 2],
         ];
         let first = asked(&cookies.concat()).cookie;
+        // However many malformed ones follow.
+        let many = [&cookies[0][..], &[0, 10, 0, 0].repeat(16_000)].concat();
+        assert_eq!(asked(&many).cookie, first);
         assert_eq!(first.map(|cookie| cookie.client), Some([1; 8]));
         assert_eq!(read(&[0, 10, 0, 1, 1]), None);
         assert_eq!(asked(&[0, 11, 0, 0]).keepalive, Keepalive::Asked);

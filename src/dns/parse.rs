@@ -84,9 +84,12 @@ pub fn parse_plain(message: &[u8], name: &mut QueryName, to: &mut Parsed) -> boo
 /// The header's counts in a message of one question and nothing else.
 const ONE_QUESTION: u64 = 1 << 48;
 
-/// [`parse`] for every message.
+/// [`parse`] for every message, without [`parse_plain`].
+///
+/// # Errors
+/// As for [`parse`].
 #[cold]
-fn parse_any(message: &[u8], name: &mut QueryName) -> Result<Parsed, ParseError> {
+pub fn parse_any(message: &[u8], name: &mut QueryName) -> Result<Parsed, ParseError> {
     let header: &[u8; HEADER_LEN] = message.first_chunk().ok_or(ParseError::Drop)?;
     if header[2] & 0x80 != 0 {
         return Err(ParseError::Drop);

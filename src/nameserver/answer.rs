@@ -13,7 +13,7 @@ use super::respond::{Reply, Responder};
 use super::unparsed::answer_unparsed;
 use crate::dns::compose::{Composer, ExtendedError, OptReply};
 use crate::dns::edns::{Edns, SubnetOption};
-use crate::dns::parse::{Parsed, parse, parse_plain};
+use crate::dns::parse::{Parsed, parse_any, parse_plain};
 use crate::dns::placed::PlacedName;
 use crate::dns::{MESSAGE_LEN_MAX, QueryName, Rcode, UDP_PAYLOAD_MIN, class, rtype};
 use crate::random::Random;
@@ -161,7 +161,7 @@ fn answer_odd<R: Recorder>(
     reply: &mut [u8],
     recorder: &mut R,
 ) -> Option<(usize, Rcode)> {
-    match parse(query.message, &mut worker.name) {
+    match parse_any(query.message, &mut worker.name) {
         Ok(parsed) => Some(answer_parsed(worker, root, query, &parsed, reply, recorder)),
         Err(error) => answer_unparsed(worker, root, query, error, reply),
     }

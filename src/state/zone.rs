@@ -175,6 +175,8 @@ pub(crate) struct Node {
     pub balanced: u32,
 }
 
+const _: () = assert!(size_of::<Node>() == 64);
+
 /// Records of one owner and type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rrset {

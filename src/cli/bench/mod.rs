@@ -73,11 +73,11 @@ pub struct Arguments {
     /// How long the same load runs before
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = parse_duration)]
     warmup: Duration,
-    /// Stop when so many queries have been sent
+    /// Stop when so many queries have been sent, the warm-up's not counted
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true,
           value_parser = clap::value_parser!(u64).range(1..))]
     max_queries: u64,
-    /// Closed loop: how many queries wait for answers
+    /// Closed loop: how many queries wait for answers at most
     #[arg(long, value_name = "N", default_value_t = 192, conflicts_with = "rate",
           value_parser = clap::value_parser!(u32).range(1..=65_536))]
     window: u32,
@@ -233,21 +233,33 @@ impl Arguments {
 
     /// The sockets, the window spread over them.
     fn links(&self, random: &mut Random) -> Result<Vec<Link>, String> {
-        let count = usize::from(self.sources);
-        let window = (self.window as usize).div_ceil(count).min(FLIGHT_MAX);
-        let size = self.rate.map_or(window, |_| OPEN_FLIGHT);
-        let link = |source| {
+        let sources = self.source_addresses(random);
+        let windows = self.windows(sources.len())?;
+        let link = |(source, window)| {
             let wire = Wire::connect(source, self.server, self.tcp)
                 .map_err(|e| format!("cannot send from {source} to {}: {e}", self.server))?;
             Ok(Link {
                 wire,
-                flight: Flight::new(size),
+                flight: Flight::new(window),
             })
         };
-        self.source_addresses(random)
-            .into_iter()
-            .map(link)
-            .collect()
+        sources.into_iter().zip(windows).map(link).collect()
+    }
+
+    /// How many queries may wait on each socket. Where there are more sockets than queries, some are not
+    /// used.
+    fn windows(&self, sockets: usize) -> Result<Vec<usize>, String> {
+        if self.rate.is_some() {
+            return Ok(vec![OPEN_FLIGHT; sockets]);
+        }
+        let (window, most) = (self.window as usize, sockets * FLIGHT_MAX);
+        if window > most {
+            return Err(format!(
+                "--window {window} is more than {sockets} sockets hold: at most {most}, or more --sources"
+            ));
+        }
+        let share = |socket| (window + sockets - 1 - socket) / sockets;
+        Ok((0..sockets.min(window)).map(share).collect())
     }
 
     fn source_addresses(&self, random: &mut Random) -> Vec<IpAddr> {

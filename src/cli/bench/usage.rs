@@ -29,7 +29,7 @@ pub struct Usage {
 }
 
 /// A tick of `/proc`: USER_HZ is 100 on every architecture that Linux still has.
-const TICK: Duration = Duration::from_millis(10);
+const TICK_MS: u64 = 10;
 
 impl Watch {
     /// # Errors
@@ -71,8 +71,7 @@ fn user_time(pid: i32) -> Option<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // A command's name may hold anything, but its closing parenthesis is the last one.
     let (_, fields) = stat.rsplit_once(')')?;
-    let ticks: u32 = fields.split_whitespace().nth(11)?.parse().ok()?;
-    Some(TICK * ticks)
+    Some(ticks(fields.split_whitespace().nth(11)?.parse().ok()?))
 }
 
 /// All that a CPU did but for waiting (proc_stat(5)).
@@ -82,15 +81,16 @@ fn busy_time(cpu: usize) -> Option<Duration> {
     let line = stat
         .lines()
         .find(|line| line.split(' ').next() == Some(&label))?;
-    let ticks: Vec<u32> = line
-        .split_whitespace()
-        .skip(1)
-        .filter_map(|n| n.parse().ok())
-        .collect();
-    let [user, nice, system, _idle, _waiting, irq, softirq, steal, ..] = ticks[..] else {
+    let columns = line.split_whitespace().skip(1).map(str::parse);
+    let columns: Vec<u64> = columns.collect::<Result<_, _>>().ok()?;
+    let [user, nice, system, _idle, _waiting, irq, softirq, steal, ..] = columns[..] else {
         return None;
     };
-    Some(TICK * (user + nice + system + irq + softirq + steal))
+    Some(ticks(user + nice + system + irq + softirq + steal))
+}
+
+fn ticks(count: u64) -> Duration {
+    Duration::from_millis(count.saturating_mul(TICK_MS))
 }
 
 /// The processes that have the socket open which `target` leads to; empty when they are not this user's.
@@ -185,13 +185,13 @@ mod tests {
         let after = loop {
             n = (0..1_000_000u64).fold(n, |n, i| std::hint::black_box(n ^ i));
             let after = watch.read().unwrap();
-            if after.server > before.server + 3 * TICK {
+            if after.server > before.server + Duration::from_millis(3 * TICK_MS) {
                 break after;
             }
         };
         let used = after.since(before);
-        assert!(used.server > 3 * TICK);
-        assert!(used.server_user <= used.server + TICK);
+        assert!(used.server > Duration::from_millis(3 * TICK_MS));
+        assert!(used.server_user <= used.server + Duration::from_millis(TICK_MS));
         assert!(after.cpu_busy > Duration::ZERO);
     }
 

@@ -5,7 +5,7 @@
 /// a length announces them.
 pub const BUFFER_LEN: usize = 4096;
 
-/// Octets past which a buffer that was given back is freed: room for one round of answers.
+/// Octets past which a buffer that was given back is freed: room for nearly every round of answers.
 const KEPT_LEN_MAX: usize = 64 * 1024;
 
 /// Buffers that are kept. Hardly ever more are in use at a time: a connection gives its own back before

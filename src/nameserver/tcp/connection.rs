@@ -150,7 +150,7 @@ async fn read_query(
     shared: &Shared,
 ) -> io::Result<bool> {
     while !is_ready(input) {
-        // Waits without a buffer.
+        // Waits without a buffer, but where the last read just filled one and the next finds nothing.
         stream.readable().await?;
         if input.capacity() == 0 {
             *input = shared.desk.borrow_mut().buffers.take();
