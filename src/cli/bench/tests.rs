@@ -283,3 +283,16 @@ fn what_is_bad_is_told() {
         assert!(told.contains(expected), "{words}: {told}");
     }
 }
+
+#[test]
+fn the_window_is_the_one_that_was_asked_for() {
+    let windows = |words: &str| typed(words).unwrap().windows(16);
+    for window in [1, 15, 16, 100, 192] {
+        let windows = windows(&format!("example.com --window {window}")).unwrap();
+        assert_eq!(windows.iter().sum::<usize>(), window);
+        let (least, most) = (windows.iter().min(), windows.iter().max());
+        assert!(least > Some(&0) && most.unwrap() - least.unwrap() <= 1);
+    }
+    let one = typed("example.com --window 65536").unwrap().windows(1);
+    assert!(one.unwrap_err().contains("at most 4096"));
+}
