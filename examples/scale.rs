@@ -7,6 +7,9 @@
 //! cargo run --release --example scale -- --keep /tmp/big  # leaves the files there, to serve
 //! ```
 
+#[path = "common/regions.rs"]
+mod regions;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -26,6 +29,7 @@ use meridian::geoip;
 use meridian::nameserver::answer::{DEFAULT_PAYLOAD, Query, Transport, Worker, answer};
 use meridian::random::Random;
 use meridian::state::{EndpointHealth, Health, Root, Zone};
+use regions::REGIONS;
 
 #[derive(Parser)]
 struct Arguments {
@@ -49,18 +53,6 @@ struct Arguments {
 }
 
 const POOL_SIZE: usize = 4;
-const REGIONS: [(&str, f64, f64); 10] = [
-    ("eu-west", 53.3, -6.3),
-    ("eu-mid", 50.1, 8.7),
-    ("eu-north", 59.3, 18.1),
-    ("us-east", 39.0, -77.5),
-    ("us-west", 45.8, -119.7),
-    ("sa", -23.5, -46.6),
-    ("af", -33.9, 18.4),
-    ("in", 19.1, 72.9),
-    ("ap", 1.4, 103.8),
-    ("au", -33.9, 151.2),
-];
 
 /// The system's allocator, and how many octets each thread has taken from it.
 struct Counting;

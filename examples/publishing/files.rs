@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use meridian::geoip::synth::{SynthPlan, synth};
 
+use super::regions::REGIONS;
+
 /// How much of everything there is.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Scale {
@@ -33,18 +35,6 @@ pub struct Scale {
 
 const POOL_SIZE: usize = 4;
 const POOLS_PER_POLICY: usize = 5;
-const REGIONS: [(&str, f64, f64); 10] = [
-    ("eu-west", 53.3, -6.3),
-    ("eu-mid", 50.1, 8.7),
-    ("eu-north", 59.3, 18.1),
-    ("us-east", 39.0, -77.5),
-    ("us-west", 45.8, -119.7),
-    ("sa", -23.5, -46.6),
-    ("af", -33.9, 18.4),
-    ("in", 19.1, 72.9),
-    ("ap", 1.4, 103.8),
-    ("au", -33.9, 151.2),
-];
 
 /// The balanced name that follows the backend's verdict, and what it is answered.
 pub const FLIPPING: &str = "flipping.zone000000.example";

@@ -21,6 +21,8 @@ mod backend;
 mod client;
 mod files;
 mod load;
+#[path = "../common/regions.rs"]
+mod regions;
 
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;

@@ -46,7 +46,7 @@ enum Command {
     /// count from then, so that a server that stalls is not forgiven.
     ///
     /// The exit status is 1 if nothing was answered, if an answer was wrong (not to the question, malformed,
-    /// with a wrong id) or if --check found a difference. Lost queries are only counted.
+    /// with a wrong id) or if --check found a difference or nothing to compare. Lost queries are only counted.
     Bench(Box<bench::Arguments>),
     /// Make and read GeoIP databases
     Geoip(geoip::Arguments),

@@ -107,7 +107,7 @@ impl Report {
         let is_right = self
             .check
             .as_ref()
-            .is_none_or(|check| check.mismatches == 0);
+            .is_none_or(|check| check.mismatches == 0 && check.compared > 0);
         self.counts.answered > 0 && self.counts.wrong() == 0 && is_right
     }
 
