@@ -4,6 +4,7 @@ use std::io;
 use std::mem;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -14,6 +15,9 @@ use super::buffers::BUFFER_LEN;
 use super::desk::{Stopped, is_ready};
 use super::limits::Ticket;
 use super::{Drain, Shared, Vital, stop_signal};
+
+/// How long a client may take, once the server has closed its side, to close the other.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// A connection and what it holds: received octets that are not answered, and answers that are not
 /// sent. Both buffers go back to the desk while it waits for its client, unless part of a query has
@@ -26,6 +30,8 @@ pub struct Connection {
     stop: watch::Receiver<Option<Drain>>,
     input: Vec<u8>,
     output: Vec<u8>,
+    /// Whether it has got answers since the server is to stop.
+    told_to_leave: bool,
 }
 
 impl Connection {
@@ -39,6 +45,7 @@ impl Connection {
             stop,
             input: Vec::new(),
             output: Vec::new(),
+            told_to_leave: false,
         }
     }
 
@@ -57,10 +64,22 @@ impl Connection {
             let more_may_come = self.receive().await?;
             let stopped = self.answer_all().await?;
             if !more_may_come || stopped == Stopped::Malformed {
-                return self.stream.shutdown().await;
+                return self.close().await;
             }
             self.return_buffers();
         }
+    }
+
+    /// Closes so that a client that was still asking when the server was to stop gets all that was
+    /// sent: the system drops it when queries arrive that are never read, so these are, unanswered.
+    async fn close(&mut self) -> io::Result<()> {
+        self.stream.shutdown().await?;
+        if self.told_to_leave {
+            let mut nowhere = tokio::io::sink();
+            let rest = tokio::io::copy(&mut self.stream, &mut nowhere);
+            let _ = timeout(LINGER, rest).await;
+        }
+        Ok(())
     }
 
     /// Waits until `input` begins with a whole query, and says whether more may come after it. The
@@ -98,6 +117,7 @@ impl Connection {
                 }
                 desk.answer(&mut self.input, self.peer, idle_timeout, &mut self.output)
             };
+            self.told_to_leave |= idle_timeout.is_zero() && !self.output.is_empty();
             self.send().await?;
             if stopped != Stopped::OutputFull {
                 return Ok(stopped);
