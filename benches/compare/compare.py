@@ -180,6 +180,7 @@ def chosen(options, lab):
     """The servers to compare, with what ratios are to."""
     if options.flaps:
         kinds = [type("Still", (peers.Flapping,), {}),
+                 type("Waking", (peers.Flapping,), {"rate": options.flaps, "flips": False}),
                  type("Flapping", (peers.Flapping,), {"rate": options.flaps})]
     else:
         wanted = options.servers and options.servers.split(",")

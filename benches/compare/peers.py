@@ -147,14 +147,16 @@ endpoints = [{listed}]
 
 
 class Flapping(Meridian):
-    """Meridian, with verdicts that change so many times a second."""
+    """Meridian, with verdicts that change so many times a second; or with a thread that only wakes up as
+    often, for what that costs depends on the machine."""
 
     program = "examples/flapping"
     rate = 0
+    flips = True
 
     @property
     def name(self):
-        return f"flapping-{self.rate}"
+        return f"{'flapping' if self.flips else 'waking'}-{self.rate}"
 
     def version(self):
         return ""
@@ -163,7 +165,7 @@ class Flapping(Meridian):
         config = str(self.config())
         first = [f"web-{region}/{next(iter(e))}" for region, (_, e) in REGIONS.items()]
         second = [f"web-{region}/{list(e)[1]}" for region, (_, e) in REGIONS.items()]
-        return [self.path(), config, str(self.rate), *first, *second]
+        return [self.path(), config, str(self.rate), *(first + second if self.flips else [])]
 
 
 class Gdnsd(Peer):

@@ -38,6 +38,16 @@ impl Client {
         }
     }
 
+    /// Asks for the address of `name`, again and again, for so long.
+    pub fn keep_asking(&mut self, name: &str, time: Duration) -> Result<(), String> {
+        let end = Instant::now() + time;
+        let question = Name::parse(name).map_err(|e| format!("{name}: {e}"))?;
+        while Instant::now() < end {
+            self.ask(&question).map_err(|e| format!("{name}: {e}"))?;
+        }
+        Ok(())
+    }
+
     fn ask(&mut self, question: &Name) -> io::Result<Option<Ipv4Addr>> {
         self.next_id = self.next_id.wrapping_add(1);
         let message = query::compose(self.next_id, question, rtype::A, None);
