@@ -242,6 +242,9 @@ pub struct Region {
     pub name: String,
     /// Without one, the region has no distance and comes after those that have one.
     pub location: Option<LocationSpec>,
+    /// How far its catchment is stretched (positive) or shrunk, in percent: -99..=99. Distances to a region
+    /// of +50 count half, those to one of -50 double. Default 0.
+    pub bias: i8,
     pub serves: Vec<Selector>,
 }
 

@@ -31,7 +31,8 @@ struct Pool {
 
 #[derive(Clone, Debug)]
 struct Region {
-    location: Option<(i16, i16)>,
+    /// With a bias.
+    location: Option<((i16, i16), i8)>,
     serves: Option<&'static str>,
 }
 
@@ -57,8 +58,8 @@ impl Draft {
         }
         for (id, region) in self.regions.iter().enumerate() {
             writeln!(to, "[region.r{id}]\nserves = {:?}", self.serves(id))?;
-            if let Some((latitude, longitude)) = region.location {
-                writeln!(to, "location = [{latitude}, {longitude}]")?;
+            if let Some(((latitude, longitude), bias)) = region.location {
+                writeln!(to, "location = [{latitude}, {longitude}]\nbias = {bias}")?;
             }
         }
         writeln!(to, "[monitor.m]\ntcp = true\nport = 80")?;
@@ -200,7 +201,7 @@ fn region() -> impl Strategy<Value = Region> {
         "country:JP",
     ]);
     (
-        prop::option::weighted(0.8, coordinates()),
+        prop::option::weighted(0.8, (coordinates(), prop_oneof![Just(0), -99..=99i8])),
         prop::option::of(serves),
     )
         .prop_map(|(location, serves)| Region { location, serves })

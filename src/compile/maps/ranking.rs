@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::serves::Serves;
-use super::sphere::Point;
+use super::sphere::{Centre, Point};
 use crate::geoip::Location;
 use crate::prefix_table::CLASSES_MAX;
 use crate::state::map::CLASS_DEFAULT;
@@ -19,7 +19,7 @@ use crate::state::map::CLASS_DEFAULT;
 pub struct Ranking {
     serves: Serves,
     /// By slot.
-    places: Vec<Option<Point>>,
+    places: Vec<Option<Centre>>,
     depth: usize,
     /// Slot -> all other slots by distance from it.
     around: Vec<Vec<u8>>,
@@ -36,12 +36,17 @@ pub struct TooManyClasses;
 
 impl Ranking {
     /// `default` holds each slot of `places` once; there are at most 255. `depth` is at least 1.
-    pub fn new(serves: Serves, places: Vec<Option<Point>>, depth: usize, default: Vec<u8>) -> Self {
+    pub fn new(
+        serves: Serves,
+        places: Vec<Option<Centre>>,
+        depth: usize,
+        default: Vec<u8>,
+    ) -> Self {
         let slots = 0..places.len() as u8;
         let around = slots.map(|slot| {
             let mut others: Vec<u8> = (0..places.len() as u8).filter(|s| *s != slot).collect();
             if let Some(here) = places[usize::from(slot)] {
-                others.sort_by(|a, b| nearer(&places, here, *a, *b));
+                others.sort_by(|a, b| nearer(&places, here.point, *a, *b));
             }
             others
         });
@@ -159,9 +164,9 @@ impl Order {
     }
 }
 
-/// Which of two slots is nearer to `place`; those without coordinates are last, of equals the lower
+/// Which of two slots is nearer to `place`, as their bias has it; those without coordinates are last, of equals the lower
 /// slot is first.
-fn nearer(places: &[Option<Point>], place: Point, a: u8, b: u8) -> Ordering {
+fn nearer(places: &[Option<Centre>], place: Point, a: u8, b: u8) -> Ordering {
     let distance =
         |slot: u8| places[usize::from(slot)].map_or(f64::INFINITY, |region| region.distance(place));
     distance(a).total_cmp(&distance(b)).then(a.cmp(&b))

@@ -27,6 +27,38 @@ impl Point {
     }
 }
 
+/// Where a region is, and how far that counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Centre {
+    pub point: Point,
+    /// What squares of distances are multiplied by.
+    factor: f64,
+}
+
+impl Centre {
+    /// `bias` in percent, -99..=99. Distances are multiplied by `1 - bias / 100`, or divided by
+    /// `1 + bias / 100` where it is negative, so that +50 and -50 make up for each other. (The same as in
+    /// "Geoproximity routing", Amazon Route 53 Developer Guide; but distances are straight lines through
+    /// the earth.)
+    pub fn new(point: Point, bias: i8) -> Self {
+        let bias = f64::from(bias) / 100.0;
+        let factor = if bias < 0.0 {
+            1.0 / (1.0 + bias)
+        } else {
+            1.0 - bias
+        };
+        Centre {
+            point,
+            factor: factor * factor,
+        }
+    }
+
+    /// The square of the biased distance of `other`: it orders as [`Point::distance`] does.
+    pub fn distance(self, other: Point) -> f64 {
+        self.factor * self.point.distance(other)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +77,16 @@ mod tests {
         let pole = point(89.0, 0.0);
         assert!(pole.distance(point(85.0, 180.0)) < pole.distance(point(80.0, 0.0)));
         assert_eq!(fiji.distance(fiji), 0.0);
+    }
+
+    #[test]
+    fn a_bias_multiplies_distances_and_its_opposite_divides_them() {
+        let (here, there) = (point(50.0, 8.0), point(39.0, -77.0));
+        let biased = |bias| Centre::new(here, bias).distance(there).sqrt();
+        let plain = here.distance(there).sqrt();
+        for (bias, factor) in [(0, 1.0), (50, 0.5), (-50, 2.0), (99, 0.01), (-99, 100.0)] {
+            let error = biased(bias) / plain - factor;
+            assert!(error.abs() < 1e-9, "{bias}: {error}");
+        }
     }
 }

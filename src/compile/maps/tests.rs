@@ -28,6 +28,7 @@ fn region(name: &str, place: Option<(f64, f64)>, serves: &[Selector]) -> Region 
     Region {
         name: name.into(),
         location: place.map(|place| LocationSpec::Coordinates(at(place))),
+        bias: 0,
         serves: serves.to_vec(),
     }
 }
@@ -193,6 +194,34 @@ fn of_regions_with_equally_specific_selectors_the_nearer_wins() {
     assert_eq!(order(&config, client(Some(seattle))), [1, 0, 2]);
     let boston = at((42.4, -71.1));
     assert_eq!(order(&config, client(Some(boston))), [0, 1, 2]);
+}
+
+#[test]
+fn a_bias_stretches_or_shrinks_what_goes_by_distance_and_nothing_else() {
+    // In the middle of the Atlantic, a little nearer to Europe.
+    let client = || Location {
+        coordinates: Some(at((46.0, -32.0))),
+        ..Location::default()
+    };
+    let first = |eu: i8, us: i8, location| {
+        let mut regions = three_regions();
+        (regions[0].bias, regions[1].bias) = (eu, us);
+        order(&config(regions, vec![geo(&[0, 1, 2], &[])]), location)[0]
+    };
+    let unbiased = first(0, 0, client());
+    let other = 1 - unbiased;
+    let biased = |of: u8, bias: i8| match of {
+        0 => first(bias, 0, client()),
+        _ => first(0, bias, client()),
+    };
+    assert_eq!(biased(other, 50), other);
+    assert_eq!(biased(unbiased, -50), other);
+    assert_eq!(biased(unbiased, 50), unbiased);
+    let mut regions = three_regions();
+    regions[2].bias = 99;
+    regions[1].serves = vec![Selector::Country(*b"DE")];
+    let config = config(regions, vec![geo(&[0, 1, 2], &[])]);
+    assert_eq!(order(&config, in_country(b"EU", b"DE"))[0], 1);
 }
 
 #[test]

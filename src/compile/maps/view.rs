@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::place::of_region;
 use super::ranking::Ranking;
 use super::serves::Serves;
+use super::sphere::Centre;
 use crate::config::{Config, Diagnostics, LocationSpec, Policy, PolicyKind, Selector};
 use crate::model::{MapId, RegionId};
 use crate::prefix_table::CLASSES_MAX;
@@ -55,7 +56,13 @@ impl View {
 
     /// With all that its ranking goes by.
     fn key(self, config: &Config) -> MapKey {
-        let location = |region: &RegionId| config.regions[region.index()].location.clone();
+        let location = |region: &RegionId| {
+            let region = &config.regions[region.index()];
+            region
+                .location
+                .clone()
+                .map(|location| (location, region.bias))
+        };
         MapKey {
             locations: self.regions.iter().map(location).collect(),
             depth: config.geoip.depth,
@@ -66,8 +73,9 @@ impl View {
     /// How it ranks.
     pub fn ranking(&self, config: &Config) -> Ranking {
         let places = self.regions.iter().map(|region| {
-            let location = config.regions[region.index()].location.as_ref()?;
-            of_region(location)
+            let region = &config.regions[region.index()];
+            let place = of_region(region.location.as_ref()?)?;
+            Some(Centre::new(place, region.bias))
         });
         Ranking::new(
             Serves::new(&self.selectors),
@@ -82,8 +90,8 @@ impl View {
 #[derive(Debug, PartialEq)]
 pub struct MapKey {
     pub view: View,
-    /// Of its regions.
-    locations: Vec<Option<LocationSpec>>,
+    /// Of its regions, with their bias.
+    locations: Vec<Option<(LocationSpec, i8)>>,
     depth: u8,
 }
 

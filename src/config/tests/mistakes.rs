@@ -109,7 +109,7 @@ fn mistakes_in_many_tables_are_reported_at_once() {
         .iter()
         .map(|report| report.split(':').next().unwrap().to_owned())
         .collect();
-    assert_eq!(lines, ["2", "41", "67", "72", "106"]);
+    assert_eq!(lines, ["2", "42", "68", "73", "107"]);
 }
 
 #[test]
@@ -406,12 +406,12 @@ fn addresses() {
             ),
             (
                 "[\"192.0.2.4\", ¦\"192.0.2.4\"]",
-                "192.0.2.4 is in this pool already (it stands on line 78; `weight` says how much \
+                "192.0.2.4 is in this pool already (it stands on line 79; `weight` says how much \
                  it gets)",
             ),
             (
                 "[\"2001:db8::4\", ¦{ address = \"2001:DB8:0::4\" }]",
-                "2001:db8::4 is in this pool already (it stands on line 78; `weight` says how much \
+                "2001:db8::4 is in this pool already (it stands on line 79; `weight` says how much \
                  it gets)",
             ),
             (
@@ -714,10 +714,26 @@ fn a_reference_to_a_table_with_a_mistake_is_no_second_mistake() {
             "`region` is missing in [pool.web-us] (write `region = \"eu\"`)",
         ),
         (
-            "[region.us]\nlocation = \"US-CA\"\n\
+            "[region.us]\nlocation = \"US-CA\"\nbias = -20\n\
              serves = [\"country:US\", \"subdivision:CA-ON\", \"network:lab\"]",
             "[region]\nus = ¦5",
             "expected a table [region.NAME], found the integer 5",
+        ),
+    ]);
+}
+
+#[test]
+fn regions() {
+    each_is_reported_once(&[
+        (
+            "bias = -20",
+            "bias = ¦-100",
+            "-100 is out of range (expected a whole number from -99 to 99)",
+        ),
+        (
+            "location = \"US-CA\"\nbias",
+            "¦bias",
+            "`bias` is for regions with a `location`",
         ),
     ]);
 }
@@ -833,7 +849,7 @@ fn zones() {
             "[zone.\"gslb.example.com\"]\n",
             "[zone.\"GSLB.example.com.\"]\nfile = \"x\"\n[zone.¦\"gslb.example.com\"]\n",
             "zone gslb.example.com. is configured twice \
-             (it stands on line 100 too; upper and lower case are the same)",
+             (it stands on line 101 too; upper and lower case are the same)",
         ),
         (
             "[zone.\"gslb.example.com\"]\n",
@@ -848,7 +864,7 @@ fn zones() {
         (
             "\"@\" = { policy = \"world\" }",
             "¦WWW = { policy = \"world\" }",
-            "WWW.gslb.example.com. is balanced twice (it stands on line 106 too)",
+            "WWW.gslb.example.com. is balanced twice (it stands on line 107 too)",
         ),
         (
             "\"@\" = { policy = \"world\" }",

@@ -86,6 +86,7 @@ fn networks_and_regions_are_read_in_the_order_of_the_file() {
         config.regions[1].location,
         Some(LocationSpec::Subdivision(*b"US", "CA".into()))
     );
+    assert_eq!((config.regions[0].bias, config.regions[1].bias), (0, -20));
 }
 
 #[test]
