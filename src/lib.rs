@@ -16,7 +16,7 @@
 //!
 //! ```text
 //! file -> config -> compile -> root -> publish
-//! probe -> observation -> threshold -> verdict -> pool slot -> publish (coalesced)
+//! probe -> observation -> threshold -> verdict -> override -> pool slot -> publish (coalesced)
 //! ```
 //!
 //! # The modules, in reading order
@@ -27,6 +27,7 @@
 //! | [`prefix_table`] | which class has this address, and how wide is that true? | leaf |
 //! | [`dns`] | what do the bytes of a message say? | leaf |
 //! | [`clock`], [`random`] | what time is it, what does the die say? | leaf |
+//! | [`durable`] | how does a file survive whatever happens? | leaf |
 //! | [`state`] | what does the server know right now? (the two seams) | seam |
 //! | [`locate`] | where is this client? | data |
 //! | [`steering`] | which endpoints does it get, and why? | data |
@@ -35,6 +36,7 @@
 //! | [`geoip`] | what do the databases say about a network? | control |
 //! | [`compile`] | how does all that become a root? | control |
 //! | [`health`] | which endpoints are up? | control |
+//! | [`overrides`] | what does the operator say against that? | control |
 //! | [`admin`] | what may be asked of a running server? | control |
 //! | [`telemetry`] | what is logged? | control |
 //! | [`daemon`] | who joins the planes? | both |
@@ -52,11 +54,13 @@ pub mod compile;
 pub mod config;
 pub mod daemon;
 pub mod dns;
+pub mod durable;
 pub mod geoip;
 pub mod health;
 pub mod locate;
 pub mod model;
 pub mod nameserver;
+pub mod overrides;
 pub mod prefix_table;
 pub mod random;
 pub mod state;

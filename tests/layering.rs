@@ -9,6 +9,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Leaves.
     ("clock", &[]),
     ("random", &[]),
+    ("durable", &[]),
     ("model", &[]),
     ("dns", &[]),
     ("prefix_table", &[]),
@@ -26,7 +27,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Control plane.
     ("config", &["clock", "dns", "model"]),
     ("geoip", &["config", "model", "prefix_table", "random"]),
-    ("health", &["clock", "config", "model", "random"]),
+    ("health", &["clock", "config", "durable", "model", "random"]),
+    ("overrides", &["durable", "model", "state"]),
     (
         "compile",
         &[
@@ -50,6 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "locate",
             "model",
             "nameserver",
+            "overrides",
             "random",
             "state",
             "steering",
@@ -67,6 +70,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "health",
             "model",
             "nameserver",
+            "overrides",
             "state",
         ],
     ),
@@ -82,6 +86,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "geoip",
             "locate",
             "model",
+            "overrides",
             "random",
             "state",
             "telemetry",

@@ -247,7 +247,8 @@ fn every_command_does_what_it_is_shown_for() {
             "cargo run --release -- serve --config my-gslb/meridian.toml" => {
                 serve_what_was_written(folder, arguments);
             }
-            "cargo test" => {} // This is it.
+            "cargo test" => {}                       // This is it.
+            _ if command.starts_with(OVERRIDE) => {} // Of another test.
             _ if words[0] == "dig" => {
                 let network = match () {
                     () if command.ends_with("+subnet=193.0.0.0/24") => "127.0.10.",
@@ -269,6 +270,49 @@ fn every_command_does_what_it_is_shown_for() {
     for program in ["cargo", "dig", "curl"] {
         assert!(seen.contains(&program), "README.md shows no {program}");
     }
+}
+
+/// What `meridian override` is shown with.
+const OVERRIDE: &str = "meridian override ";
+
+#[test]
+fn operators_words_are_taken_as_they_are_shown() {
+    let folder = with_example();
+    let config = folder.path().join("meridian.toml");
+    let mut example = fs::read_to_string(&config).unwrap();
+    for (shown, here) in [
+        (r#"["0.0.0.0:53", "[::]:53"]"#, r#"["127.0.0.1:0"]"#),
+        (r#""/var/lib/meridian""#, r#""state""#),
+    ] {
+        assert!(example.contains(shown));
+        example = example.replace(shown, here);
+    }
+    fs::write(&config, example).unwrap();
+    fs::write(folder.path().join("verdicts.toml"), "").unwrap();
+    let serve = [
+        "serve",
+        "--config",
+        "meridian.toml",
+        "--frozen-health",
+        "verdicts.toml",
+    ];
+    let (_running, _) = Running::start(meridian(folder.path(), &serve), "\n");
+    let scripts = blocks("sh");
+    let lines = scripts.iter().flat_map(|script| script.lines());
+    let mut shown = 0;
+    for line in lines.filter(|line| line.starts_with(OVERRIDE)) {
+        let words = line.strip_prefix("meridian").unwrap();
+        let script = format!("exec '{}'{words}", env!("CARGO_BIN_EXE_meridian"));
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).current_dir(folder.path());
+        let output = shell
+            .env("XDG_RUNTIME_DIR", folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{line}: {output:?}");
+        shown += 1;
+    }
+    assert!(shown > 3);
 }
 
 #[test]
@@ -310,10 +354,11 @@ fn every_subcommand_and_option_that_is_named_exists() {
 }
 
 #[test]
-fn options_named_alone_belong_to_serve_or_explain() {
+fn options_named_alone_belong_to_serve_explain_or_override() {
     let folder = tempfile::tempdir().unwrap();
-    let help = |command| text(&run(folder.path(), &[command, "--help"]).stdout);
-    let known = help("serve") + &help("explain");
+    let help =
+        |command: &[&str]| text(&run(folder.path(), &[command, &["--help"]].concat()).stdout);
+    let known = help(&["serve"]) + &help(&["explain"]) + &help(&["override", "drain"]);
     for code in inline_code() {
         if let Some(option) = code
             .split_whitespace()

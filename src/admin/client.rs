@@ -47,6 +47,14 @@ pub async fn post<T: DeserializeOwned>(
     receive(request).await
 }
 
+/// `GET path`.
+///
+/// # Errors
+/// Nobody listens there, or it cannot be done.
+pub async fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> Result<T, Error> {
+    receive(client(socket)?.get(format!("http://meridian{path}"))).await
+}
+
 fn client(socket: &Path) -> Result<reqwest::Client, Error> {
     // Tried first, since what the kernel says is hard to find in an HTTP client's error.
     UnixStream::connect(socket).map_err(|e| match e.kind() {

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::Overridden;
 use super::record::decode;
 use super::words::Words;
 use crate::dns::mnemonic::{self, TypeName};
@@ -91,6 +93,14 @@ pub struct Share {
     pub share: f64,
 }
 
+/// What an explanation says of where health comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Believed {
+    /// Where verdicts come from, in words.
+    pub verdicts: String,
+    pub overridden: Arc<Overridden>,
+}
+
 /// Asks the engine and tells the reasons.
 ///
 /// # Errors
@@ -98,7 +108,7 @@ pub struct Share {
 pub fn explain(
     root: &Root,
     world: &World,
-    verdicts: &str,
+    believed: &Believed,
     question: &Question,
 ) -> Result<Explanation, String> {
     let name =
@@ -135,7 +145,10 @@ pub fn explain(
     let mut reply = vec![0; MESSAGE_LEN_MAX];
     let mut recorded: Vec<Step> = Vec::new();
     let length = answer_recorded(&mut worker, root, &asked, &mut reply, &mut recorded).unwrap_or(0);
-    let words = Words { root };
+    let words = Words {
+        root,
+        overridden: &believed.overridden,
+    };
     let mut steps = vec![client_line(question, asked.peer, world, &words)];
     let mut lookup = QueryName::default();
     lookup.read(name.as_wire());
@@ -147,7 +160,7 @@ pub fn explain(
         name: name.to_string(),
         rtype,
         zone: entry.map(|entry| entry.zone.apex.to_string()),
-        verdicts: verdicts.to_owned(),
+        verdicts: believed.verdicts.clone(),
         steps,
         answer: decode(&reply[..length]).ok_or("there is no answer")?,
         distribution: distribution(&mut worker, root, &asked, &mut reply, question.clients),

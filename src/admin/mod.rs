@@ -4,6 +4,9 @@
 //! |---|---|
 //! | `GET /v1/status` | [`Status`] |
 //! | `POST /v1/explain` with a [`explain::Question`] | [`explain::Explanation`] |
+//! | `GET /v1/overrides` | every [`Standing`] |
+//! | `POST /v1/overrides` with an [`Order`](crate::overrides::Order) | the [`Standing`] that it became |
+//! | `POST /v1/overrides/clear` with a [`Which`] | every [`Standing`] that was taken back |
 //! | `POST /v1/reload` | 200 with [`Reloaded`], or 422 with what is wrong with the new configuration |
 //!
 //! Errors are JSON: `{"error": "..."}`.
@@ -19,7 +22,11 @@ pub use server::{Command, Live, router};
 pub use socket::{Socket, running};
 pub use words::Words;
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::overrides::{Override, What};
 
 /// What a server says of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -75,4 +82,44 @@ pub struct EndpointStatus {
     pub weight: u16,
     /// `up`, `down` or `unknown`.
     pub verdict: String,
+    /// Whose word that is, if it is not that of probes.
+    #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<String>,
+}
+
+/// An operator's word that stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    #[serde(flatten)]
+    pub word: Override,
+    /// How many endpoints it means.
+    pub endpoints: usize,
+}
+
+/// Operators' words, and whom they are about.
+#[derive(Clone, Debug, Default)]
+pub struct Overridden {
+    pub standing: Vec<Standing>,
+    /// By [`key`](crate::overrides::key): whose word holds for an endpoint.
+    pub why: HashMap<String, String>,
+}
+
+/// Which overrides are meant.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Which {
+    Id(u64),
+    /// All that were given for just this.
+    What(What),
+    All,
+}
+
+impl Which {
+    pub fn means(&self, word: &Override) -> bool {
+        match self {
+            Which::Id(id) => word.id == *id,
+            Which::What(what) => word.what == *what,
+            Which::All => true,
+        }
+    }
 }

@@ -8,12 +8,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
-use super::explain::{self, Explanation, Line, Question};
-use super::{EndpointStatus, Reloaded, Status, ZoneTrouble};
+use super::explain::{self, Believed, Explanation, Line, Question};
+use super::{EndpointStatus, Overridden, Reloaded, Standing, Status, Which, ZoneTrouble};
 use crate::geoip::World;
+use crate::overrides::{Order, key};
 use crate::state::feedback::Counters;
 use crate::state::{Root, RootReader};
 
@@ -22,6 +24,10 @@ use crate::state::{Root, RootReader};
 pub enum Command {
     /// Read the configuration again; the answer says what came of it, or lists every mistake.
     Reload(oneshot::Sender<Result<Reloaded, Vec<String>>>),
+    /// Take an operator's word.
+    Override(Order, oneshot::Sender<Result<Standing, String>>),
+    /// Take some back; the answer says which.
+    ClearOverrides(Which, oneshot::Sender<Result<Vec<Standing>, String>>),
 }
 
 /// What requests are answered from.
@@ -29,6 +35,7 @@ pub struct Live {
     pub root: RootReader,
     pub world: ArcSwap<World>,
     pub zones_in_trouble: ArcSwap<Vec<ZoneTrouble>>,
+    pub overridden: ArcSwap<Overridden>,
     pub config_path: PathBuf,
     pub listening: Vec<std::net::SocketAddr>,
     /// In words, for explain: probes, or a file.
@@ -44,6 +51,8 @@ pub fn router(live: Arc<Live>) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/explain", post(explain))
         .route("/v1/reload", post(reload))
+        .route("/v1/overrides", get(overrides).post(add_override))
+        .route("/v1/overrides/clear", post(clear_overrides))
         .fallback(async || error(StatusCode::NOT_FOUND, "there is no such thing to ask for"))
         .method_not_allowed_fallback(async || {
             error(StatusCode::METHOD_NOT_ALLOWED, "asked by the wrong method")
@@ -62,7 +71,7 @@ async fn status(State(live): State<Arc<Live>>) -> Json<Status> {
         zones: root.zones.iter().count(),
         zones_in_trouble: live.zones_in_trouble.load().to_vec(),
         max_batch_gap_us: max_batch_gap_us(live.counters.get().into_iter().flatten()),
-        endpoints: endpoints(&root),
+        endpoints: endpoints(&root, &live.overridden.load()),
     })
 }
 
@@ -73,7 +82,7 @@ fn max_batch_gap_us<'c>(counters: impl Iterator<Item = &'c Arc<Counters>>) -> u6
     longest_ns.unwrap_or(0).div_ceil(1000)
 }
 
-fn endpoints(root: &Root) -> Vec<EndpointStatus> {
+fn endpoints(root: &Root, overridden: &Overridden) -> Vec<EndpointStatus> {
     let pools = &root.pools;
     let status = |pool: &crate::state::pools::Pool, id: crate::model::EndpointId| {
         let endpoint = &pools.endpoints[id.index()];
@@ -83,6 +92,7 @@ fn endpoints(root: &Root) -> Vec<EndpointStatus> {
             address: endpoint.address.to_string(),
             weight: endpoint.weight,
             verdict: root.health.endpoint(id).verdict.to_string(),
+            overridden: overridden.why.get(&key(pools, id)).cloned(),
         }
     };
     pools
@@ -100,14 +110,14 @@ async fn explain(
         Ok(Json(question)) => question,
         Err(rejection) => return error(rejection.status(), &rejection.body_text()),
     };
-    let (root, world, verdicts) = (
-        live.root.load_full(),
-        live.world.load_full(),
-        (live.verdicts)(),
-    );
+    let (root, world) = (live.root.load_full(), live.world.load_full());
+    let believed = Believed {
+        verdicts: (live.verdicts)(),
+        overridden: live.overridden.load_full(),
+    };
     // Many clients take a while: not on the threads that probes share.
     let explained =
-        tokio::task::spawn_blocking(move || explain::explain(&root, &world, &verdicts, &question))
+        tokio::task::spawn_blocking(move || explain::explain(&root, &world, &believed, &question))
             .await;
     match explained {
         Ok(Ok(mut explanation)) => {
@@ -158,6 +168,46 @@ async fn reload(State(live): State<Arc<Live>>) -> Response {
             (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
         }
         Err(_) => error(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"),
+    }
+}
+
+async fn overrides(State(live): State<Arc<Live>>) -> Json<Vec<Standing>> {
+    Json(live.overridden.load().standing.clone())
+}
+
+async fn add_override(
+    State(live): State<Arc<Live>>,
+    order: Result<Json<Order>, JsonRejection>,
+) -> Response {
+    command(&live, order, Command::Override).await
+}
+
+async fn clear_overrides(
+    State(live): State<Arc<Live>>,
+    which: Result<Json<Which>, JsonRejection>,
+) -> Response {
+    command(&live, which, Command::ClearOverrides).await
+}
+
+/// Has the control loop do what the request's body says.
+async fn command<B, T: Serialize>(
+    live: &Live,
+    body: Result<Json<B>, JsonRejection>,
+    command: impl FnOnce(B, oneshot::Sender<Result<T, String>>) -> Command,
+) -> Response {
+    let body = match body {
+        Ok(Json(body)) => body,
+        Err(rejection) => return error(rejection.status(), &rejection.body_text()),
+    };
+    let stopping = || error(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping");
+    let (reply, outcome) = oneshot::channel();
+    if live.commands.send(command(body, reply)).await.is_err() {
+        return stopping();
+    }
+    match outcome.await {
+        Ok(Ok(done)) => Json(done).into_response(),
+        Ok(Err(message)) => error(StatusCode::UNPROCESSABLE_ENTITY, &message),
+        Err(_) => stopping(),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Steps of a decision in words.
 
+use super::Overridden;
 use super::explain::Line;
 use crate::geoip::Location;
 use crate::locate::{Located, LocatedBy};
 use crate::model::{EndpointId, PolicyId, PoolId, RegionId, WhenAllDown};
+use crate::overrides;
 use crate::state::pools::{Member, PolicyKind};
 use crate::state::{Map, Root};
 use crate::steering::{Candidate, Choice, Step, TtlReason, Unusable};
@@ -11,6 +13,7 @@ use crate::steering::{Candidate, Choice, Step, TtlReason, Unusable};
 /// Speaks of a root's ids by their names.
 pub struct Words<'a> {
     pub root: &'a Root,
+    pub overridden: &'a Overridden,
 }
 
 impl Words<'_> {
@@ -230,8 +233,11 @@ impl Words<'_> {
             verdict,
             ..
         } = *candidate;
+        let key = overrides::key(&self.root.pools, endpoint);
+        let word = self.overridden.why.get(&key);
+        let word = word.map_or_else(String::new, |word| format!(", {word}"));
         format!(
-            "{} weight {weight} {verdict}{usable}",
+            "{} weight {weight} {verdict}{word}{usable}",
             self.endpoint(endpoint)
         )
     }

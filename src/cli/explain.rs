@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use ipnet::IpNet;
 
+use crate::admin::Socket;
 use crate::admin::client::{self, Error};
-use crate::admin::explain::{CLIENTS_MAX, Explanation, Question, explain};
-use crate::admin::{self, Socket};
+use crate::admin::explain::{Believed, CLIENTS_MAX, Explanation, Question, explain};
 use crate::compile;
 use crate::config;
 use crate::state::Health;
@@ -83,26 +83,9 @@ pub async fn explanation(
 ) -> Result<Explanation, String> {
     match config {
         Some(config) => from_config(config, question).await,
-        None => from_running(question).await,
-    }
-}
-
-/// The only server that runs; with several, the operator has to say which.
-async fn from_running(question: &Question) -> Result<Explanation, String> {
-    match admin::running().as_slice() {
-        [] => {
-            Err("no running server was found; name a configuration with --config FILE".to_owned())
-        }
-        [socket] => ask(socket, question).await.map_err(|e| e.to_string()),
-        several => {
-            let list: Vec<_> = several
-                .iter()
-                .map(|socket| format!("  {}", socket.display()))
-                .collect();
-            Err(format!(
-                "several servers are running; name one's configuration with --config FILE:\n{}",
-                list.join("\n")
-            ))
+        None => {
+            let socket = super::running::only()?;
+            ask(&socket, question).await.map_err(|e| e.to_string())
         }
     }
 }
@@ -131,7 +114,11 @@ async fn from_config(path: &Path, question: &Question) -> Result<Explanation, St
         }
     });
     let root = whole.parts.root(0, health.into());
-    explain(&root, &whole.world, verdicts, question)
+    let believed = Believed {
+        verdicts: verdicts.to_owned(),
+        ..Believed::default()
+    };
+    explain(&root, &whole.world, &believed, question)
 }
 
 /// Where the server of that configuration would be. It may serve although the zones' files, which are not

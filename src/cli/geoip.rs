@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::admin::Words;
+use crate::admin::{Overridden, Words};
 use crate::compile::{self, Whole};
 use crate::geoip::BuildSummary;
 use crate::geoip::synth::{SynthPlan, SynthSummary, synth};
@@ -129,7 +129,10 @@ fn describe(whole: &Whole, address: IpAddr) -> String {
     let parts = &whole.parts;
     let health = Health::new(&parts.pools, |_| EndpointHealth::UNKNOWN);
     let root = parts.root(0, health.into());
-    let words = Words { root: &root };
+    let words = Words {
+        root: &root,
+        overridden: &Overridden::default(),
+    };
     let mut text = match crate::geoip::lookup(&whole.world, address) {
         Some((network, location)) => {
             format!("{address} is in {network}: {}\n", words.location(location))

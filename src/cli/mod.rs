@@ -5,6 +5,8 @@ mod check;
 mod demo;
 mod explain;
 mod geoip;
+mod overrides;
+mod running;
 mod serve;
 
 use std::io::{self, Write};
@@ -38,6 +40,8 @@ enum Command {
     Check(check::Arguments),
     /// Say how a name is answered for a client, and why
     Explain(explain::Arguments),
+    /// Tell a running server what to take for up, down or drained, whatever probes say
+    Override(overrides::Arguments),
     /// Load a server on this machine, and say what its answers cost
     ///
     /// Queries go over UDP (or TCP), from one core that is never idle meanwhile. Without --rate it is a closed loop:
@@ -67,6 +71,7 @@ pub fn main() -> ExitCode {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
             Command::Explain(arguments) => explain::run(arguments).await,
+            Command::Override(arguments) => overrides::run(arguments).await,
             Command::Bench(arguments) => bench::run(*arguments).await,
             Command::Geoip(arguments) => geoip::run(&arguments),
         }

@@ -13,14 +13,16 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::limiting::Limiting;
+use super::overriding::Overriding;
 use super::preparation::Prepared;
 use super::verdicts::Verdicts;
 use super::{Notice, aside};
-use crate::admin::{Command, Live, Reloaded, ZoneTrouble};
+use crate::admin::{Command, Live, Reloaded, Standing, Which, ZoneTrouble};
 use crate::compile::{Adjust, ServedZone, Whole};
 use crate::config::{Diagnostic, Diagnostics, Place, Server};
 use crate::geoip::watch::{Watcher, watch};
 use crate::model::{EndpointId, Verdict};
+use crate::overrides;
 use crate::state::Publisher;
 use crate::state::health::{EndpointHealth, Health};
 
@@ -42,6 +44,7 @@ pub struct Control {
     pub started: Server,
     pub publisher: Publisher,
     pub verdicts: Verdicts,
+    pub overriding: Overriding,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
     pub live: Arc<Live>,
     pub limiting: Limiting,
@@ -91,18 +94,25 @@ impl Control {
             }
             tokio::select! {
                 changes = self.verdicts.changed(&self.whole.parts, self.notices.as_ref()) => {
-                    self.publish_changes(&changes);
+                    self.publish_changes(self.overriding.heard(changes));
                 }
                 order = orders.recv() => match order {
                     Some(Order::SetVerdict { which, verdict, reply }) => {
                         let changes = self.verdicts.set(&self.whole.parts.pools, &which, verdict);
-                        let _ = reply.send(changes.map(|changes| self.publish_changes(&changes)));
+                        let changes = changes.map(|changes| self.overriding.heard(changes));
+                        let _ = reply.send(changes.map(|changes| self.publish_changes(changes)));
                     }
                     Some(Order::Stop) | None => break,
                 },
-                Some(Command::Reload(reply)) = commands.recv(), if requests.len() < REQUESTS_MAX => {
-                    requests.push_back(Request::Everything(reply));
-                }
+                Some(command) = commands.recv(), if requests.len() < REQUESTS_MAX => match command {
+                    Command::Reload(reply) => requests.push_back(Request::Everything(reply)),
+                    Command::Override(order, reply) => {
+                        let _ = reply.send(self.add_override(order));
+                    }
+                    Command::ClearOverrides(which, reply) => {
+                        let _ = reply.send(self.clear_overrides(&which));
+                    }
+                },
                 Some(()) = replaced(&mut databases) => requests.push_back(Request::Databases),
                 (request, outcome) = finished(&mut work) => {
                     let stamps = self.whole.stamps.clone();
@@ -116,6 +126,7 @@ impl Control {
                 _ = sweep.tick() => {
                     self.publisher.sweep();
                     self.limiting.look();
+                    self.expire_overrides();
                 }
             }
         }
@@ -125,10 +136,45 @@ impl Control {
         self.verdicts.stop().await;
     }
 
-    fn publish_changes(&mut self, changes: &[(EndpointId, EndpointHealth)]) {
+    fn add_override(&mut self, order: overrides::Order) -> Result<Standing, String> {
+        let (pools, health) = (&self.whole.parts.pools, &self.publisher.current().health);
+        let added = self.overriding.add(order, pools, health, &self.verdicts);
+        let (standing, changes) = added?;
+        self.publish_overridden(changes);
+        Ok(standing)
+    }
+
+    fn clear_overrides(&mut self, which: &Which) -> Result<Vec<Standing>, String> {
+        let pools = &self.whole.parts.pools;
+        let is_meant = |word: &overrides::Override| which.means(word);
+        let cleared = self.overriding.clear(is_meant, pools, &self.verdicts);
+        let (cleared, changes) = cleared?;
+        self.publish_overridden(changes);
+        Ok(cleared)
+    }
+
+    fn expire_overrides(&mut self) {
+        let pools = &self.whole.parts.pools;
+        let changes = self.overriding.expire(pools, &self.verdicts);
+        if !changes.is_empty() {
+            self.publish_overridden(changes);
+        }
+    }
+
+    fn publish_overridden(&mut self, changes: Vec<(EndpointId, EndpointHealth)>) {
+        self.publish_changes(changes);
+        self.tell_overridden();
+    }
+
+    fn tell_overridden(&self) {
+        let told = self.overriding.told(&self.whole.parts.pools);
+        self.live.overridden.store(Arc::new(told));
+    }
+
+    fn publish_changes(&mut self, changes: Vec<(EndpointId, EndpointHealth)>) {
         if !changes.is_empty() {
             let before = self.publisher.current();
-            let health = before.health.with(&self.whole.parts.pools, changes);
+            let health = before.health.with(&self.whole.parts.pools, &changes);
             self.publish(Arc::new(health));
         }
     }
@@ -204,7 +250,10 @@ impl Control {
         self.live.world.store(Arc::clone(&self.whole.world));
         match self.verdicts.adopt(prepared, &self.whole.parts) {
             Some(health) => {
-                self.publish(Arc::new(health));
+                let pools = &self.whole.parts.pools;
+                self.overriding.adopt(pools);
+                self.publish(Arc::new(self.overriding.imposed(health, pools)));
+                self.tell_overridden();
                 let (preparation, parts) = (self.verdicts.preparation(), self.whole.parts.clone());
                 let finish = move || preparation.finish(&parts);
                 self.finishing = Some(tokio::task::spawn_blocking(finish));

@@ -7,6 +7,7 @@
 mod aside;
 mod control;
 mod limiting;
+mod overriding;
 mod preparation;
 mod verdicts;
 
@@ -30,6 +31,7 @@ use crate::state::{Publisher, RootReader};
 pub use control::log;
 use control::{Control, Order};
 use limiting::Limiting;
+use overriding::Overriding;
 use verdicts::Verdicts;
 
 /// How to start.
@@ -119,7 +121,10 @@ impl Daemon {
         let verdicts = Verdicts::start(&whole, &health)
             .await
             .map_err(StartError::Config)?;
-        let health = verdicts.health(&whole.parts.pools);
+        let pools = &whole.parts.pools;
+        let overriding =
+            Overriding::open(server.state_dir.as_deref(), pools).map_err(StartError::System)?;
+        let health = overriding.imposed(verdicts.health(pools), pools);
         let publisher = Publisher::new(whole.parts.root(1, Arc::new(health)));
         let root = publisher.reader();
         let (commands, command_queue) = mpsc::channel(16);
@@ -127,6 +132,7 @@ impl Daemon {
             root: root.clone(),
             world: ArcSwap::from(Arc::clone(&whole.world)),
             zones_in_trouble: ArcSwap::default(),
+            overridden: ArcSwap::from_pointee(overriding.told(pools)),
             config_path: path.clone(),
             listening: bound.local_addrs().to_vec(),
             verdicts: verdicts.source(),
@@ -148,6 +154,7 @@ impl Daemon {
             whole,
             publisher,
             verdicts,
+            overriding,
             notices,
             live: live_too,
             limiting: Limiting::new(nameserver.counters().to_vec()),

@@ -78,7 +78,8 @@ impl Verdicts {
         Health::new(pools, |id| self.endpoint(pools, id))
     }
 
-    fn endpoint(&self, pools: &Pools, id: EndpointId) -> EndpointHealth {
+    /// Of one endpoint of `pools`.
+    pub fn endpoint(&self, pools: &Pools, id: EndpointId) -> EndpointHealth {
         match self {
             Verdicts::Frozen { known, .. } => frozen(known, pools, id),
             Verdicts::Probed(probed) => observed(&probed.known, pools, id),

@@ -6,8 +6,8 @@
 //! with a line in the log: the first probes will tell.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 
 use super::belief::{Remembered, TargetHealth};
 use super::engine::Engine;
-use crate::clock;
 use crate::model::{TargetKey, Verdict};
+use crate::{clock, durable};
 
 /// The version of the format; another one is ignored.
 const VERSION: u32 = 1;
@@ -103,16 +103,7 @@ pub fn save(path: &Path, health: &[(TargetKey, TargetHealth)], now_unix_ms: u64)
         saved_unix_ms: now_unix_ms,
         verdicts: entries(health),
     };
-    let aside = path.with_extension("json.new");
-    let mut file = File::create(&aside)?;
-    file.write_all(&serde_json::to_vec(&contents)?)?;
-    file.sync_all()?;
-    fs::rename(&aside, path)?;
-    // The rename itself lasts once the directory is synced.
-    match path.parent() {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => Ok(()),
-    }
+    durable::replace(path, &serde_json::to_vec(&contents)?)
 }
 
 fn entries(health: &[(TargetKey, TargetHealth)]) -> Vec<Entry> {
@@ -159,6 +150,8 @@ pub async fn keep(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const MAX_AGE: Duration = Duration::from_secs(600);

@@ -9,6 +9,7 @@ mod check;
 mod demo;
 mod explain;
 mod geoip;
+mod overrides;
 mod place;
 mod process;
 mod query;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use hickory_proto::op::Message;
 use hickory_proto::rr::{RData, Record};
 use ipnet::IpNet;
-use meridian::admin::explain::{Line, Question, explain};
+use meridian::admin::explain::{Believed, Line, Question, explain};
 use meridian::dns::{MESSAGE_LEN_MAX, Name, query, rcode_mnemonic};
 use meridian::nameserver::answer::{Query, Worker, answer};
 use meridian::random::Random;
@@ -99,7 +99,8 @@ proptest! {
             clients: 0,
             seed: Some(seed),
         };
-        let explanation = explain(&root, &configuration.world, "drawn", &question).unwrap();
+        let believed = Believed::default();
+        let explanation = explain(&root, &configuration.world, &believed, &question).unwrap();
         let sent = sent(&root, &question.name, rtype.into(), client, RESOLVER, seed);
         for line in &explanation.steps {
             prop_assert!(holds(line, &sent), "{line:?}");

@@ -1,0 +1,50 @@
+//! Which running server is meant?
+
+use std::path::{Path, PathBuf};
+
+use crate::admin::{self, Socket};
+use crate::config;
+
+/// The admin socket of the server of that configuration; without one, that of the only server that runs.
+///
+/// # Errors
+/// In words: there is none, or several.
+pub fn socket(config: Option<&Path>) -> Result<PathBuf, String> {
+    match config {
+        Some(config) => of_config(config),
+        None => only(),
+    }
+}
+
+fn of_config(path: &Path) -> Result<PathBuf, String> {
+    let read = config::load(path).map_err(|refused| {
+        super::print_diagnostics(&refused.diagnostics);
+        format!("{} cannot be used", path.display())
+    })?;
+    let state_dir = read.config.server.state_dir;
+    let state_dir = state_dir.ok_or("without a state_dir, a running server cannot be asked")?;
+    Ok(Socket::path_in(&state_dir))
+}
+
+/// The only server that runs; with several, the operator has to say which.
+///
+/// # Errors
+/// In words: there is none, or several.
+pub fn only() -> Result<PathBuf, String> {
+    match admin::running().as_slice() {
+        [] => {
+            Err("no running server was found; name a configuration with --config FILE".to_owned())
+        }
+        [socket] => Ok(socket.clone()),
+        several => {
+            let list: Vec<_> = several
+                .iter()
+                .map(|socket| format!("  {}", socket.display()))
+                .collect();
+            Err(format!(
+                "several servers are running; name one's configuration with --config FILE:\n{}",
+                list.join("\n")
+            ))
+        }
+    }
+}

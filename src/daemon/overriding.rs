@@ -1,0 +1,131 @@
+//! Operators' words between verdicts and the table that answers are made from.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::verdicts::Verdicts;
+use crate::admin::{Overridden, Standing};
+use crate::clock;
+use crate::model::EndpointId;
+use crate::overrides::{Book, Forced, Order, Override, key, path_in};
+use crate::state::Pools;
+use crate::state::health::{EndpointHealth, Health};
+
+type Changes = Vec<(EndpointId, EndpointHealth)>;
+
+/// The words that stand, and what they make of the endpoints that are served.
+pub struct Overriding {
+    book: Book,
+    forced: HashMap<EndpointId, Forced>,
+}
+
+impl Overriding {
+    /// With what the state folder has.
+    ///
+    /// # Errors
+    /// In words, when that cannot be read.
+    pub fn open(state_dir: Option<&Path>, pools: &Pools) -> Result<Self, String> {
+        let book = Book::open(state_dir.map(path_in))?;
+        let forced = book.forced(pools, clock::unix_ms());
+        Ok(Overriding { book, forced })
+    }
+
+    /// Without what is forced to be something else.
+    pub fn heard(&self, changes: Changes) -> Changes {
+        let is_heard = |(id, _): &(EndpointId, EndpointHealth)| !self.forced.contains_key(id);
+        changes.into_iter().filter(is_heard).collect()
+    }
+
+    /// `health`, of `pools`, with what is forced.
+    pub fn imposed(&self, health: Health, pools: &Pools) -> Health {
+        if self.forced.is_empty() {
+            return health;
+        }
+        let forced = self.forced.iter();
+        let forced: Changes = forced.map(|(&id, forced)| (id, forced.health)).collect();
+        health.with(pools, &forced)
+    }
+
+    /// Goes over to other endpoints.
+    pub fn adopt(&mut self, pools: &Pools) {
+        self.forced = self.book.forced(pools, clock::unix_ms());
+    }
+
+    /// Takes an order, in a world of which `health` is true; what changes by it.
+    ///
+    /// # Errors
+    /// In words; nothing has changed then.
+    pub fn add(
+        &mut self,
+        order: Order,
+        pools: &Pools,
+        health: &Health,
+        verdicts: &Verdicts,
+    ) -> Result<(Standing, Changes), String> {
+        let verdict = |id| health.endpoint(id).verdict;
+        let word = self.book.add(order, pools, verdict, clock::unix_ms())?;
+        tracing::info!(endpoints = %word.what, "{word}");
+        let changes = self.look(pools, verdicts);
+        Ok((standing(word, pools), changes))
+    }
+
+    /// Takes back those that `is_meant`; what changes by it.
+    ///
+    /// # Errors
+    /// In words; nothing has changed then.
+    pub fn clear(
+        &mut self,
+        is_meant: impl Fn(&Override) -> bool,
+        pools: &Pools,
+        verdicts: &Verdicts,
+    ) -> Result<(Vec<Standing>, Changes), String> {
+        let cleared = self.book.clear(is_meant)?;
+        for word in &cleared {
+            tracing::info!(endpoints = %word.what, "no longer {word}");
+        }
+        let changes = self.look(pools, verdicts);
+        let cleared = cleared.into_iter().map(|word| standing(word, pools));
+        Ok((cleared.collect(), changes))
+    }
+
+    /// Forgets those whose time is over; what changes by it.
+    pub fn expire(&mut self, pools: &Pools, verdicts: &Verdicts) -> Changes {
+        let over = self.book.expire(clock::unix_ms());
+        if over.is_empty() {
+            return Changes::new();
+        }
+        for word in &over {
+            tracing::info!(endpoints = %word.what, "no longer {word}: its time is over");
+        }
+        self.look(pools, verdicts)
+    }
+
+    /// Looks again what is forced; what it was and what it is now differ in the endpoints that are returned.
+    fn look(&mut self, pools: &Pools, verdicts: &Verdicts) -> Changes {
+        let now = self.book.forced(pools, clock::unix_ms());
+        let before = std::mem::replace(&mut self.forced, now);
+        let freed = before.keys().filter(|id| !self.forced.contains_key(id));
+        let freed = freed.map(|&id| (id, verdicts.endpoint(pools, id)));
+        let forced = self.forced.iter().map(|(&id, forced)| (id, forced.health));
+        freed.chain(forced).collect()
+    }
+
+    /// For the admin API.
+    pub fn told(&self, pools: &Pools) -> Overridden {
+        let words = self.book.overrides();
+        let why = self.forced.iter();
+        Overridden {
+            standing: words.map(|word| standing(word.clone(), pools)).collect(),
+            why: why
+                .map(|(&id, forced)| (key(pools, id), forced.why.clone()))
+                .collect(),
+        }
+    }
+}
+
+fn standing(word: Override, pools: &Pools) -> Standing {
+    Standing {
+        endpoints: word.what.endpoints(pools).len(),
+        word,
+    }
+}

@@ -1,0 +1,349 @@
+//! Which words stand, and how do they outlive a restart? In `overrides.json` in the state folder.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Action, Forced, Order, Override, forced};
+use crate::durable;
+use crate::model::{EndpointId, Verdict};
+use crate::state::Pools;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+/// Words that may stand at a time.
+const WORDS_MAX: usize = 1000;
+/// Characters of a reason, or of a name.
+const TEXT_MAX: usize = 500;
+/// Seconds for which a word may stand, if it says for how long: ten years.
+const FOR_MAX_S: u64 = 10 * 366 * 86_400;
+
+/// The words that stand.
+#[derive(Debug, Default)]
+pub struct Book {
+    contents: Contents,
+    /// None: they end with the server.
+    path: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Contents {
+    version: u32,
+    last_id: u64,
+    overrides: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    word: Override,
+    /// Of what is frozen: by pool and address, what it was.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    held: BTreeMap<String, Verdict>,
+}
+
+impl Default for Contents {
+    fn default() -> Self {
+        Contents {
+            version: VERSION,
+            last_id: 0,
+            overrides: Vec::new(),
+        }
+    }
+}
+
+/// Where the overrides of a state folder are.
+pub fn path_in(state_dir: &Path) -> PathBuf {
+    state_dir.join("overrides.json")
+}
+
+impl Book {
+    /// With what is saved at `path`; `None`: nothing is saved.
+    ///
+    /// # Errors
+    /// In words, when there is a file that cannot be read: to go on without it could send clients where
+    /// nobody is to be sent.
+    pub fn open(path: Option<PathBuf>) -> Result<Self, String> {
+        let contents = match &path {
+            Some(path) => read(path)
+                .map_err(|why| format!("{}: {why} (moved away, it is ignored)", path.display()))?,
+            None => Contents::default(),
+        };
+        Ok(Book { contents, path })
+    }
+
+    /// The words that stand, in the order in which they were given.
+    pub fn overrides(&self) -> impl Iterator<Item = &Override> {
+        self.contents.overrides.iter().map(|entry| &entry.word)
+    }
+
+    /// Takes an order; `verdict` says what the endpoints of `pools` are now.
+    ///
+    /// # Errors
+    /// In words: it means no endpoint, there are too many words, a text is too long, or it cannot be saved.
+    /// Nothing has changed then.
+    pub fn add(
+        &mut self,
+        order: Order,
+        pools: &Pools,
+        verdict: impl Fn(EndpointId) -> Verdict,
+        now_unix_ms: u64,
+    ) -> Result<Override, String> {
+        check(&order)?;
+        let meant = order.what.endpoints(pools);
+        if meant.is_empty() {
+            return Err(format!(
+                "`{}` is no region, pool or endpoint here",
+                order.what
+            ));
+        }
+        if self.contents.overrides.len() >= WORDS_MAX {
+            return Err(format!(
+                "there are {WORDS_MAX} overrides already: clear some"
+            ));
+        }
+        let held = match order.action {
+            Action::Freeze => meant
+                .iter()
+                .map(|&id| (key(pools, id), verdict(id)))
+                .collect(),
+            Action::Drain | Action::Up | Action::Down => BTreeMap::new(),
+        };
+        let mut contents = self.contents.clone();
+        contents.last_id += 1;
+        let word = Override {
+            id: contents.last_id,
+            what: order.what,
+            action: order.action,
+            reason: order.reason,
+            by: order.by,
+            since_unix_ms: now_unix_ms,
+            until_unix_ms: order.for_s.map(|for_s| now_unix_ms + 1000 * for_s),
+        };
+        contents.overrides.push(Entry {
+            word: word.clone(),
+            held,
+        });
+        self.keep(contents).map_err(|e| self.not_saved(&e))?;
+        Ok(word)
+    }
+
+    /// Takes back those that `is_meant`; they are returned.
+    ///
+    /// # Errors
+    /// In words, when it cannot be saved. Nothing has changed then.
+    pub fn clear(&mut self, is_meant: impl Fn(&Override) -> bool) -> Result<Vec<Override>, String> {
+        let mut contents = self.contents.clone();
+        let cleared = contents
+            .overrides
+            .extract_if(.., |entry| is_meant(&entry.word));
+        let cleared: Vec<_> = cleared.map(|entry| entry.word).collect();
+        if !cleared.is_empty() {
+            self.keep(contents).map_err(|e| self.not_saved(&e))?;
+        }
+        Ok(cleared)
+    }
+
+    /// Forgets those whose time is over, saved or not: they would not be taken for standing when they are
+    /// read again.
+    pub fn expire(&mut self, now_unix_ms: u64) -> Vec<Override> {
+        let entries = &mut self.contents.overrides;
+        let is_over =
+            |word: &Override| word.until_unix_ms.is_some_and(|until| until <= now_unix_ms);
+        let over = entries.extract_if(.., |entry| is_over(&entry.word));
+        let over: Vec<_> = over.map(|entry| entry.word).collect();
+        if !over.is_empty()
+            && let Err(error) = self.keep(self.contents.clone())
+        {
+            tracing::warn!("{}", self.not_saved(&error));
+        }
+        over
+    }
+
+    /// What they make of the endpoints of `pools`.
+    pub fn forced(&self, pools: &Pools, now_unix_ms: u64) -> HashMap<EndpointId, Forced> {
+        let held = |word: u64, endpoint: EndpointId| {
+            let mut entries = self.contents.overrides.iter();
+            let entry = entries.find(|entry| entry.word.id == word)?;
+            entry.held.get(&key(pools, endpoint)).copied()
+        };
+        forced(self.overrides(), held, pools, now_unix_ms)
+    }
+
+    fn keep(&mut self, contents: Contents) -> io::Result<()> {
+        if let Some(path) = &self.path {
+            durable::replace(path, &serde_json::to_vec_pretty(&contents)?)?;
+        }
+        self.contents = contents;
+        Ok(())
+    }
+
+    fn not_saved(&self, error: &io::Error) -> String {
+        let path = self.path.as_deref().unwrap_or(Path::new(""));
+        format!("overrides cannot be saved: {}: {error}", path.display())
+    }
+}
+
+/// An endpoint by what it is called, so that it is found after a reload: `web-eu/192.0.2.1`.
+pub fn key(pools: &Pools, id: EndpointId) -> String {
+    let endpoint = &pools.endpoints[id.index()];
+    format!(
+        "{}/{}",
+        pools.pools[endpoint.pool.index()].name,
+        endpoint.address
+    )
+}
+
+fn check(order: &Order) -> Result<(), String> {
+    for (name, text) in [("reason", &order.reason), ("by", &order.by)] {
+        let Some(text) = text else { continue };
+        if text.chars().count() > TEXT_MAX {
+            return Err(format!("`{name}` is longer than {TEXT_MAX} characters"));
+        }
+        // They are printed to terminals.
+        if text.chars().any(char::is_control) {
+            return Err(format!("`{name}` has a control character"));
+        }
+    }
+    match order.for_s {
+        Some(for_s) if !(1..=FOR_MAX_S).contains(&for_s) => Err(format!(
+            "for {for_s} s is out of range: expected 1 s to 10 years"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn read(path: &Path) -> Result<Contents, String> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Contents::default()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let contents: Contents = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
+    if contents.version != VERSION {
+        let version = contents.version;
+        return Err(format!("version {version}, expected {VERSION}"));
+    }
+    Ok(contents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overrides::forced::tests::pools;
+
+    fn order(what: &str, action: Action, for_s: Option<u64>) -> Order {
+        Order {
+            what: what.parse().unwrap(),
+            action,
+            reason: Some("new disks".to_owned()),
+            by: Some("ann".to_owned()),
+            for_s,
+        }
+    }
+
+    fn down(_: EndpointId) -> Verdict {
+        Verdict::Down
+    }
+
+    fn open(folder: &tempfile::TempDir) -> Book {
+        Book::open(Some(path_in(folder.path()))).unwrap()
+    }
+
+    fn ids(book: &Book) -> Vec<u64> {
+        book.overrides().map(|word| word.id).collect()
+    }
+
+    #[test]
+    fn what_was_said_stands_after_a_restart_and_ids_are_never_given_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut book = open(&folder);
+        book.add(order("eu", Action::Drain, None), &pools(), down, 1_000)
+            .unwrap();
+        book.add(order("us", Action::Freeze, Some(60)), &pools(), down, 1_000)
+            .unwrap();
+        let mut again = open(&folder);
+        assert!(again.overrides().eq(book.overrides()));
+        let (forced, now) = (again.forced(&pools(), 2_000), 2_000);
+        assert_eq!(forced, book.forced(&pools(), now));
+        assert_eq!(forced[&EndpointId(3)].health.verdict, Verdict::Down);
+        assert_eq!(forced[&EndpointId(3)].health.flip_after_ms, 59_000);
+        assert_eq!(
+            forced[&EndpointId(0)].why,
+            "drained by ann: new disks (override 1)"
+        );
+        assert_eq!(again.clear(|word| word.id == 2).unwrap().len(), 1);
+        let next = open(&folder).add(order("eu", Action::Up, None), &pools(), down, 0);
+        assert_eq!(next.unwrap().id, 3);
+    }
+
+    #[test]
+    fn a_word_ends_when_its_time_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut book = open(&folder);
+        book.add(order("eu", Action::Down, Some(2)), &pools(), down, 1_000)
+            .unwrap();
+        book.add(order("us", Action::Down, None), &pools(), down, 1_000)
+            .unwrap();
+        assert_eq!(book.expire(2_999), []);
+        assert_eq!(book.expire(3_000).len(), 1);
+        assert_eq!((ids(&book), ids(&open(&folder))), (vec![2], vec![2]));
+    }
+
+    #[test]
+    fn what_cannot_be_done_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut book = open(&folder);
+        let mut long = order("eu", Action::Drain, None);
+        long.by = Some("x".repeat(TEXT_MAX + 1));
+        let mut control = order("eu", Action::Drain, None);
+        control.reason = Some("\x1b[2J".to_owned());
+        for (order, words) in [
+            (
+                order("mars", Action::Drain, None),
+                "`mars` is no region, pool or endpoint",
+            ),
+            (order("eu", Action::Drain, Some(0)), "out of range"),
+            (order("eu", Action::Drain, Some(u64::MAX)), "out of range"),
+            (long, "`by` is longer"),
+            (control, "`reason` has a control character"),
+        ] {
+            let error = book.add(order, &pools(), down, 0).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+        // In the way of the file that is written aside.
+        fs::create_dir(folder.path().join("overrides.json.new")).unwrap();
+        let error = book
+            .add(order("eu", Action::Drain, None), &pools(), down, 0)
+            .unwrap_err();
+        assert!(error.contains("cannot be saved"), "{error}");
+        assert_eq!(ids(&book), [0u64; 0]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_of_and_never_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = path_in(folder.path());
+        for (text, why) in [
+            ("{\"version\":1,", "EOF"),
+            (
+                "{\"version\":9,\"last_id\":0,\"overrides\":[]}",
+                "version 9, expected 1",
+            ),
+            (
+                "{\"version\":1,\"last_id\":1,\"overrides\":[{\"id\":1,\"what\":\"a b\",\"action\":\"drain\",\"since_unix_ms\":0}]}",
+                "`a b` is no region",
+            ),
+        ] {
+            fs::write(&path, text).unwrap();
+            let error = Book::open(Some(path.clone())).unwrap_err();
+            assert!(
+                error.contains("overrides.json") && error.contains(why),
+                "{error}"
+            );
+        }
+    }
+}

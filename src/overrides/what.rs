@@ -1,0 +1,229 @@
+//! Which endpoints does an override mean?
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::EndpointId;
+use crate::state::Pools;
+
+/// Endpoints by name, so that it means the same after a reload and on another node:
+///
+/// | written | means |
+/// |---|---|
+/// | `eu` | the region and the pool of that name |
+/// | `region:eu`, `pool:web-eu` | the one or the other |
+/// | `192.0.2.1`, `2001:db8::1` | that address, in every pool |
+/// | `web-eu/192.0.2.1` | that address in one pool |
+///
+/// In names, `*` stands for any characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct What {
+    kind: Kind,
+    /// With `*`.
+    name: String,
+    address: Option<IpAddr>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Any,
+    Region,
+    Pool,
+}
+
+/// Why a text means no endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable(String);
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is no region, pool or endpoint: expected a name such as `eu`, `region:eu` or \
+             `pool:web-*`, an address such as `192.0.2.1`, or both: `web-eu/192.0.2.1`",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+impl FromStr for What {
+    type Err = Unreadable;
+
+    fn from_str(text: &str) -> Result<Self, Unreadable> {
+        let unreadable = || Unreadable(text.to_owned());
+        if let Ok(address) = text.parse() {
+            return Ok(What {
+                kind: Kind::Pool,
+                name: "*".to_owned(),
+                address: Some(address),
+            });
+        }
+        let (kind, name, address) = match text.split_once('/') {
+            Some((pool, address)) => {
+                let address = address.parse().map_err(|_| unreadable())?;
+                let pool = pool.strip_prefix("pool:").unwrap_or(pool);
+                (Kind::Pool, pool, Some(address))
+            }
+            None => match text.split_once(':') {
+                Some(("region", name)) => (Kind::Region, name, None),
+                Some(("pool", name)) => (Kind::Pool, name, None),
+                Some(_) => return Err(unreadable()),
+                None => (Kind::Any, text, None),
+            },
+        };
+        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || ":/".contains(c)) {
+            return Err(unreadable());
+        }
+        Ok(What {
+            kind,
+            name: name.to_owned(),
+            address,
+        })
+    }
+}
+
+impl TryFrom<String> for What {
+    type Error = Unreadable;
+
+    fn try_from(text: String) -> Result<Self, Unreadable> {
+        text.parse()
+    }
+}
+
+impl From<What> for String {
+    fn from(what: What) -> String {
+        what.to_string()
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match (self.kind, self.address) {
+            (_, Some(address)) if name == "*" => write!(f, "{address}"),
+            (_, Some(address)) => write!(f, "{name}/{address}"),
+            (Kind::Any, None) => f.write_str(name),
+            (Kind::Region, None) => write!(f, "region:{name}"),
+            (Kind::Pool, None) => write!(f, "pool:{name}"),
+        }
+    }
+}
+
+impl What {
+    /// The endpoints of `pools` that it means.
+    pub fn endpoints(&self, pools: &Pools) -> Vec<EndpointId> {
+        let fits = |pool: &&crate::state::pools::Pool| {
+            let region = &pools.regions[pool.region.index()].name;
+            (self.kind != Kind::Region && fits(&self.name, &pool.name))
+                || (self.kind != Kind::Pool && fits(&self.name, region))
+        };
+        let pools_meant = pools.pools.iter().filter(fits);
+        let ids = pools_meant.flat_map(|pool| pool.endpoint_ids());
+        ids.filter(|id| {
+            self.address
+                .is_none_or(|address| pools.endpoints[id.index()].address == address)
+        })
+        .collect()
+    }
+}
+
+/// Whether `name` is `pattern`, where `*` in `pattern` stands for any characters.
+fn fits(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    // The first part is there even if it is empty.
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
+        return false;
+    };
+    let mut last = None;
+    for part in parts {
+        // What is not the last part may as well stand as early as it can.
+        if let Some(between) = last.replace(part) {
+            match rest.find(between) {
+                Some(at) => rest = &rest[at + between.len()..],
+                None => return false,
+            }
+        }
+    }
+    match last {
+        Some(last) => rest.ends_with(last),
+        None => rest.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::overrides::forced::tests::pools;
+
+    #[test]
+    fn a_text_means_what_the_table_says() {
+        // Region eu has pools `web-eu` (10.0.0.0, 10.0.0.1) and `us` (10.0.0.2), region us has `web-us`
+        // (10.0.0.0 again).
+        let pools = pools();
+        let meant = |text: &str| -> Vec<u32> {
+            let what: What = text.parse().unwrap();
+            assert_eq!(what.to_string().parse(), Ok(what.clone()));
+            what.endpoints(&pools).iter().map(|id| id.0).collect()
+        };
+        for (text, ids) in [
+            ("eu", &[0, 1, 2][..]),
+            ("region:eu", &[0, 1, 2]),
+            ("us", &[2, 3]),
+            ("region:us", &[3]),
+            ("pool:us", &[2]),
+            ("web-*", &[0, 1, 3]),
+            ("*", &[0, 1, 2, 3]),
+            ("10.0.0.0", &[0, 3]),
+            ("web-us/10.0.0.0", &[3]),
+            ("pool:web-*/10.0.0.0", &[0, 3]),
+            ("10.9.9.9", &[]),
+            ("pool:nobody", &[]),
+        ] {
+            assert_eq!(meant(text), ids, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused_with_what_would() {
+        for text in [
+            "",
+            "a b",
+            "pool:",
+            "planet:mars",
+            "web-eu/",
+            "web-eu/eu",
+            "/10.0.0.0",
+            "a:b:c",
+        ] {
+            let error = text.parse::<What>().unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("`{text}`")) && error.contains("expected"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_star_stands_for_any_characters_none_as_well() {
+        for (pattern, name, expected) in [
+            ("*", "", true),
+            ("a*", "a", true),
+            ("a*", "ba", false),
+            ("*a", "banana", true),
+            ("b*n*a", "banana", true),
+            ("b*x*a", "banana", false),
+            ("a*a", "a", false),
+            ("ab*ba", "aba", false),
+            ("**", "x", true),
+            ("", "x", false),
+        ] {
+            assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}
