@@ -27,7 +27,7 @@ pub enum What {
     Networks,
     /// Endpoints in pools of five, and for every two pools a balanced name with a policy of its own
     Endpoints,
-    /// Endpoints in one pool
+    /// Endpoints in one pool, of different weights
     Pool,
 }
 
@@ -38,6 +38,9 @@ const NAMES_OF_ZONES: u32 = 100_000;
 const NETWORKS: u32 = 20_000;
 
 const POOL_SIZE: u32 = 5;
+
+/// All endpoints have the same weight.
+const EQUAL: u32 = 1;
 
 /// Client networks that ask.
 const SUBNETS: usize = 200_000;
@@ -128,7 +131,7 @@ fn zones(zones: u32, names: u32) -> Grown {
 fn networks(networks: u32) -> Grown {
     let mut balanced = Balanced::new();
     for (pool, (region, _, _)) in (0..).zip(REGIONS) {
-        balanced.push_pool(region, pool * POOL_SIZE, POOL_SIZE);
+        balanced.push_pool(region, pool * POOL_SIZE, POOL_SIZE, EQUAL);
     }
     balanced.push_name("geo", 0..REGIONS.len());
     balanced.grown(networks)
@@ -140,7 +143,7 @@ fn endpoints(endpoints: u32) -> Grown {
     let pools = (endpoints / POOL_SIZE).max(2) & !1;
     for pool in 0..pools {
         let region = REGIONS[pool as usize % REGIONS.len()].0;
-        balanced.push_pool(region, pool * POOL_SIZE, POOL_SIZE);
+        balanced.push_pool(region, pool * POOL_SIZE, POOL_SIZE, EQUAL);
     }
     for first in (0..pools as usize).step_by(2) {
         balanced.push_name("geo", first..first + 2);
@@ -148,10 +151,10 @@ fn endpoints(endpoints: u32) -> Grown {
     balanced.grown(NETWORKS)
 }
 
-/// So many endpoints in one pool.
+/// So many endpoints in one pool; were their weights equal, a draw would need no search.
 fn pool(endpoints: u32) -> Grown {
     let mut balanced = Balanced::new();
-    balanced.push_pool(REGIONS[0].0, 0, endpoints);
+    balanced.push_pool(REGIONS[0].0, 0, endpoints, 10);
     balanced.push_name("failover", 0..1);
     balanced.grown(NETWORKS)
 }
@@ -176,10 +179,13 @@ impl Balanced {
         }
     }
 
-    /// A pool of `count` endpoints, beginning with number `first`.
-    fn push_pool(&mut self, region: &str, first: u32, count: u32) {
-        let address = |i| format!("\"{}\"", Ipv4Addr::from(0x0a00_0000 + i));
-        let endpoints: Vec<_> = (first..first + count).map(address).collect();
+    /// A pool of `count` endpoints, beginning with number `first`, of so many different weights.
+    fn push_pool(&mut self, region: &str, first: u32, count: u32, weights: u32) {
+        let endpoint = |i| {
+            let (address, weight) = (Ipv4Addr::from(0x0a00_0000 + i), 1 + i % weights);
+            format!("{{ address = \"{address}\", weight = {weight} }}")
+        };
+        let endpoints: Vec<_> = (first..first + count).map(endpoint).collect();
         let _ = writeln!(
             self.pools,
             "[pool.p{}]\nregion = \"{region}\"\nmonitor = \"port\"\nendpoints = [{}]",

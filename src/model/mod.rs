@@ -115,9 +115,10 @@ pub struct Coordinates {
 }
 
 /// How a pool orders its usable endpoints for one answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Balance {
+    #[default]
     /// The first in proportion to weight, further ones without replacement.
     Weighted,
     /// Each in turn, weights ignored (but weight 0 stays the last resort).

@@ -2,12 +2,12 @@
 //! those that may not could be.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::Pools;
 use super::chunks::Chunks;
 use super::pools::Pool;
-use crate::model::{EndpointId, Family, PoolId, Verdict};
+use super::usable::Usable;
+use crate::model::{Balance, EndpointId, Family, PoolId, Verdict};
 
 /// What is believed of one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Default for EndpointHealth {
 
 /// Endpoints whose health is copied together when that of one changes: 4 KiB.
 const ENDPOINTS_PER_CHUNK: usize = 512;
-/// The same of pools: 2.5 KiB, without the endpoints that they list.
+/// The same of pools: 4 KiB, without the endpoints that they list.
 const POOLS_PER_CHUNK: usize = 64;
 
 /// The health part of a root: by [`EndpointId`] and [`PoolId`] of the same root's [`Pools`].
@@ -49,12 +49,15 @@ pub struct Health {
     pub(crate) pools: Chunks<PoolHealth, POOLS_PER_CHUNK>,
 }
 
-/// What the verdicts on its endpoints make of a pool.
+/// What the verdicts on its endpoints make of a pool: on one cache line.
 #[derive(Clone, Debug, Default)]
+#[repr(align(64))]
 pub(crate) struct PoolHealth {
     slot: PoolSlot,
     revival: Revival,
 }
+
+const _: () = assert!(size_of::<PoolHealth>() == 64);
 
 /// The soonest that observations could bring up an endpoint of a pool that counts as down, in
 /// milliseconds per family. `u32::MAX`: none is down, or nothing watches those that are.
@@ -94,6 +97,8 @@ impl Revival {
 pub struct PoolSlot {
     pub v4: Usable,
     pub v6: Usable,
+    /// The pool's, here because who reads the one reads the other.
+    pub balance: Balance,
 }
 
 impl PoolSlot {
@@ -110,83 +115,27 @@ impl PoolSlot {
     }
 
     /// Out of the endpoints of `pool`, those that `is_up` says. Endpoints of weight 0 are used only
-    /// when none with a weight is.
+    /// when none with a weight is, and then count the same.
     pub fn new(pools: &Pools, pool: PoolId, is_up: impl Fn(EndpointId) -> bool) -> Self {
-        let usable = |family: Family| {
-            let up = || {
-                pools.pools[pool.index()]
-                    .endpoint_ids()
-                    .map(|id| (id, &pools.endpoints[id.index()]))
-                    .filter(|(id, e)| Family::of(&e.address) == family && is_up(*id))
-                    .map(|(id, e)| (id, e.weight))
-            };
-            let weighted = Usable::new(up().filter(|&(_, weight)| weight > 0));
-            if weighted.is_empty() {
-                Usable::new(up().map(|(id, _)| (id, 1)))
-            } else {
-                weighted
+        let pool = &pools.pools[pool.index()];
+        let (mut weighted, mut weightless) = <([Vec<_>; 2], [Vec<_>; 2])>::default();
+        for id in pool.endpoint_ids().filter(|id| is_up(*id)) {
+            let endpoint = &pools.endpoints[id.index()];
+            let family = Family::of(&endpoint.address) as usize;
+            match endpoint.weight {
+                0 => weightless[family].push((id, 1)),
+                weight => weighted[family].push((id, weight)),
             }
+        }
+        let usable = |family: Family| match &weighted[family as usize][..] {
+            [] => Usable::new(&weightless[family as usize]),
+            weighted => Usable::new(weighted),
         };
         PoolSlot {
             v4: usable(Family::V4),
             v6: usable(Family::V6),
+            balance: pool.balance,
         }
-    }
-}
-
-/// Endpoints with cumulative weights, so that a weighted draw is one binary search.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Usable(Arc<[(EndpointId, u32)]>);
-
-impl Usable {
-    /// Weights sum to at most `u32::MAX` (65,535 times 65,535 endpoints); beyond that they saturate.
-    fn new(endpoints: impl Iterator<Item = (EndpointId, u16)>) -> Self {
-        let mut total = 0u32;
-        Usable(
-            endpoints
-                .map(|(id, weight)| {
-                    total = total.saturating_add(u32::from(weight));
-                    (id, total)
-                })
-                .collect(),
-        )
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    #[inline]
-    pub fn get(&self, index: usize) -> EndpointId {
-        self.0[index].0
-    }
-
-    /// The sum of the weights.
-    #[inline]
-    pub fn total(&self) -> u32 {
-        self.0.last().map_or(0, |&(_, sum)| sum)
-    }
-
-    /// The index of the endpoint that owns `point`, for a point in `0..total()`.
-    #[inline]
-    pub fn at_weight(&self, point: u32) -> usize {
-        self.0.partition_point(|&(_, sum)| sum <= point)
-    }
-
-    /// The first point that the endpoint at `index` owns: the sum of the weights before it.
-    #[inline]
-    pub fn start(&self, index: usize) -> u32 {
-        if index == 0 { 0 } else { self.0[index - 1].1 }
-    }
-
-    /// The weight of the endpoint at `index`.
-    #[inline]
-    pub fn weight(&self, index: usize) -> u32 {
-        self.0[index].1 - self.start(index)
     }
 }
 
@@ -278,8 +227,10 @@ fn counts_as_up(pool: &Pool, verdict: Verdict) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::model::{Balance, RegionId};
+    use crate::model::RegionId;
     use crate::state::pools::Endpoint;
 
     const POOL_SIZE: u32 = 4;
@@ -287,7 +238,7 @@ mod tests {
     fn pools(endpoints: u32) -> Pools {
         let endpoint = |id: u32| Endpoint {
             address: std::net::Ipv4Addr::from(id).into(),
-            weight: 1,
+            weight: 1 + id as u16 % 2,
             pool: PoolId(id / POOL_SIZE),
             target: None,
         };
@@ -320,7 +271,10 @@ mod tests {
         assert_eq!(after.endpoints.unshared(&before.endpoints), 1);
         assert_eq!(after.pools.unshared(&before.pools), 1);
         // What the pool's neighbours in the chunk list is theirs still.
-        let list = |health: &Health, pool: u32| Arc::clone(&health.slot(PoolId(pool)).v4.0);
+        let list = |health: &Health, pool: u32| match &health.slot(PoolId(pool)).v4 {
+            Usable::Weighted(list) => Arc::clone(list),
+            _ => panic!("weights differ"),
+        };
         let chunk = pool.0 / POOLS_PER_CHUNK as u32 * POOLS_PER_CHUNK as u32;
         for neighbour in chunk..chunk + POOLS_PER_CHUNK as u32 {
             let is_same = Arc::ptr_eq(&list(&before, neighbour), &list(&after, neighbour));

@@ -16,6 +16,7 @@ pub mod rate_table;
 mod root;
 pub mod service;
 pub mod traffic;
+pub mod usable;
 pub mod zone;
 
 pub use health::{EndpointHealth, Health};

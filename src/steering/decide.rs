@@ -154,7 +154,7 @@ fn answer<R: Recorder>(
         awaited,
     } = source;
     let root = view.root;
-    let balance = root.pools.pools[pool.index()].balance;
+    let balance = view.slot(pool).balance;
     recorder.record(|| Step::Candidates {
         pool,
         balance,

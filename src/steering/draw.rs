@@ -2,7 +2,7 @@
 
 use crate::model::{ANSWERS_MAX, Balance, EndpointId};
 use crate::random::Random;
-use crate::state::health::Usable;
+use crate::state::usable::Usable;
 
 /// What was drawn, in order; no endpoint twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,17 +41,20 @@ pub(super) fn draw(
     to: &mut Drawn,
 ) {
     let count = usize::from(answers).min(usable.len()).min(ANSWERS_MAX);
-    match balance {
-        Balance::Weighted => distinct(usable, count, usable.total(), random, to, |point| {
-            let index = usable.at_weight(point);
-            let (start, width) = (usable.start(index), usable.weight(index));
-            (index, Span { start, width })
-        }),
-        Balance::Random => distinct(usable, count, usable.len() as u32, random, to, |point| {
-            let (start, width) = (point, 1);
-            (point as usize, Span { start, width })
-        }),
-        Balance::RoundRobin => consecutive(usable, count, random, cursor, to),
+    match (balance, usable) {
+        (Balance::Weighted, Usable::Weighted(weighted)) => {
+            distinct(usable, count, weighted.total(), random, to, |point| {
+                let (index, start, width) = weighted.owner(point);
+                (index, Span { start, width })
+            });
+        }
+        (Balance::Weighted | Balance::Random, _) => {
+            distinct(usable, count, usable.len() as u32, random, to, |point| {
+                let (start, width) = (point, 1);
+                (point as usize, Span { start, width })
+            });
+        }
+        (Balance::RoundRobin, _) => consecutive(usable, count, random, cursor, to),
     }
 }
 
@@ -96,7 +99,7 @@ fn distinct_others(
 ) {
     let mut taken = [span; ANSWERS_MAX];
     for already in 1..count {
-        // Only where weights saturate `Usable`'s sum can points run out before endpoints do.
+        // Only where weights saturate their sum can points run out before endpoints do.
         if left == 0 {
             break;
         }

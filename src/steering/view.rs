@@ -7,8 +7,9 @@ use super::ttl::Awaited;
 use super::{Candidate, Unusable};
 use crate::model::{EndpointId, Family, FamilyFallback, PolicyId, PoolId};
 use crate::state::Root;
-use crate::state::health::{PoolSlot, Usable};
+use crate::state::health::PoolSlot;
 use crate::state::pools::Member;
+use crate::state::usable::Usable;
 
 /// The world as one query sees it.
 #[derive(Clone, Copy)]
@@ -24,7 +25,7 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     #[inline]
-    fn slot(&self, pool: PoolId) -> &'a PoolSlot {
+    pub fn slot(&self, pool: PoolId) -> &'a PoolSlot {
         match self.all_up {
             false => self.root.health.slot(pool),
             true => &self.root.pools.all[pool.index()],
