@@ -15,6 +15,8 @@ pub trait Address: Copy + Ord + Debug {
     const MAX: Self;
     /// The block that nearly all networks are in: its start and length.
     const DENSE: (Self, u8);
+    /// The length of most client subnets (RFC 7871, 11.1).
+    const USUAL: u8;
 
     /// Length of the longest prefix that both have.
     fn common_prefix(self, other: Self) -> u8;
@@ -34,13 +36,14 @@ pub trait Address: Copy + Ord + Debug {
 }
 
 macro_rules! address {
-    ($type:ty, $starts:ty, $dense:expr) => {
+    ($type:ty, $starts:ty, $dense:expr, $usual:expr) => {
         impl Address for $type {
             type Starts = $starts;
             const BITS: u8 = <$type>::BITS as u8;
             const MIN: Self = <$type>::MIN;
             const MAX: Self = <$type>::MAX;
             const DENSE: (Self, u8) = $dense;
+            const USUAL: u8 = $usual;
 
             #[inline]
             fn common_prefix(self, other: Self) -> u8 {
@@ -85,9 +88,9 @@ macro_rules! address {
     };
 }
 
-address!(u32, Vec<u32>, (0, 0));
+address!(u32, Vec<u32>, (0, 0), 24);
 // Global unicast, as far as it is assigned (RFC 4291, 2.4).
-address!(u128, Halved, (0x2000 << 112, 3));
+address!(u128, Halved, (0x2000 << 112, 3), 56);
 // A space small enough to be searched whole.
 #[cfg(test)]
-address!(u16, Vec<u16>, (0x4000, 2));
+address!(u16, Vec<u16>, (0x4000, 2), 11);

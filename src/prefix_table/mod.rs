@@ -8,6 +8,7 @@
 //! The IPv6 forms of IPv4 clients (mapped, NAT64, 6to4, Teredo) read the IPv4 runs.
 
 mod address;
+mod ahead;
 mod build;
 mod crowded;
 mod graft;
@@ -17,10 +18,12 @@ mod reserved;
 mod runs;
 mod set;
 mod starts;
+mod usual;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use address::Address;
+pub use ahead::Ahead;
 pub use build::{Builder, ClassRange};
 use graft::Graft;
 pub use mean::{mean_scope_v4, mean_scope_v6};
@@ -59,8 +62,8 @@ pub struct Found {
 }
 
 /// Client network -> class over both families. Immutable and flat: 6 octets per IPv4 run, 10 per
-/// IPv6 run (16 more for one that begins inside a /64), and an index. Lookups neither allocate nor
-/// loop without bound.
+/// IPv6 run (16 more for one that begins inside a /64), 4 per /24 or /56 that several runs share, and
+/// an index. Lookups neither allocate nor loop without bound.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrefixTable {
     v4: Runs<u32>,

@@ -5,6 +5,7 @@ use super::address::Address;
 use super::crowded::Crowded;
 use super::index::Index;
 use super::starts::Starts;
+use super::usual::Usual;
 
 /// Runs that a query for a block scans at most; for blocks with more the result stands ready.
 pub const SCAN_MAX: usize = 64;
@@ -17,6 +18,7 @@ pub struct Runs<A: Address> {
     classes: Box<[u16]>,
     index: Index,
     crowded: Crowded<A>,
+    usual: Usual,
 }
 
 /// The part of a run that lies in a block.
@@ -33,13 +35,18 @@ impl<A: Address> Runs<A> {
     /// what a leaf counts as when a block's classes are weighed.
     pub fn new(mut starts: A::Starts, classes: Vec<u16>, resolve: impl Fn(Found) -> Found) -> Self {
         starts.shrink_to_fit();
-        let mut runs = Runs {
+        let mut runs: Self = Runs {
             index: Index::new((0..starts.count()).map(|run| starts.get(run))),
             starts,
             classes: classes.into(),
             crowded: Crowded::default(),
+            usual: Usual::default(),
         };
         runs.crowded = Crowded::new(&runs, &resolve);
+        let starts = (0..runs.len()).map(|run| runs.starts.get(run));
+        runs.usual = Usual::new(starts, |block, run| {
+            runs.lookup_wide(block, A::USUAL, run, &resolve)
+        });
         runs
     }
 
@@ -54,12 +61,15 @@ impl<A: Address> Runs<A> {
         if leaf.scope <= source {
             return leaf;
         }
+        if source == A::USUAL {
+            return self.usual.get(run);
+        }
         self.lookup_wide(address, source, run, resolve)
     }
 
     /// [`lookup`](Self::lookup) of a block that begins in `run`, and does not end there.
     #[inline(never)]
-    fn lookup_wide(
+    pub(super) fn lookup_wide(
         &self,
         block: A,
         length: u8,
@@ -77,8 +87,42 @@ impl<A: Address> Runs<A> {
     /// The run that `address` is in.
     #[inline]
     pub fn run_of(&self, address: A) -> usize {
-        let (first, last) = self.index.span(address);
+        self.run_among(self.span(address), address)
+    }
+
+    /// The first and the last run that `address` can be in, as far as the index says.
+    #[inline]
+    pub fn span(&self, address: A) -> (usize, usize) {
+        self.index.span(address)
+    }
+
+    /// The run that `address` is in, which is one of `first..=last`.
+    #[inline]
+    pub fn run_among(&self, (first, last): (usize, usize), address: A) -> usize {
         first + self.starts.count_to(first + 1..last + 1, address)
+    }
+
+    /// Whether `run` begins at `address` or before it.
+    #[inline]
+    pub fn begins_by(&self, run: usize, address: A) -> bool {
+        self.starts.get(run) <= address
+    }
+
+    /// Something of where `run` begins, of what is said of it, and of the ready result for the block that
+    /// begins in it: to have them in the cache.
+    #[inline]
+    pub fn start_octets(&self, run: usize) -> u64 {
+        self.starts.peek(run)
+    }
+
+    #[inline]
+    pub fn said_of(&self, run: usize) -> u64 {
+        u64::from(self.classes[run]) ^ u64::from(self.usual.first(run))
+    }
+
+    #[inline]
+    pub fn result_of(&self, run: usize) -> u64 {
+        self.usual.last(run).into()
     }
 
     /// The leaf of `address`, which is in `run`: the largest aligned block with neither the address
@@ -186,5 +230,6 @@ impl<A: Address> Runs<A> {
             + size_of_val(&*self.classes)
             + self.index.bytes()
             + self.crowded.bytes()
+            + self.usual.bytes()
     }
 }

@@ -11,6 +11,8 @@ pub trait Starts<A>: Clone + Debug + Default + PartialEq {
     fn pop(&mut self);
     fn count(&self) -> usize;
     fn get(&self, index: usize) -> A;
+    /// Some of the octets of the one at `index`, if there is one; 0 otherwise.
+    fn peek(&self, index: usize) -> u64;
     /// How many of those at `range` are not above `address`.
     fn count_to(&self, range: Range<usize>, address: A) -> usize;
     /// Gives back the room for more.
@@ -37,6 +39,13 @@ macro_rules! plain {
             #[inline]
             fn get(&self, index: usize) -> $type {
                 self[index]
+            }
+
+            #[inline]
+            fn peek(&self, index: usize) -> u64 {
+                self.as_slice()
+                    .get(index)
+                    .map_or(0, |start| u64::from(*start))
             }
 
             #[inline]
@@ -121,6 +130,11 @@ impl Starts<u128> for Halved {
     #[inline]
     fn get(&self, index: usize) -> u128 {
         u128::from(self.upper[index]) << 64 | u128::from(self.lower(index))
+    }
+
+    #[inline]
+    fn peek(&self, index: usize) -> u64 {
+        self.upper.get(index).copied().unwrap_or_default()
     }
 
     #[inline]

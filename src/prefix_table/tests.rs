@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use proptest::prelude::*;
 
 use super::address::Address;
+use super::ahead::Search;
 use super::build::Painter;
 use super::*;
 
@@ -290,6 +291,26 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_search_walked_ahead_ends_in_the_run_that_is_found(cuts in cuts(0..2_000)) {
+        let (runs, _) = small(&cuts);
+        for address in 0..=u16::MAX {
+            let mut search = Search::new(&runs, address, 16);
+            search.bucket();
+            search.span();
+            while search.is_wide() {
+                search.halve();
+            }
+            search.run();
+            search.result();
+            prop_assert_eq!(search.first, runs.run_of(address));
+        }
+    }
+}
+
 // Both families in full, compared with a list of networks.
 
 /// A random network; some lie in or beside reserved blocks and grafts.
@@ -329,16 +350,19 @@ fn network() -> impl Strategy<Value = IpNet> {
 /// Disjoint networks in ascending order, each with a class and whether it is an own one.
 fn networks() -> impl Strategy<Value = Vec<(IpNet, u16, bool)>> {
     let entry = (network(), 1u16..4, any::<bool>());
-    prop::collection::vec(entry, 0..40).prop_map(|mut entries| {
-        entries.sort_by_key(|entry| entry.0);
-        let mut disjoint: Vec<(IpNet, u16, bool)> = Vec::new();
-        for entry in entries {
-            if !disjoint.iter().any(|other| other.0.contains(&entry.0)) {
-                disjoint.push(entry);
-            }
+    prop::collection::vec(entry, 0..40).prop_map(disjoint)
+}
+
+/// Those that lie in no other, in ascending order.
+fn disjoint(mut entries: Vec<(IpNet, u16, bool)>) -> Vec<(IpNet, u16, bool)> {
+    entries.sort_by_key(|entry| entry.0);
+    let mut disjoint: Vec<(IpNet, u16, bool)> = Vec::new();
+    for entry in entries {
+        if !disjoint.iter().any(|other| other.0.contains(&entry.0)) {
+            disjoint.push(entry);
         }
-        disjoint
-    })
+    }
+    disjoint
 }
 
 fn table_of(networks: &[(IpNet, u16, bool)]) -> PrefixTable {
@@ -474,4 +498,67 @@ proptest! {
             }
         }
     }
+}
+
+/// Small networks, several of which share a /24 or a /56.
+fn small_networks() -> impl Strategy<Value = Vec<(IpNet, u16, bool)>> {
+    let near = prop::sample::select(vec!["20.1.0.0/22", "2a00:1:0::/54"]);
+    let network = (near, any::<u128>(), 0u8..12).prop_map(|(near, noise, length)| {
+        let near: IpNet = near.parse().unwrap();
+        let length = near.prefix_len() + length.min(near.max_prefix_len() - near.prefix_len());
+        let keep = near.prefix_len();
+        let address = match near.addr() {
+            IpAddr::V4(v4) => {
+                IpAddr::V4((v4.to_bits() | (noise as u32) & !u32::MAX.first(keep)).into())
+            }
+            IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() | noise & !u128::MAX.first(keep)).into()),
+        };
+        IpNet::new(address, length).unwrap().trunc()
+    });
+    prop::collection::vec((network, 1u16..4, Just(OWN)), 0..40).prop_map(disjoint)
+}
+
+fn ready_is_weighed<A: Address>(
+    runs: &Runs<A>,
+    address: A,
+    resolve: impl Fn(Found) -> Found,
+) -> Result<(), TestCaseError> {
+    let block = address.first(A::USUAL);
+    let (run, last) = (runs.run_of(block), runs.run_of(block.last(A::USUAL)));
+    let found = runs.lookup(address, A::USUAL, &resolve);
+    if run < last {
+        prop_assert_eq!(found, runs.lookup_wide(block, A::USUAL, run, &resolve));
+    } else {
+        prop_assert!(found.scope <= A::USUAL);
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn a_ready_result_is_what_weighing_finds(
+        networks in prop_oneof![networks(), small_networks()],
+        others in prop::collection::vec(network(), 20),
+    ) {
+        let table = table_of(&networks);
+        for address in addresses(&networks, &others) {
+            match address {
+                IpAddr::V4(v4) => ready_is_weighed(&table.v4, v4.to_bits(), itself)?,
+                IpAddr::V6(v6) => ready_is_weighed(&table.v6, v6.to_bits(), |leaf| {
+                    stand_in(table.whole_v4, leaf)
+                })?,
+            }
+        }
+    }
+}
+
+#[test]
+fn a_crowded_block_of_the_usual_length_has_its_result_ready_too() {
+    let class = |i| if i == 255 { 1 } else { 1 + i % 2 };
+    let networks: Vec<_> = (0..=255)
+        .map(|i| (format!("20.1.1.{i}/32").parse().unwrap(), class(i), OWN))
+        .collect();
+    let table = table_of(&networks);
+    assert_eq!(look(&table, "20.1.1.0/24"), (1, 32));
+    assert_eq!(look(&table, "20.1.1.128/25"), (1, 32));
 }
