@@ -94,6 +94,38 @@ impl Policy {
     pub fn has(&self, family: Family) -> bool {
         self.has_family[family as usize]
     }
+
+    /// Something of each of its cache lines, to have them in the cache.
+    #[inline]
+    pub(super) fn peek(&self) -> u64 {
+        let members = match &self.kind {
+            PolicyKind::Geo { by_slot, .. } => by_slot.members.len(),
+            PolicyKind::Weighted(members) => members.len(),
+            PolicyKind::Failover(members)
+            | PolicyKind::RoundRobin(members)
+            | PolicyKind::Random(members) => members.len(),
+        };
+        let family = u64::from(self.has_family[0]);
+        (members ^ self.maps.len()) as u64 ^ family ^ self.family_fallback as u64
+    }
+
+    /// The same of its maps and members.
+    #[inline]
+    pub(super) fn peek_members(&self) -> u64 {
+        let (start, member) = match &self.kind {
+            PolicyKind::Geo { by_slot, .. } => (by_slot.starts[0], by_slot.members.first()),
+            PolicyKind::Weighted(members) => (0, members.first().map(|(member, _)| member)),
+            PolicyKind::Failover(members)
+            | PolicyKind::RoundRobin(members)
+            | PolicyKind::Random(members) => (0, members.first()),
+        };
+        let member = member.map_or(0, |member| match member {
+            Member::Pool(id) => id.0,
+            Member::Policy(id) => id.0,
+        });
+        let map = self.maps.first().map_or(0, |map| map.0);
+        u64::from(start ^ member) ^ u64::from(map)
+    }
 }
 
 /// A pool, or another policy.
@@ -105,13 +137,44 @@ pub enum Member {
 
 #[derive(Debug)]
 pub enum PolicyKind {
-    /// `by_slot[slot]` are the members that stand for the map's region `slot`.
-    Geo {
-        map: MapId,
-        by_slot: Box<[Box<[Member]>]>,
-    },
+    Geo { map: MapId, by_slot: BySlot },
     Failover(Box<[Member]>),
     Weighted(Box<[(Member, u16)]>),
     RoundRobin(Box<[Member]>),
     Random(Box<[Member]>),
+}
+
+/// The members that stand for each region of a map, by its slot there; all in one place, which is one
+/// step less to get to.
+#[derive(Debug)]
+pub struct BySlot {
+    /// Where those of each slot begin, and how many there are at the end.
+    starts: Box<[u32]>,
+    members: Box<[Member]>,
+}
+
+impl BySlot {
+    /// The members for `slot`; none where the map has no such slot.
+    #[inline]
+    pub fn get(&self, slot: u8) -> &[Member] {
+        let slot = usize::from(slot);
+        match self.starts.get(slot..slot + 2) {
+            Some(&[start, end]) => &self.members[start as usize..end as usize],
+            _ => &[],
+        }
+    }
+}
+
+impl FromIterator<Vec<Member>> for BySlot {
+    fn from_iter<I: IntoIterator<Item = Vec<Member>>>(by_slot: I) -> Self {
+        let (mut starts, mut members) = (vec![0], Vec::new());
+        for of_slot in by_slot {
+            members.extend(of_slot);
+            starts.push(members.len() as u32);
+        }
+        BySlot {
+            starts: starts.into(),
+            members: members.into(),
+        }
+    }
 }

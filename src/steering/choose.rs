@@ -5,7 +5,7 @@ use super::view::View;
 use super::{Choice, Draw, Recorder, Step, cursor};
 use crate::model::POLICY_DEPTH_MAX;
 use crate::model::{MapId, PolicyId, PoolId};
-use crate::state::pools::{Member, PolicyKind};
+use crate::state::pools::{BySlot, Member, PolicyKind};
 
 /// Descends from `policy` to a pool that can serve; `None` when there is none.
 ///
@@ -60,7 +60,7 @@ impl<R: Recorder> Members<'_, R> {
 
     /// The first that can serve, region by region in the order that the client's class prefers.
     #[inline(always)]
-    fn nearest(&mut self, id: MapId, by_slot: &[Box<[Member]>]) -> Option<Member> {
+    fn nearest(&mut self, id: MapId, by_slot: &BySlot) -> Option<Member> {
         let (policy, class) = (self.policy, self.view.places.class(id));
         let map = self.view.root.map(id);
         let order = map.order(class);
@@ -74,7 +74,7 @@ impl<R: Recorder> Members<'_, R> {
                 .collect(),
         });
         for &slot in order {
-            if let Some(member) = self.first(&by_slot[usize::from(slot)]) {
+            if let Some(member) = self.first(by_slot.get(slot)) {
                 return Some(member);
             }
         }

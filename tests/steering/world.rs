@@ -277,7 +277,7 @@ fn compile_kind(kind: &Kind, map: MapId) -> PolicyKind {
     match kind.clone() {
         Kind::Geo(by_slot, _) => PolicyKind::Geo {
             map,
-            by_slot: by_slot.into_iter().map(Into::into).collect(),
+            by_slot: by_slot.into_iter().collect(),
         },
         Kind::Failover(members) => PolicyKind::Failover(members.into()),
         Kind::Weighted(members) => PolicyKind::Weighted(members.into()),

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use super::answer::{Query, Transport, Worker, answer};
 use super::rate_limit::{Answered, sent_len};
 use crate::clock;
-use crate::dns::{HEADER_LEN, QueryName};
+use crate::dns::QueryName;
 use crate::state::look_ahead::LookAhead;
 use crate::state::{Root, RootReader};
 #[doc(hidden)]
@@ -144,14 +144,13 @@ fn look_ahead(root: &Root, batch: &mut Batch, name: &mut QueryName) {
     if batch.received().len() < 2 {
         return;
     }
-    let Some(mut ahead) = LookAhead::<BATCH>::new(&root.zones) else {
+    let Some(mut ahead) = LookAhead::<BATCH>::new(root) else {
         return;
     };
     for slot in batch.received() {
-        let query = slot
-            .exchange()
-            .and_then(|(query, ..)| query.get(HEADER_LEN..));
-        ahead.add(query.unwrap_or_default(), name);
+        if let Some((message, peer, _)) = slot.exchange() {
+            ahead.add(message, peer, name);
+        }
     }
     ahead.walk();
 }
