@@ -1,25 +1,32 @@
-"""The load: dnsperf, pinned beside the server. It is pointed at loopback only."""
+"""The load: dnsperf, pinned beside the server, or bursts. It is pointed at loopback only."""
 
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parent
 LOAD_CPU = 1
 
 
 class Figures:
-    """What one run of dnsperf said, and what the server spent meanwhile."""
+    """What one run said, and what the server spent meanwhile."""
 
-    def __init__(self, output, cpu_ns):
-        self.completed = int(found(r"Queries completed:\s+(\d+)", output))
-        self.lost = int(found(r"Queries lost:\s+(\d+)", output))
-        self.qps = float(found(r"Queries per second:\s+([\d.]+)", output))
+    def __init__(self, completed, lost, wrong, qps, cpu_ns):
+        self.completed, self.lost, self.wrong, self.qps = completed, lost, wrong, qps
+        self.cpu_us = cpu_ns / 1000 / max(completed, 1)
+
+    @classmethod
+    def of_dnsperf(cls, output, cpu_ns):
+        completed = int(found(r"Queries completed:\s+(\d+)", output))
+        lost = int(found(r"Queries lost:\s+(\d+)", output))
+        qps = float(found(r"Queries per second:\s+([\d.]+)", output))
         codes = found(r"Response codes:\s+(.*)", output)
         noerror = re.search(r"NOERROR (\d+)", codes)
-        self.wrong = self.completed - int(noerror.group(1) if noerror else 0)
-        self.cpu_us = cpu_ns / 1000 / max(self.completed, 1)
+        wrong = completed - int(noerror.group(1) if noerror else 0)
+        return cls(completed, lost, wrong, qps, cpu_ns)
 
 
 def found(pattern, output):
@@ -54,7 +61,7 @@ def measure(server, seconds, *options):
     with tempfile.TemporaryDirectory() as folder:
         before = server.cpu_ns()
         output, _ = dnsperf(folder, server.port, seconds, *options).communicate()
-        return Figures(output, server.cpu_ns() - before)
+        return Figures.of_dnsperf(output, server.cpu_ns() - before)
 
 
 def measure_both(servers, ports, seconds, *options):
@@ -65,7 +72,7 @@ def measure_both(servers, ports, seconds, *options):
         runs = [
             dnsperf(folder, port, seconds, *options, cpu=cpu) for port, cpu in zip(ports, (1, 0))
         ]
-        figures = [Figures(run.communicate()[0], 0) for run in runs]
+        figures = [Figures.of_dnsperf(run.communicate()[0], 0) for run in runs]
         spent = sum(server.cpu_ns() for server in servers) - before
     total = figures[0]
     for other in figures[1:]:
@@ -75,3 +82,25 @@ def measure_both(servers, ports, seconds, *options):
         total.qps += other.qps
     total.cpu_us = spent / 1000 / max(total.completed, 1)
     return total
+
+
+def measure_bursts(servers, ports, cpus, seconds, rate):
+    """Loads the ports with bursts, `rate` queries per second in all, from each of the CPUs alike."""
+    before = sum(server.cpu_ns() for server in servers)
+    # Each begins at another port.
+    orders = [ports[i % len(ports) :] + ports[: i % len(ports)] for i in range(len(cpus))]
+    runs = [bursts(order, cpu, seconds, rate / len(cpus)) for order, cpu in zip(orders, cpus)]
+    counts = [list(map(int, run.communicate()[0].split())) for run in runs]
+    spent = sum(server.cpu_ns() for server in servers) - before
+    answered, lost = map(sum, zip(*counts))
+    return Figures(answered, lost, 0, answered / seconds, spent)
+
+
+def bursts(ports, cpu, seconds, rate):
+    command = [sys.executable, str(HERE / "bursts.py"), seconds, rate, *ports]
+    return subprocess.Popen(
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, {cpu}),
+    )

@@ -96,7 +96,7 @@ class Server:
         config.write_text(template.format(**values))
         with open(folder / "output", "wb") as output:
             self.process = subprocess.Popen(
-                [word.format(config=config) for word in command],
+                [word.format(config=config, port=self.port) for word in command],
                 stdout=output,
                 stderr=output,
                 preexec_fn=lambda: os.sched_setaffinity(0, cpus),
@@ -111,8 +111,10 @@ class Server:
         end = time.monotonic() + START_S
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as client:
-                    client.sendall(QUERY)
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                    client.settimeout(1)
+                    client.connect(("127.0.0.1", self.port))
+                    client.send(QUERY[2:])
                     if len(client.recv(512)) > 12:
                         return
             except OSError:
@@ -206,7 +208,11 @@ def meridian():
     return os.environ.get("MERIDIAN", str(ROOT / "target/release/meridian"))
 
 
+ECHO = str(ROOT / "target/release/examples/udp_echo")
+
+# What each is configured with, and started with. The echo's answers are as long as the others'.
 PEERS = {
+    "echo": ("127.0.0.1:{port}", [ECHO, "127.0.0.1:{port}", "84"]),
     "meridian": (MERIDIAN, [meridian(), "serve", "--config", "{config}"]),
     "knot": (KNOT, ["knotd", "-c", "{config}"]),
     "nsd": (NSD, ["nsd", "-d", "-c", "{config}"]),
