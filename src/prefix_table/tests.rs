@@ -554,7 +554,7 @@ proptest! {
 
 #[test]
 fn a_crowded_block_of_the_usual_length_has_its_result_ready_too() {
-    let class = |i| if i == 255 { 1 } else { 1 + i % 2 };
+    let class = |i: u16| if i == 255 { 1 } else { 1 + i % 2 };
     let networks: Vec<_> = (0..=255)
         .map(|i| (format!("20.1.1.{i}/32").parse().unwrap(), class(i), OWN))
         .collect();
