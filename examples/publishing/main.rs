@@ -26,13 +26,10 @@ mod regions;
 
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use meridian::daemon::{Daemon, Settings, StartError};
-use nix::sched::{CpuSet, sched_setaffinity};
-use nix::unistd::Pid;
 
 use backend::Backend;
 use client::Client;
@@ -208,8 +205,6 @@ impl Bench {
     /// Reloads under a closed loop; and as many times the same without a reload.
     async fn under_load(&mut self, arguments: &Arguments) -> Result<(), String> {
         let (server, scale) = (self.daemon.listening()[0], self.files.scale);
-        // The load's thread inherits it.
-        step_aside()?;
         let load = Load::start(server, scale, arguments.window, self.version);
         let load = load.map_err(|e| e.to_string())?;
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -298,15 +293,6 @@ impl Bench {
 /// The name whose address says which version of `zone` is answered.
 fn version_name(zone: usize) -> String {
     format!("{VERSION}.{}", apex(zone))
-}
-
-/// Keeps this thread to the last CPU: what asks is not to take the server's place.
-fn step_aside() -> Result<(), String> {
-    let last = thread::available_parallelism().map_or(0, |n| n.get() - 1);
-    let mut cpus = CpuSet::new();
-    cpus.set(last)
-        .and_then(|()| sched_setaffinity(Pid::from_raw(0), &cpus))
-        .map_err(|e| e.to_string())
 }
 
 /// The longest gaps and waits of many reloads, or of as much time without.
