@@ -5,8 +5,8 @@
 //! | `GET /v1/status` | [`Status`] |
 //! | `POST /v1/explain` with a [`explain::Question`] | [`explain::Explanation`] |
 //! | `GET /v1/overrides` | every [`Standing`] |
-//! | `POST /v1/overrides` with an [`Order`](crate::overrides::Order) | the [`Standing`] that it became |
-//! | `POST /v1/overrides/clear` with a [`Which`] | every [`Standing`] that was taken back |
+//! | `POST /v1/overrides` with an [`Order`](crate::overrides::Order) | [`Said`], with the [`Standing`] that it became |
+//! | `POST /v1/overrides/clear` with a [`Which`] | [`Said`], with every [`Standing`] that was taken back |
 //! | `POST /v1/reload` | 200 with [`Reloaded`], or 422 with what is wrong with the new configuration |
 //!
 //! Errors are JSON: `{"error": "..."}`.
@@ -94,6 +94,16 @@ pub struct Standing {
     pub word: Override,
     /// How many endpoints it means.
     pub endpoints: usize,
+}
+
+/// What came of an order: it holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Said {
+    /// What stands now, or stood until now.
+    pub words: Vec<Standing>,
+    /// Why a restart will not know of it, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsaved: Option<String>,
 }
 
 /// Operators' words, and whom they are about.

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::explain::{self, Believed, Explanation, Line, Question};
-use super::{EndpointStatus, Overridden, Reloaded, Standing, Status, Which, ZoneTrouble};
+use super::{EndpointStatus, Overridden, Reloaded, Said, Standing, Status, Which, ZoneTrouble};
 use crate::geoip::World;
 use crate::overrides::{Order, key};
 use crate::state::feedback::Counters;
@@ -25,9 +25,9 @@ pub enum Command {
     /// Read the configuration again; the answer says what came of it, or lists every mistake.
     Reload(oneshot::Sender<Result<Reloaded, Vec<String>>>),
     /// Take an operator's word.
-    Override(Order, oneshot::Sender<Result<Standing, String>>),
+    Override(Order, oneshot::Sender<Result<Said, String>>),
     /// Take some back; the answer says which.
-    ClearOverrides(Which, oneshot::Sender<Result<Vec<Standing>, String>>),
+    ClearOverrides(Which, oneshot::Sender<Result<Said, String>>),
 }
 
 /// What requests are answered from.

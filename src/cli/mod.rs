@@ -114,6 +114,10 @@ fn fail(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
+fn warn(message: &str) {
+    let _ = writeln!(io::stderr(), "meridian: warning: {message}");
+}
+
 /// Prints to standard output; a reader that went away (`| head`) is no error.
 fn print(text: &str) {
     let mut out = io::stdout().lock();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::admin::client;
-use crate::admin::{Standing, Which};
+use crate::admin::{Said, Socket, Standing, Which};
 use crate::clock;
 use crate::config;
 use crate::overrides::{Action, Order, What};
@@ -17,11 +17,14 @@ pub struct Arguments {
     /// The configuration of the server that is meant [default: the server that runs]
     #[arg(long, short, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
+    /// The state folder of the server that is meant, whatever the configuration says by now
+    #[arg(long, value_name = "FOLDER", global = true, conflicts_with = "config")]
+    state_dir: Option<PathBuf>,
 }
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Send nobody new there, healthy or not
+    /// Take it for down, healthy or not, so that nobody new is sent there while anything else is up
     Drain(Say),
     /// Take it for up, whatever probes say
     Up(Say),
@@ -71,7 +74,11 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 }
 
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let done = match super::running::socket(arguments.config.as_deref()) {
+    let socket = match arguments.state_dir {
+        Some(state_dir) => Ok(Socket::path_in(&state_dir)),
+        None => super::running::socket(arguments.config.as_deref()),
+    };
+    let done = match socket {
         Ok(socket) => ask(&socket, arguments.command).await,
         Err(message) => Err(message),
     };
@@ -100,8 +107,9 @@ async fn ask(socket: &Path, command: Command) -> Result<String, String> {
         by: say.by.or_else(who),
         for_s: say.time.map(|time| time.as_secs()),
     };
-    let standing: Standing = post(socket, "/v1/overrides", &order).await?;
-    Ok(table(&[standing]))
+    let said: Said = post(socket, "/v1/overrides", &order).await?;
+    warn(&said);
+    Ok(table(&said.words))
 }
 
 async fn clear_some(socket: &Path, clear: Clear) -> Result<String, String> {
@@ -112,12 +120,21 @@ async fn clear_some(socket: &Path, clear: Clear) -> Result<String, String> {
             Err(_) => Which::What(text.parse().map_err(|e| format!("{e}"))?),
         },
     };
-    let cleared: Vec<Standing> = post(socket, "/v1/overrides/clear", &which).await?;
+    let said: Said = post(socket, "/v1/overrides/clear", &which).await?;
+    warn(&said);
+    let cleared = said.words;
     match (which, cleared.is_empty()) {
         (Which::All, true) => Ok("no override stood\n".to_owned()),
         (Which::Id(id), true) => Err(format!("there is no override {id}")),
         (Which::What(what), true) => Err(format!("there is no override of `{what}`")),
         (_, false) => Ok(format!("cleared:\n{}", table(&cleared))),
+    }
+}
+
+/// It holds, but not for ever.
+fn warn(said: &Said) {
+    if let Some(why) = &said.unsaved {
+        super::warn(&format!("it holds, but not after a restart: {why}"));
     }
 }
 

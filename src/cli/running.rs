@@ -19,7 +19,8 @@ pub fn socket(config: Option<&Path>) -> Result<PathBuf, String> {
 fn of_config(path: &Path) -> Result<PathBuf, String> {
     let read = config::load(path).map_err(|refused| {
         super::print_diagnostics(&refused.diagnostics);
-        format!("{} cannot be used", path.display())
+        let path = path.display();
+        format!("{path} cannot be used; name the server by --state-dir FOLDER instead")
     })?;
     let state_dir = read.config.server.state_dir;
     let state_dir = state_dir.ok_or("without a state_dir, a running server cannot be asked")?;

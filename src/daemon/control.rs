@@ -17,7 +17,7 @@ use super::overriding::Overriding;
 use super::preparation::Prepared;
 use super::verdicts::Verdicts;
 use super::{Notice, aside};
-use crate::admin::{Command, Live, Reloaded, Standing, Which, ZoneTrouble};
+use crate::admin::{Command, Live, Reloaded, Said, Standing, Which, ZoneTrouble};
 use crate::compile::{Adjust, ServedZone, Whole};
 use crate::config::{Diagnostic, Diagnostics, Place, Server};
 use crate::geoip::watch::{Watcher, watch};
@@ -75,6 +75,9 @@ struct Work {
     task: JoinHandle<Outcome>,
 }
 
+/// Who waits for what came of an operator's word.
+type SaidTo = oneshot::Sender<Result<Said, String>>;
+
 type Databases = Option<(Watcher, mpsc::Receiver<()>)>;
 
 impl Control {
@@ -106,12 +109,8 @@ impl Control {
                 },
                 Some(command) = commands.recv(), if requests.len() < REQUESTS_MAX => match command {
                     Command::Reload(reply) => requests.push_back(Request::Everything(reply)),
-                    Command::Override(order, reply) => {
-                        let _ = reply.send(self.add_override(order));
-                    }
-                    Command::ClearOverrides(which, reply) => {
-                        let _ = reply.send(self.clear_overrides(&which));
-                    }
+                    Command::Override(order, reply) => self.add_override(order, reply),
+                    Command::ClearOverrides(which, reply) => self.clear_overrides(&which, reply),
                 },
                 Some(()) = replaced(&mut databases) => requests.push_back(Request::Databases),
                 (request, outcome) = finished(&mut work) => {
@@ -136,29 +135,43 @@ impl Control {
         self.verdicts.stop().await;
     }
 
-    fn add_override(&mut self, order: overrides::Order) -> Result<Standing, String> {
-        let (pools, health) = (&self.whole.parts.pools, &self.publisher.current().health);
-        let added = self.overriding.add(order, pools, health, &self.verdicts);
-        let (standing, changes) = added?;
-        self.publish_overridden(changes);
-        Ok(standing)
+    fn add_override(&mut self, order: overrides::Order, reply: SaidTo) {
+        let pools = &self.whole.parts.pools;
+        match self.overriding.add(order, pools, &self.verdicts) {
+            Ok((standing, changes)) => {
+                self.publish_overridden(changes);
+                self.save_overrides(vec![standing], reply);
+            }
+            Err(why) => {
+                let _ = reply.send(Err(why));
+            }
+        }
     }
 
-    fn clear_overrides(&mut self, which: &Which) -> Result<Vec<Standing>, String> {
+    fn clear_overrides(&mut self, which: &Which, reply: SaidTo) {
         let pools = &self.whole.parts.pools;
         let is_meant = |word: &overrides::Override| which.means(word);
-        let cleared = self.overriding.clear(is_meant, pools, &self.verdicts);
-        let (cleared, changes) = cleared?;
+        let (cleared, changes) = self.overriding.clear(is_meant, pools, &self.verdicts);
         self.publish_overridden(changes);
-        Ok(cleared)
+        self.save_overrides(cleared, reply);
     }
 
     fn expire_overrides(&mut self) {
         let pools = &self.whole.parts.pools;
-        let changes = self.overriding.expire(pools, &self.verdicts);
-        if !changes.is_empty() {
+        if let Some(changes) = self.overriding.expire(pools, &self.verdicts) {
             self.publish_overridden(changes);
+            // What was wrong with that is logged.
+            drop(self.overriding.save());
         }
+    }
+
+    /// Answers once the words are saved, so that who gave one knows whether it outlives a restart.
+    fn save_overrides(&mut self, words: Vec<Standing>, reply: SaidTo) {
+        let saved = self.overriding.save();
+        tokio::spawn(async move {
+            let unsaved = saved.await.unwrap_or_else(|e| Some(e.to_string()));
+            let _ = reply.send(Ok(Said { words, unsaved }));
+        });
     }
 
     fn publish_overridden(&mut self, changes: Vec<(EndpointId, EndpointHealth)>) {

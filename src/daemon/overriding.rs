@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinHandle;
 
 use super::verdicts::Verdicts;
 use crate::admin::{Overridden, Standing};
@@ -17,6 +20,10 @@ type Changes = Vec<(EndpointId, EndpointHealth)>;
 pub struct Overriding {
     book: Book,
     forced: HashMap<EndpointId, Forced>,
+    /// Counts changes.
+    version: u64,
+    /// The newest that was saved.
+    saved: Arc<Mutex<u64>>,
 }
 
 impl Overriding {
@@ -26,8 +33,15 @@ impl Overriding {
     /// In words, when that cannot be read.
     pub fn open(state_dir: Option<&Path>, pools: &Pools) -> Result<Self, String> {
         let book = Book::open(state_dir.map(path_in))?;
-        let forced = book.forced(pools, clock::unix_ms());
-        Ok(Overriding { book, forced })
+        for word in book.overrides() {
+            tracing::info!(endpoints = %word.what, "still {word}");
+        }
+        Ok(Overriding {
+            forced: book.forced(pools, clock::unix_ms()),
+            book,
+            version: 0,
+            saved: Arc::default(),
+        })
     }
 
     /// Without what is forced to be something else.
@@ -48,10 +62,14 @@ impl Overriding {
 
     /// Goes over to other endpoints.
     pub fn adopt(&mut self, pools: &Pools) {
+        let words = self.book.overrides();
+        for word in words.filter(|word| word.what.endpoints(pools).is_empty()) {
+            tracing::warn!(endpoints = %word.what, "no endpoint (any more) to be {word}");
+        }
         self.forced = self.book.forced(pools, clock::unix_ms());
     }
 
-    /// Takes an order, in a world of which `health` is true; what changes by it.
+    /// Takes an order; what stands then, and what changes by it.
     ///
     /// # Errors
     /// In words; nothing has changed then.
@@ -59,10 +77,9 @@ impl Overriding {
         &mut self,
         order: Order,
         pools: &Pools,
-        health: &Health,
         verdicts: &Verdicts,
     ) -> Result<(Standing, Changes), String> {
-        let verdict = |id| health.endpoint(id).verdict;
+        let verdict = |id| verdicts.endpoint(pools, id).verdict;
         let word = self.book.add(order, pools, verdict, clock::unix_ms())?;
         tracing::info!(endpoints = %word.what, "{word}");
         let changes = self.look(pools, verdicts);
@@ -70,34 +87,49 @@ impl Overriding {
     }
 
     /// Takes back those that `is_meant`; what changes by it.
-    ///
-    /// # Errors
-    /// In words; nothing has changed then.
     pub fn clear(
         &mut self,
         is_meant: impl Fn(&Override) -> bool,
         pools: &Pools,
         verdicts: &Verdicts,
-    ) -> Result<(Vec<Standing>, Changes), String> {
-        let cleared = self.book.clear(is_meant)?;
+    ) -> (Vec<Standing>, Changes) {
+        let cleared = self.book.clear(is_meant);
         for word in &cleared {
             tracing::info!(endpoints = %word.what, "no longer {word}");
         }
         let changes = self.look(pools, verdicts);
         let cleared = cleared.into_iter().map(|word| standing(word, pools));
-        Ok((cleared.collect(), changes))
+        (cleared.collect(), changes)
     }
 
-    /// Forgets those whose time is over; what changes by it.
-    pub fn expire(&mut self, pools: &Pools, verdicts: &Verdicts) -> Changes {
+    /// Forgets those whose time is over; what changes by it, if anything does.
+    pub fn expire(&mut self, pools: &Pools, verdicts: &Verdicts) -> Option<Changes> {
         let over = self.book.expire(clock::unix_ms());
-        if over.is_empty() {
-            return Changes::new();
-        }
         for word in &over {
             tracing::info!(endpoints = %word.what, "no longer {word}: its time is over");
         }
-        self.look(pools, verdicts)
+        (!over.is_empty()).then(|| self.look(pools, verdicts))
+    }
+
+    /// Saves what stands, beside the control loop: a disk may take its time. The task ends when it is done,
+    /// with what was wrong, in words.
+    pub fn save(&mut self) -> JoinHandle<Option<String>> {
+        self.version += 1;
+        let (version, saved, page) = (self.version, Arc::clone(&self.saved), self.book.page());
+        tokio::task::spawn_blocking(move || {
+            let page = page?;
+            let mut saved = saved.lock().unwrap_or_else(PoisonError::into_inner);
+            // What was said later may have overtaken this.
+            if version > *saved {
+                if let Err(error) = page.save() {
+                    let why = format!("{} cannot be saved: {error}", page.path().display());
+                    tracing::error!("{why}");
+                    return Some(why);
+                }
+                *saved = version;
+            }
+            None
+        })
     }
 
     /// Looks again what is forced; what it was and what it is now differ in the endpoints that are returned.

@@ -325,7 +325,7 @@ fn frozen(
 
 /// The soonest that the verdict can flip: the observations still needed, an interval apart.
 fn of(known: &TargetHealth, target: &Target) -> EndpointHealth {
-    let flip_after_ms = observations_ms(target, known.needed);
+    let flip_after_ms = target.observations_ms(known.needed);
     EndpointHealth {
         verdict: known.verdict,
         flip_after_ms,
@@ -334,16 +334,7 @@ fn of(known: &TargetHealth, target: &Target) -> EndpointHealth {
 
 /// The same for a verdict that nothing speaks against.
 fn steady_ms(target: Option<&Target>, verdict: Verdict) -> u32 {
-    target.map_or(u32::MAX, |target| match verdict {
-        Verdict::Up => observations_ms(target, target.fall),
-        Verdict::Down => observations_ms(target, target.rise),
-        Verdict::Unknown => 0,
-    })
-}
-
-fn observations_ms(target: &Target, needed: u32) -> u32 {
-    let interval_ms = u32::try_from(target.interval.as_millis()).unwrap_or(u32::MAX);
-    interval_ms.saturating_mul(needed)
+    target.map_or(u32::MAX, |target| target.steady_ms(verdict))
 }
 
 fn notice(

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,12 +22,32 @@ const TEXT_MAX: usize = 500;
 /// Seconds for which a word may stand, if it says for how long: ten years.
 const FOR_MAX_S: u64 = 10 * 366 * 86_400;
 
-/// The words that stand.
+/// The words that stand. What it is told holds at once; who tells it has it [saved](Book::page).
 #[derive(Debug, Default)]
 pub struct Book {
-    contents: Contents,
+    contents: Arc<Contents>,
     /// None: they end with the server.
     path: Option<PathBuf>,
+}
+
+/// What a book says at a time, to be saved aside.
+pub struct Page {
+    contents: Arc<Contents>,
+    path: PathBuf,
+}
+
+impl Page {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Replaces the file. Takes as long as the disk does.
+    ///
+    /// # Errors
+    /// What the system says; the file is what it was.
+    pub fn save(&self) -> io::Result<()> {
+        durable::replace(&self.path, &serde_json::to_vec_pretty(&*self.contents)?)
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,6 +93,7 @@ impl Book {
                 .map_err(|why| format!("{}: {why} (moved away, it is ignored)", path.display()))?,
             None => Contents::default(),
         };
+        let contents = Arc::new(contents);
         Ok(Book { contents, path })
     }
 
@@ -80,11 +102,18 @@ impl Book {
         self.contents.overrides.iter().map(|entry| &entry.word)
     }
 
+    /// What is to be saved, if anything is.
+    pub fn page(&self) -> Option<Page> {
+        let contents = Arc::clone(&self.contents);
+        let path = self.path.clone()?;
+        Some(Page { contents, path })
+    }
+
     /// Takes an order; `verdict` says what the endpoints of `pools` are now.
     ///
     /// # Errors
-    /// In words: it means no endpoint, there are too many words, a text is too long, or it cannot be saved.
-    /// Nothing has changed then.
+    /// In words: it means no endpoint, there are too many words, or a text is too long. Nothing has changed
+    /// then.
     pub fn add(
         &mut self,
         order: Order,
@@ -112,7 +141,7 @@ impl Book {
                 .collect(),
             Action::Drain | Action::Up | Action::Down => BTreeMap::new(),
         };
-        let mut contents = self.contents.clone();
+        let contents = Arc::make_mut(&mut self.contents);
         contents.last_id += 1;
         let word = Override {
             id: contents.last_id,
@@ -127,40 +156,22 @@ impl Book {
             word: word.clone(),
             held,
         });
-        self.keep(contents).map_err(|e| self.not_saved(&e))?;
         Ok(word)
     }
 
     /// Takes back those that `is_meant`; they are returned.
-    ///
-    /// # Errors
-    /// In words, when it cannot be saved. Nothing has changed then.
-    pub fn clear(&mut self, is_meant: impl Fn(&Override) -> bool) -> Result<Vec<Override>, String> {
-        let mut contents = self.contents.clone();
-        let cleared = contents
-            .overrides
-            .extract_if(.., |entry| is_meant(&entry.word));
-        let cleared: Vec<_> = cleared.map(|entry| entry.word).collect();
-        if !cleared.is_empty() {
-            self.keep(contents).map_err(|e| self.not_saved(&e))?;
+    pub fn clear(&mut self, is_meant: impl Fn(&Override) -> bool) -> Vec<Override> {
+        if !self.overrides().any(&is_meant) {
+            return Vec::new();
         }
-        Ok(cleared)
+        let entries = &mut Arc::make_mut(&mut self.contents).overrides;
+        let cleared = entries.extract_if(.., |entry| is_meant(&entry.word));
+        cleared.map(|entry| entry.word).collect()
     }
 
-    /// Forgets those whose time is over, saved or not: they would not be taken for standing when they are
-    /// read again.
+    /// Forgets those whose time is over; they are returned.
     pub fn expire(&mut self, now_unix_ms: u64) -> Vec<Override> {
-        let entries = &mut self.contents.overrides;
-        let is_over =
-            |word: &Override| word.until_unix_ms.is_some_and(|until| until <= now_unix_ms);
-        let over = entries.extract_if(.., |entry| is_over(&entry.word));
-        let over: Vec<_> = over.map(|entry| entry.word).collect();
-        if !over.is_empty()
-            && let Err(error) = self.keep(self.contents.clone())
-        {
-            tracing::warn!("{}", self.not_saved(&error));
-        }
-        over
+        self.clear(|word| word.until_unix_ms.is_some_and(|until| until <= now_unix_ms))
     }
 
     /// What they make of the endpoints of `pools`.
@@ -171,19 +182,6 @@ impl Book {
             entry.held.get(&key(pools, endpoint)).copied()
         };
         forced(self.overrides(), held, pools, now_unix_ms)
-    }
-
-    fn keep(&mut self, contents: Contents) -> io::Result<()> {
-        if let Some(path) = &self.path {
-            durable::replace(path, &serde_json::to_vec_pretty(&contents)?)?;
-        }
-        self.contents = contents;
-        Ok(())
-    }
-
-    fn not_saved(&self, error: &io::Error) -> String {
-        let path = self.path.as_deref().unwrap_or(Path::new(""));
-        format!("overrides cannot be saved: {}: {error}", path.display())
     }
 }
 
@@ -249,6 +247,10 @@ mod tests {
         Verdict::Down
     }
 
+    fn save(book: &Book) {
+        book.page().unwrap().save().unwrap();
+    }
+
     fn open(folder: &tempfile::TempDir) -> Book {
         Book::open(Some(path_in(folder.path()))).unwrap()
     }
@@ -265,17 +267,18 @@ mod tests {
             .unwrap();
         book.add(order("us", Action::Freeze, Some(60)), &pools(), down, 1_000)
             .unwrap();
+        save(&book);
         let mut again = open(&folder);
         assert!(again.overrides().eq(book.overrides()));
         let (forced, now) = (again.forced(&pools(), 2_000), 2_000);
         assert_eq!(forced, book.forced(&pools(), now));
         assert_eq!(forced[&EndpointId(3)].health.verdict, Verdict::Down);
-        assert_eq!(forced[&EndpointId(3)].health.flip_after_ms, 59_000);
         assert_eq!(
             forced[&EndpointId(0)].why,
             "drained by ann: new disks (override 1)"
         );
-        assert_eq!(again.clear(|word| word.id == 2).unwrap().len(), 1);
+        assert_eq!(again.clear(|word| word.id == 2).len(), 1);
+        save(&again);
         let next = open(&folder).add(order("eu", Action::Up, None), &pools(), down, 0);
         assert_eq!(next.unwrap().id, 3);
     }
@@ -290,7 +293,7 @@ mod tests {
             .unwrap();
         assert_eq!(book.expire(2_999), []);
         assert_eq!(book.expire(3_000).len(), 1);
-        assert_eq!((ids(&book), ids(&open(&folder))), (vec![2], vec![2]));
+        assert_eq!(ids(&book), [2]);
     }
 
     #[test]
@@ -314,13 +317,21 @@ mod tests {
             let error = book.add(order, &pools(), down, 0).unwrap_err();
             assert!(error.contains(words), "{error}");
         }
+        assert_eq!(ids(&book), [0u64; 0]);
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_saved_leaves_the_file_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut book = open(&folder);
+        book.add(order("eu", Action::Drain, None), &pools(), down, 0)
+            .unwrap();
+        save(&book);
         // In the way of the file that is written aside.
         fs::create_dir(folder.path().join("overrides.json.new")).unwrap();
-        let error = book
-            .add(order("eu", Action::Drain, None), &pools(), down, 0)
-            .unwrap_err();
-        assert!(error.contains("cannot be saved"), "{error}");
-        assert_eq!(ids(&book), [0u64; 0]);
+        book.clear(|_| true);
+        assert!(book.page().unwrap().save().is_err());
+        assert_eq!(ids(&open(&folder)), [1]);
     }
 
     #[test]

@@ -15,8 +15,9 @@ pub struct Forced {
     pub why: String,
 }
 
-/// What `overrides` make of the endpoints of `pools`: of several that mean the same endpoint, the one that was
-/// given last holds. `held` says what an endpoint was when it was frozen.
+/// What those of `overrides` whose time is not over make of the endpoints of `pools`: of several that mean the
+/// same endpoint, the one that was given last holds, but a freeze only where there is no other. `held` says
+/// what an endpoint was when it was frozen.
 pub fn forced<'o>(
     overrides: impl IntoIterator<Item = &'o Override>,
     held: impl Fn(u64, EndpointId) -> Option<Verdict>,
@@ -24,8 +25,10 @@ pub fn forced<'o>(
     now_unix_ms: u64,
 ) -> HashMap<EndpointId, Forced> {
     let mut forced = HashMap::new();
-    let mut in_order: Vec<&Override> = overrides.into_iter().collect();
-    in_order.sort_by_key(|word| word.id);
+    let is_over = |word: &Override| word.until_unix_ms.is_some_and(|until| until <= now_unix_ms);
+    let standing = overrides.into_iter().filter(|word| !is_over(word));
+    let mut in_order: Vec<&Override> = standing.collect();
+    in_order.sort_by_key(|word| (word.action != Action::Freeze, word.id));
     for word in in_order {
         for id in word.what.endpoints(pools) {
             let verdict = match word.action {
@@ -37,7 +40,7 @@ pub fn forced<'o>(
             let Some(verdict) = verdict else { continue };
             let health = EndpointHealth {
                 verdict,
-                flip_after_ms: left_ms(word, now_unix_ms),
+                flip_after_ms: steady_ms(pools, id, verdict).min(left_ms(word, now_unix_ms)),
             };
             let why = word.to_string();
             forced.insert(id, Forced { health, why });
@@ -46,7 +49,19 @@ pub fn forced<'o>(
     forced
 }
 
-/// For how long it is sure to hold, but for the operator's next word.
+/// How soon what is forced could change, of endpoints that nothing watches.
+const UNWATCHED_MS: u32 = 10_000;
+
+/// How soon probes could change a verdict that nothing speaks against: the operator's next word is believed to
+/// be no nearer.
+fn steady_ms(pools: &Pools, id: EndpointId, verdict: Verdict) -> u32 {
+    let target = pools.endpoints[id.index()].target;
+    target.map_or(UNWATCHED_MS, |number| {
+        pools.targets[number as usize].steady_ms(verdict)
+    })
+}
+
+/// For how long it would hold when it was looked at.
 fn left_ms(word: &Override, now_unix_ms: u64) -> u32 {
     let left = word
         .until_unix_ms
@@ -138,17 +153,26 @@ pub mod tests {
     }
 
     #[test]
+    fn what_is_drained_stays_drained_when_all_is_frozen() {
+        let words = [word(1, "eu", Action::Drain), word(2, "*", Action::Freeze)];
+        let forced = forced(&words, |_, _| Some(Verdict::Up), &pools(), 0);
+        assert_eq!(forced[&EndpointId(0)].why, "drained (override 1)");
+        assert_eq!(forced[&EndpointId(3)].why, "frozen (override 2)");
+    }
+
+    #[test]
     fn it_may_flip_when_its_time_is_over() {
         let mut word = word(1, "10.0.0.2", Action::Drain);
         let flip = |word: &Override, now| {
             let forced = forced([word], |_, _| None, &pools(), now);
             forced[&EndpointId(2)].health.flip_after_ms
         };
-        assert_eq!(flip(&word, 500), u32::MAX);
+        assert_eq!(flip(&word, 500), UNWATCHED_MS);
         word.until_unix_ms = Some(2_000);
         assert_eq!(
-            [0, 500, 3_000].map(|now| flip(&word, now)),
-            [2_000, 1_500, 0]
+            [0, 500, 1_999].map(|now| flip(&word, now)),
+            [2_000, 1_500, 1]
         );
+        assert!(forced([&word], |_, _| None, &pools(), 2_000).is_empty());
     }
 }

@@ -12,7 +12,7 @@ mod what;
 
 use serde::{Deserialize, Serialize};
 
-pub use book::{Book, key, path_in};
+pub use book::{Book, Page, key, path_in};
 pub use forced::{Forced, forced};
 pub use what::What;
 
@@ -20,18 +20,20 @@ pub use what::What;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Healthy or not, nobody new is sent there.
+    /// Counts as down, healthy or not, so that nobody new is sent there; unless nothing else is up and
+    /// `when_all_down` has it answered all the same.
     Drain,
     /// Counts as up, whatever probes say.
     Up,
     /// Counts as down, whatever probes say.
     Down,
-    /// Stays what it was when this was said.
+    /// Stays what probes had made of it when this was said. Where another word holds, that goes on.
     Freeze,
 }
 
 /// What an operator asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Order {
     pub what: What,
     pub action: Action,

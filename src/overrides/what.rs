@@ -18,7 +18,8 @@ use crate::state::Pools;
 /// | `192.0.2.1`, `2001:db8::1` | that address, in every pool |
 /// | `web-eu/192.0.2.1` | that address in one pool |
 ///
-/// In names, `*` stands for any characters.
+/// In names, `*` stands for any characters. A name of digits alone is written with what it is (`pool:7`), as
+/// by itself it is the number of an override.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct What {
@@ -27,6 +28,9 @@ pub struct What {
     name: String,
     address: Option<IpAddr>,
 }
+
+/// Octets: names have 63 at most.
+const TEXT_MAX: usize = 150;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
@@ -56,7 +60,10 @@ impl FromStr for What {
     type Err = Unreadable;
 
     fn from_str(text: &str) -> Result<Self, Unreadable> {
-        let unreadable = || Unreadable(text.to_owned());
+        let unreadable = || Unreadable(text.chars().take(TEXT_MAX).collect());
+        if text.len() > TEXT_MAX || text.ends_with(':') || text.starts_with('/') {
+            return Err(unreadable());
+        }
         if let Ok(address) = text.parse() {
             return Ok(What {
                 kind: Kind::Pool,
@@ -77,7 +84,8 @@ impl FromStr for What {
                 None => (Kind::Any, text, None),
             },
         };
-        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || ":/".contains(c)) {
+        let is_number = kind == Kind::Any && name.chars().all(|c| c.is_ascii_digit());
+        if is_number || name.contains(|c: char| c.is_whitespace() || ":/".contains(c)) {
             return Err(unreadable());
         }
         Ok(What {
@@ -193,6 +201,7 @@ mod tests {
     fn what_means_nothing_is_refused_with_what_would() {
         for text in [
             "",
+            "7",
             "a b",
             "pool:",
             "planet:mars",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::health::PoolSlot;
 use crate::model::{
     Balance, EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, RegionId, TargetKey,
-    WhenAllDown,
+    Verdict, WhenAllDown,
 };
 
 /// The steering part of a root.
@@ -67,6 +67,23 @@ pub struct Target {
     pub rise: u32,
     pub fall: u32,
     pub endpoints: Box<[EndpointId]>,
+}
+
+impl Target {
+    /// The soonest that so many observations could be made: they are an interval apart.
+    pub fn observations_ms(&self, needed: u32) -> u32 {
+        let interval_ms = u32::try_from(self.interval.as_millis()).unwrap_or(u32::MAX);
+        interval_ms.saturating_mul(needed)
+    }
+
+    /// The soonest that a verdict which nothing speaks against could change.
+    pub fn steady_ms(&self, verdict: Verdict) -> u32 {
+        self.observations_ms(match verdict {
+            Verdict::Up => self.fall,
+            Verdict::Down => self.rise,
+            Verdict::Unknown => 0,
+        })
+    }
 }
 
 #[derive(Debug)]

@@ -113,6 +113,7 @@ fn what_cannot_be_meant_is_refused_and_changes_nothing() {
             "`mars` is no region, pool or endpoint here",
         ),
         (&["drain", "a b"], "expected a name such as `eu`"),
+        (&["drain", "7"], "expected a name such as `eu`"),
         (
             &["drain", "eu", "--for", "1d"],
             "expected a time such as 90s",
@@ -137,6 +138,25 @@ fn what_cannot_be_meant_is_refused_and_changes_nothing() {
         "{}",
         outcome.stderr
     );
+}
+
+#[test]
+fn a_word_holds_although_it_cannot_be_saved_and_although_the_configuration_is_torn() {
+    let place = place();
+    let server = Server::frozen(&place);
+    // In the way of the file that is written aside.
+    place.write("state/overrides.json.new/full", "");
+    let outcome = say(&place, &["drain", "eu"]);
+    assert_eq!(outcome.code, 0);
+    let warning = "meridian: warning: it holds, but not after a restart:";
+    assert!(outcome.stderr.starts_with(warning), "{}", outcome.stderr);
+    assert_eq!(europe(&server), US);
+    place.write("meridian.toml", "[server");
+    let outcome = say(&place, &["clear", "eu"]);
+    assert!(outcome.stderr.contains("--state-dir FOLDER"), "{outcome:?}");
+    let outcome = place.run(&["override", "clear", "eu", "--state-dir", "state"]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert_eq!(europe(&server), EU);
 }
 
 #[test]

@@ -16,8 +16,9 @@ use super::desk::{Stopped, is_ready};
 use super::limits::Ticket;
 use super::{Drain, Shared, Vital, stop_signal};
 
-/// How long a client may take, once the server has closed its side, to close the other.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long a client may take, once a server that stops has closed its side, to close the other. Less than
+/// what connections have to finish.
+const LINGER: Duration = Duration::from_millis(300);
 
 /// A connection and what it holds: received octets that are not answered, and answers that are not
 /// sent. Both buffers go back to the desk while it waits for its client, unless part of a query has
@@ -30,8 +31,7 @@ pub struct Connection {
     stop: watch::Receiver<Option<Drain>>,
     input: Vec<u8>,
     output: Vec<u8>,
-    /// Whether it has got answers since the server is to stop.
-    told_to_leave: bool,
+    has_answered: bool,
 }
 
 impl Connection {
@@ -45,7 +45,7 @@ impl Connection {
             stop,
             input: Vec::new(),
             output: Vec::new(),
-            told_to_leave: false,
+            has_answered: false,
         }
     }
 
@@ -70,11 +70,11 @@ impl Connection {
         }
     }
 
-    /// Closes so that a client that was still asking when the server was to stop gets all that was
-    /// sent: the system drops it when queries arrive that are never read, so these are, unanswered.
+    /// Closes. When the server stops, clients may be asking still: the system drops what was sent and has not
+    /// arrived when queries come that are never read, so these are, unanswered.
     async fn close(&mut self) -> io::Result<()> {
         self.stream.shutdown().await?;
-        if self.told_to_leave {
+        if self.has_answered && self.stop.borrow().is_some() {
             let mut nowhere = tokio::io::sink();
             let rest = tokio::io::copy(&mut self.stream, &mut nowhere);
             let _ = timeout(LINGER, rest).await;
@@ -117,7 +117,7 @@ impl Connection {
                 }
                 desk.answer(&mut self.input, self.peer, idle_timeout, &mut self.output)
             };
-            self.told_to_leave |= idle_timeout.is_zero() && !self.output.is_empty();
+            self.has_answered |= !self.output.is_empty();
             self.send().await?;
             if stopped != Stopped::OutputFull {
                 return Ok(stopped);

@@ -30,7 +30,7 @@ const NODES_MIN: usize = 16_384;
 /// The same of pools and policies together.
 const POOLS_MIN: usize = 2_048;
 
-/// The same of the runs of one map.
+/// The same of the runs of one map. Only the first is asked, for all are of the same world.
 const RUNS_MIN: usize = 65_536;
 
 /// The look-ups of up to `N` queries.
@@ -52,7 +52,7 @@ impl<'a, const N: usize> LookAhead<'a, N> {
     pub fn new(root: &'a Root) -> Option<Self> {
         let is_large = root.zones.node_count() >= NODES_MIN
             || root.pools.pools.len() + root.pools.policies.len() >= POOLS_MIN
-            || (root.maps.iter()).any(|map| map.table.run_count() >= RUNS_MIN);
+            || (root.maps.first()).is_some_and(|map| map.table.run_count() >= RUNS_MIN);
         is_large.then(|| LookAhead {
             root,
             names: Abreast::default(),
