@@ -7,6 +7,7 @@ use crate::health::TargetSpec;
 use crate::model::{
     EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, TargetKey, WhenAllDown,
 };
+use crate::state::addresses::Addresses;
 use crate::state::health::PoolSlot;
 use crate::state::map::Map;
 use crate::state::pools::{Endpoint, Member, Policy, PolicyKind, Pool, Pools, Region, Target};
@@ -41,6 +42,7 @@ pub fn compile<'m>(
     let mut pools = Pools {
         regions,
         pools: pools.into(),
+        addresses: Addresses::new(&endpoints),
         endpoints: endpoints.into(),
         policies,
         all: Box::default(),

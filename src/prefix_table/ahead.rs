@@ -81,9 +81,15 @@ impl Ahead<'_> {
         both!(self, search => search.halve())
     }
 
-    /// The fourth: asks for what is said of the run.
+    /// The fourth: finds the run among the few. Asks for nothing.
     #[inline]
-    pub fn run(&mut self) -> u64 {
+    pub fn find(&mut self) {
+        both!(self, search => search.find());
+    }
+
+    /// The fifth: asks for what is said of the run.
+    #[inline]
+    pub fn run(&self) -> u64 {
         both!(self, search => search.run())
     }
 
@@ -141,8 +147,12 @@ impl<'t, A: Address> Search<'t, A> {
     }
 
     #[inline]
-    pub(super) fn run(&mut self) -> u64 {
+    pub(super) fn find(&mut self) {
         self.first = self.runs.run_among((self.first, self.last), self.address);
+    }
+
+    #[inline]
+    pub(super) fn run(&self) -> u64 {
         self.runs.start_octets(self.first + 1) ^ self.runs.said_of(self.first)
     }
 

@@ -304,6 +304,7 @@ proptest! {
             while search.is_wide() {
                 search.halve();
             }
+            search.find();
             search.run();
             search.result();
             prop_assert_eq!(search.first, runs.run_of(address));

@@ -3,6 +3,7 @@
 //! Downward: one [`Root`] of parts, published by swap ([`publish`]). Upward: what the data plane
 //! reports ([`feedback`]).
 
+pub mod addresses;
 pub mod chunks;
 pub mod feedback;
 pub mod health;

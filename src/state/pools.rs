@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::addresses::Addresses;
 use super::health::PoolSlot;
 use crate::model::{
     Balance, EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, RegionId, TargetKey,
@@ -18,6 +19,8 @@ pub struct Pools {
     pub pools: Box<[Pool]>,
     /// By [`EndpointId`]; those of one pool are contiguous.
     pub endpoints: Box<[Endpoint]>,
+    /// Those of `endpoints`.
+    pub addresses: Addresses,
     /// By [`PolicyId`].
     pub policies: Box<[Policy]>,
     /// By [`PoolId`]: every endpoint, as if all were up.

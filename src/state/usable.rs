@@ -81,9 +81,6 @@ impl Usable {
     }
 }
 
-/// Endpoints up to which a search by weight goes without a guide: it is as quick as reading one.
-const UNGUIDED_MAX: usize = 16;
-
 /// Endpoints of different weights. Each owns as many of the points `0..total()` as it weighs.
 #[derive(Debug, PartialEq)]
 pub struct Weighted {
@@ -107,14 +104,10 @@ impl Weighted {
         let mut weighted = Weighted {
             endpoints: summed.collect(),
             guide: Box::default(),
-            shift: u32::BITS as u8,
+            shift: 0,
         };
-        let count = endpoints.len();
-        if count > UNGUIDED_MAX {
-            let steps = |shift| (total - 1) as usize >> shift;
-            weighted.shift = (0..u32::BITS as u8)
-                .find(|&shift| steps(shift) < count)
-                .unwrap_or(u32::BITS as u8);
+        while (total - 1) as usize >> weighted.shift >= weighted.endpoints.len() {
+            weighted.shift += 1;
         }
         weighted.guide = weighted.guide_of(total);
         weighted
@@ -145,7 +138,7 @@ impl Weighted {
     /// owns, and how many.
     #[inline]
     pub fn owner(&self, point: u32) -> (usize, u32, u32) {
-        let step = (u64::from(point) >> self.shift) as usize;
+        let step = (point >> self.shift) as usize;
         let (low, high) = (self.guide[step] as usize, self.guide[step + 1] as usize);
         let between = &self.endpoints[low..high];
         let index = low + between.partition_point(|&(_, sum)| sum <= point);

@@ -44,9 +44,9 @@ impl<R: Recorder> Responder<'_, R> {
             0
         };
         if decision.outcome != Outcome::Answer {
-            return self.respond_in_need(composer, &decision, scope);
+            return self.respond_in_need(composer, family, &decision, scope);
         }
-        self.append_decided(composer, &decision);
+        self.append_decided(composer, family, &decision);
         Reply {
             rcode: Rcode::NoError,
             scope,
@@ -59,6 +59,7 @@ impl<R: Recorder> Responder<'_, R> {
     fn respond_in_need(
         &self,
         composer: &mut Composer<'_>,
+        family: Family,
         decision: &Decision,
         scope: u8,
     ) -> Reply {
@@ -71,7 +72,7 @@ impl<R: Recorder> Responder<'_, R> {
             Outcome::Refuse => (Rcode::Refused, Some(&ALL_DOWN_EMPTY)),
         };
         if !decision.endpoints().is_empty() {
-            self.append_decided(composer, decision);
+            self.append_decided(composer, family, decision);
         } else if rcode == Rcode::NoError {
             self.negative(composer, decision.ttl_s);
         }
@@ -100,18 +101,23 @@ impl<R: Recorder> Responder<'_, R> {
 
     /// The decision's addresses, and what comes along with them in this zone.
     #[inline]
-    fn append_decided(&self, composer: &mut Composer<'_>, decision: &Decision) {
-        if self.append_addresses(composer, decision) && self.entry.zone.is_full {
+    fn append_decided(&self, composer: &mut Composer<'_>, family: Family, decision: &Decision) {
+        if self.append_addresses(composer, family, decision) && self.entry.zone.is_full {
             self.append_nameservers(composer, None, None);
         }
     }
 
     /// All of the decision's addresses, or none and TC, and then false.
     #[inline]
-    fn append_addresses(&self, composer: &mut Composer<'_>, decision: &Decision) -> bool {
+    fn append_addresses(
+        &self,
+        composer: &mut Composer<'_>,
+        family: Family,
+        decision: &Decision,
+    ) -> bool {
         let mark = composer.mark();
         for &endpoint in decision.endpoints() {
-            let address = self.root.pools.endpoints[endpoint.index()].address;
+            let address = self.root.pools.addresses.get(family, endpoint);
             if !composer.append_address(self.name.at, decision.ttl_s, address) {
                 composer.rewind(mark);
                 composer.set_truncated();

@@ -114,6 +114,14 @@ impl<W, const N: usize> Abreast<W, N> {
         self.walks[..self.count].iter().flatten()
     }
 
+    /// Has all compute where their next step leads, if that takes long: the processor sees only so many
+    /// instructions ahead of a reading that it waits for, and with long steps would see few of them.
+    #[inline(always)]
+    fn prepare(&mut self, prepare: impl Fn(&mut W)) {
+        let walks = self.walks[..self.count].iter_mut().flatten();
+        walks.for_each(prepare);
+    }
+
     /// Lets all take one step. A step reads what the one before has asked for, and returns something of what
     /// the next will read: as nobody waits for that, all of it is under way at once.
     #[inline(always)]

@@ -7,7 +7,7 @@ use crate::dns::edns::Edns;
 use crate::dns::rtype;
 use crate::model::{Family, PolicyId, PoolId};
 use crate::prefix_table::{Ahead, RESERVED};
-use crate::state::pools::{Endpoint, Member, Policy, PolicyKind};
+use crate::state::pools::{Member, Policy, PolicyKind};
 use crate::state::usable::Usable;
 use crate::state::zone::{BalancedName, ZoneEntry};
 use crate::state::{Map, Root};
@@ -17,8 +17,6 @@ const POOLS_MAX: usize = 4;
 
 /// Endpoints of a pool that are brought into the cache: of more than that, hardly one would be answered.
 const ENDPOINTS_MAX: usize = 8;
-
-const ENDPOINTS_PER_LINE: usize = 64 / size_of::<Endpoint>();
 
 /// One decision to come, and how far it has come.
 #[derive(Clone, Copy)]
@@ -167,7 +165,7 @@ pub(super) fn walk<'a, const N: usize>(walks: &mut Abreast<SteeredWalk<'a>, N>, 
         walk.policy.map_or(0, Policy::peek)
     });
     walks.step(|walk| walk.policy.map_or(0, Policy::peek_members));
-    walks.step(|walk| {
+    walks.prepare(|walk| {
         let id = walk.policy.and_then(|policy| policy.maps.first());
         walk.place = id.map(|&id| {
             let map = root.map(id);
@@ -179,13 +177,12 @@ pub(super) fn walk<'a, const N: usize>(walks: &mut Abreast<SteeredWalk<'a>, N>, 
                 ahead: map.table.ahead(address, source),
             }
         });
-        walk.place.map_or(0, |place| place.ahead.bucket())
     });
     if walks.iter().any(|walk| walk.place.is_some()) {
         to_places(walks);
     }
+    walks.prepare(SteeredWalk::choose);
     walks.step(|walk| {
-        walk.choose();
         let usable = walk.usable(root);
         usable.fold(0, |seen, usable| seen ^ u64::from(usable.is_empty()))
     });
@@ -195,34 +192,39 @@ pub(super) fn walk<'a, const N: usize>(walks: &mut Abreast<SteeredWalk<'a>, N>, 
     });
     walks.step(|walk| {
         let usable = walk.usable(root);
-        usable.fold(0, |seen, usable| seen ^ peek_endpoints(root, usable))
+        usable.fold(0, |seen, usable| {
+            seen ^ peek_endpoints(root, walk.family, usable)
+        })
     });
 }
 
 /// Where clients are, on the map that their policy reads first: hardly one reads more.
 fn to_places<const N: usize>(walks: &mut Abreast<SteeredWalk<'_>, N>) {
+    walks.step(|walk| walk.ahead().map_or(0, |ahead| ahead.bucket()));
     walks.step(|walk| walk.ahead().map_or(0, Ahead::span));
     while walks.iter().any(SteeredWalk::is_wide) {
         walks.step(|walk| walk.ahead().map_or(0, Ahead::halve));
     }
-    walks.step(|walk| walk.ahead().map_or(0, Ahead::run));
+    walks.prepare(|walk| {
+        if let Some(ahead) = walk.ahead() {
+            ahead.find();
+        }
+    });
+    walks.step(|walk| walk.ahead().map_or(0, |ahead| ahead.run()));
     walks.step(|walk| walk.ahead().map_or(0, |ahead| ahead.result()));
 }
 
-/// Something of the addresses of `usable` and of what is known of their health, on every cache line.
+/// Something of the addresses of `usable` and of what is known of their health: so few endpoints in a row
+/// stand on one or two cache lines.
 #[inline]
-fn peek_endpoints(root: &Root, usable: &Usable) -> u64 {
-    let count = usable.len().min(ENDPOINTS_MAX);
-    let Some(last) = count.checked_sub(1) else {
+fn peek_endpoints(root: &Root, family: Family, usable: &Usable) -> u64 {
+    let Some(last) = usable.len().min(ENDPOINTS_MAX).checked_sub(1) else {
         return 0;
     };
-    let endpoints = (0..count).step_by(ENDPOINTS_PER_LINE).chain([last]);
-    let addresses = endpoints.fold(0, |seen, index| {
-        let endpoint = &root.pools.endpoints[usable.get(index).index()];
-        seen ^ u64::from(endpoint.address.is_ipv4())
-    });
-    [0, last].iter().fold(addresses, |seen, &index| {
-        seen ^ u64::from(root.health.endpoint(usable.get(index)).flip_after_ms)
+    [0, last].iter().fold(0, |seen, &index| {
+        let id = usable.get(index);
+        let address = root.pools.addresses.get(family, id).is_loopback();
+        seen ^ u64::from(address) ^ u64::from(root.health.endpoint(id).flip_after_ms)
     })
 }
 
