@@ -511,8 +511,9 @@ mod tests {
         let world = World::default();
         let (engine, _changes) = world.engine(8, HashMap::new());
         let mut spec = tcp_target(1, 0);
-        // The second probe may be due right after the first, but hardly ever where there are many seconds.
-        Arc::make_mut(&mut spec.monitor).interval = Duration::from_secs(86_400);
+        // The second probe may be due right after the first, but hardly ever in a day, if not by jitter.
+        let monitor = Arc::make_mut(&mut spec.monitor);
+        (monitor.interval, monitor.jitter) = (Duration::from_secs(86_400), 0.0);
         engine.set_targets(vec![spec.clone()]);
         engine.first_round(GRACE).await;
         let before = engine.snapshot();
