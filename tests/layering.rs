@@ -10,6 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("random", &[]),
     ("durable", &[]),
+    ("glob", &[]),
     ("model", &[]),
     ("dns", &[]),
     ("prefix_table", &[]),
@@ -25,10 +26,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // Control plane.
-    ("config", &["clock", "dns", "model"]),
+    ("config", &["clock", "dns", "glob", "model"]),
     ("geoip", &["config", "model", "prefix_table", "random"]),
     ("health", &["clock", "config", "durable", "model", "random"]),
-    ("overrides", &["durable", "model", "state"]),
+    ("overrides", &["durable", "glob", "model", "state"]),
     (
         "compile",
         &[

@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
@@ -190,10 +189,10 @@ async fn clear_overrides(
 }
 
 /// Has the control loop do what the request's body says.
-async fn command<B, T: Serialize>(
+async fn command<B>(
     live: &Live,
     body: Result<Json<B>, JsonRejection>,
-    command: impl FnOnce(B, oneshot::Sender<Result<T, String>>) -> Command,
+    command: impl FnOnce(B, oneshot::Sender<Result<Said, String>>) -> Command,
 ) -> Response {
     let body = match body {
         Ok(Json(body)) => body,

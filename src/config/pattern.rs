@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::reader::{Reader, Value, quoted};
 use super::scalar::path_text;
+use crate::glob;
 
 /// Files that one pattern may stand for.
 const FILES_MAX: usize = 1_000_000;
@@ -105,33 +106,10 @@ fn entries(folder: &Path, pattern: &[u8], fitting: &mut Vec<PathBuf>) -> io::Res
     Ok(())
 }
 
-/// Whether `pattern`, with `*` for any octets, is `name`.
+/// Whether `name` is `pattern`, and not hidden from it.
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    if name.starts_with(b".") && !pattern.starts_with(b".") {
-        return false;
-    }
-    let mut pieces = pattern.split(|&octet| octet == b'*');
-    let first = pieces.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else {
-        return false;
-    };
-    let Some(last) = pieces.next_back() else {
-        return rest.is_empty();
-    };
-    for piece in pieces {
-        match find(rest, piece) {
-            Some(at) => rest = &rest[at + piece.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
-}
-
-fn find(text: &[u8], piece: &[u8]) -> Option<usize> {
-    match piece.len() {
-        0 => Some(0),
-        len => text.windows(len).position(|window| window == piece),
-    }
+    let is_hidden = name.starts_with(b".") && !pattern.starts_with(b".");
+    !is_hidden && glob::fits(pattern, name)
 }
 
 #[cfg(test)]
@@ -139,23 +117,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_stands_for_any_octets_of_a_name() {
+    fn a_star_stands_for_no_dot_in_front() {
         for (pattern, name, expected) in [
             ("*.zone", "a.zone", true),
             ("*.zone", "a.b.zone", true),
             ("*.zone", "a.zone~", false),
             ("*.zone", ".a.zone", false),
             (".*.zone", ".a.zone", true),
-            ("db.*", "db.example.com", true),
-            ("db.*", "xdb.example.com", false),
-            ("a*b*c", "abc", true),
-            ("a*b*c", "a--b--bc", true),
-            ("a*b*c", "ac", false),
-            ("a**c", "abc", true),
-            ("aa*aa", "aaa", false),
-            ("*", "", true),
-            ("a", "a", true),
-            ("a", "ab", false),
         ] {
             let found = fits(pattern.as_bytes(), name.as_bytes());
             assert_eq!(found, expected, "{pattern} {name}");
