@@ -21,7 +21,7 @@ use crate::zones::errors;
 pub const APEX: &str = "gslb.example.com.";
 
 /// Each policy has a balanced name of its own name.
-pub const POLICIES: [&str; 8] = [
+pub const POLICIES: [&str; 15] = [
     "geo",
     "other-geo",
     "one-region",
@@ -30,6 +30,13 @@ pub const POLICIES: [&str; 8] = [
     "weighted",
     "round-robin",
     "random",
+    "rendezvous",
+    "consistent-hash",
+    "source-hash",
+    "smooth",
+    "geo-balance",
+    "spread",
+    "ruled",
 ];
 
 /// A configuration with verdicts for its endpoints.

@@ -70,7 +70,9 @@ proptest! {
         configuration in configuration(),
     ) {
         let root = configuration.root();
-        for (id, policy) in POLICIES.into_iter().enumerate() {
+        // Who is fenced does not get what is up outside.
+        let unfenced = POLICIES.into_iter().enumerate().filter(|(_, policy)| *policy != "ruled");
+        for (id, policy) in unfenced {
             for (family, rtype) in FAMILIES {
                 let reachable_of = |family| reachable(&root, id, family);
                 let reachable = reachable_of(family);
