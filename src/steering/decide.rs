@@ -36,38 +36,37 @@ pub fn decide<R: Recorder>(
     let mut places = Places::new(root, &asked.maps, client);
     places.look_up(recorder);
     let key = Key::new(root, asked, client, draw.random, recorder);
-    let scope = places.scope().max(key.scope);
-    if client.subnet.is_some() {
-        recorder.record(|| Step::Scope { bits: scope });
-    }
     let policy = places.ruled(ask.policy, recorder);
     let view = View {
         root,
         places: &places,
         family,
         family_fallback: policies[policy.index()].family_fallback,
-        key,
+        key: &key,
         all_up: false,
         all_accept: false,
         elsewhere_than: &[],
     };
-    let mut decision = match source(view, policy, draw, recorder) {
-        Ok(source) if policies[policy.index()].spread.is_empty() => {
-            answer(&source, ask, draw, recorder)
+    let scope = view.scope();
+    if client.subnet.is_some() {
+        recorder.record(|| Step::Scope { bits: scope });
+    }
+    match source(view, policy, draw, recorder) {
+        // In need, there is no more to be had elsewhere.
+        Ok(source)
+            if source.outcome == Outcome::Answer && !policies[policy.index()].spread.is_empty() =>
+        {
+            answer_spread(source, policy, ask, draw, recorder)
         }
-        // Of a last resort, there is no more to be had elsewhere.
-        Ok(source) if source.outcome != Outcome::Answer => answer(&source, ask, draw, recorder),
-        Ok(source) => answer_spread(source, policy, ask, draw, recorder),
+        Ok(source) => answer(&source, ask, draw, recorder),
         Err(outcome) => Decision {
             outcome,
             drawn: Drawn::NOTHING,
             pool: None,
             ttl_s: ttl::of_outage(ask.ttl, outcome, recorder),
-            scope: 0,
+            scope,
         },
-    };
-    decision.scope = scope;
-    decision
+    }
 }
 
 /// Where the endpoints come from: never a pool that has none to answer.
@@ -187,8 +186,18 @@ fn answer<R: Recorder>(
     draw: &mut Draw<'_>,
     recorder: &mut R,
 ) -> Decision {
-    let drawn = drawn(source.view, source.pool, ask.answers, draw, recorder);
-    decision(source, drawn, ask, recorder)
+    let mut decision = Decision::of(source);
+    let drawn = &mut decision.drawn;
+    draw_from(
+        &source.view,
+        source.pool,
+        ask.answers,
+        draw,
+        drawn,
+        recorder,
+    );
+    finish(&mut decision, source, ask, recorder);
+    decision
 }
 
 /// The same, out of the preferred region first and then of others, as many from each as `policy` says.
@@ -224,23 +233,35 @@ fn answer_spread<R: Recorder>(
                 None => break,
             }
         }
-        let drawn = drawn(source.view, pool, ANSWERS_MAX as u8, draw, recorder);
+        let mut drawn = Drawn::NOTHING;
+        draw_from(
+            &source.view,
+            pool,
+            ANSWERS_MAX as u8,
+            draw,
+            &mut drawn,
+            recorder,
+        );
         all.append(&drawn, count.into(), is_new);
         regions[known] = pools.pools[pool.index()].region;
         known += 1;
     }
-    decision(&source, all, ask, recorder)
+    let mut decision = Decision::of(&source);
+    decision.drawn = all;
+    finish(&mut decision, &source, ask, recorder);
+    decision
 }
 
 /// At most so many of the endpoints of `pool`.
 #[inline]
-fn drawn<R: Recorder>(
-    view: View<'_>,
+fn draw_from<R: Recorder>(
+    view: &View<'_>,
     pool: PoolId,
     answers: u8,
     draw: &mut Draw<'_>,
+    drawn: &mut Drawn,
     recorder: &mut R,
-) -> Drawn {
+) {
     let root = view.root;
     let slot = view.slot(pool);
     let balance = slot.balance;
@@ -261,24 +282,22 @@ fn drawn<R: Recorder>(
         from.preference = pool.preferences[view.family as usize].as_ref();
         from.hash = view.key.hash(pool.seed);
     }
-    let mut drawn = Drawn::NOTHING;
     if slot.is_thinned && !view.all_accept {
-        thinned(view, from, answers, draw.random, cursor, &mut drawn);
+        thinned(view, from, answers, draw.random, cursor, drawn);
     } else {
-        draw::draw(from, answers, draw.random, cursor, &mut drawn);
+        draw::draw(from, answers, draw.random, cursor, drawn);
     }
     recorder.record(|| Step::Drawn {
         pool,
         endpoints: drawn.as_slice().to_vec(),
     });
-    drawn
 }
 
 /// Draws where some endpoints take a share only: those that are drawn and do not take the query leave it to
 /// those drawn after them.
 #[inline(never)]
 fn thinned(
-    view: View<'_>,
+    view: &View<'_>,
     from: draw::Source<'_>,
     answers: u8,
     random: &mut Random,
@@ -293,18 +312,23 @@ fn thinned(
     });
 }
 
-fn decision<R: Recorder>(
-    source: &Source<'_>,
-    drawn: Drawn,
-    ask: &Ask,
-    recorder: &mut R,
-) -> Decision {
-    let health = &source.view.root.health;
-    Decision {
-        outcome: source.outcome,
-        pool: Some(source.pool),
-        ttl_s: ttl::of_answer(ask.ttl, drawn.as_slice(), source.awaited, health, recorder),
-        drawn,
-        scope: 0,
+impl Decision {
+    /// Without endpoints.
+    #[inline(always)]
+    fn of(source: &Source<'_>) -> Self {
+        Decision {
+            outcome: source.outcome,
+            drawn: Drawn::NOTHING,
+            pool: Some(source.pool),
+            ttl_s: 0,
+            scope: source.view.scope(),
+        }
     }
+}
+
+/// With the endpoints drawn, for how long it holds.
+#[inline]
+fn finish<R: Recorder>(decision: &mut Decision, source: &Source<'_>, ask: &Ask, recorder: &mut R) {
+    let (drawn, health) = (decision.drawn.as_slice(), &source.view.root.health);
+    decision.ttl_s = ttl::of_answer(ask.ttl, drawn, source.awaited, health, recorder);
 }
