@@ -86,6 +86,9 @@ pub struct Server {
     /// a query comes from which counts, never its client subnet. A zone's own list replaces this
     /// one. Default: everyone. Follows a reload.
     pub allow_query: Option<Vec<ClientNetwork>>,
+    /// Who may ask for TXT at `_explain.NAME` and `_explain-aaaa.NAME`, to be told how they are answered A and AAAA of
+    /// a name, and why. Default: nobody, and such names are as any others.
+    pub explain_to: Option<Vec<ClientNetwork>>,
     /// Response rate limiting. Default: none; an empty table `[server.rate_limit]` turns it on with
     /// its defaults. Follows a reload, which forgets who has asked how much.
     pub rate_limit: Option<RateLimit>,

@@ -6,6 +6,7 @@
 
 mod aside;
 mod control;
+mod explaining;
 mod limiting;
 mod overriding;
 mod preparation;
@@ -31,6 +32,7 @@ use crate::state::feedback::{Counters, SampleQueue};
 use crate::state::{Publisher, RootReader};
 pub use control::log;
 use control::{Control, Order};
+use explaining::Told;
 use limiting::Limiting;
 use overriding::Overriding;
 use recovery::Recovery;
@@ -144,6 +146,7 @@ impl Daemon {
         });
         let admin = admin.map(|(socket, listener)| (socket, serve_admin(listener, &live)));
         let nameserver = bound
+            .explained_by(Arc::new(Told(Arc::clone(&live))))
             .start(root)
             .map_err(|e| StartError::System(e.to_string()))?;
         let _ = live.counters.set(nameserver.counters().to_vec());
