@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod demo;
 mod explain;
+mod explain_schema;
 mod explained_over_dns;
 mod geoip;
 mod overrides;
