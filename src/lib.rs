@@ -39,6 +39,7 @@
 //! | [`compile`] | how does all that become a root? | control |
 //! | [`health`] | which endpoints are up? | control |
 //! | [`overrides`] | what does the operator say against that? | control |
+//! | [`load`] | how much is there to do, and who takes which share of it? | control |
 //! | [`admin`] | what may be asked of a running server? | control |
 //! | [`telemetry`] | what is logged? | control |
 //! | [`daemon`] | who joins the planes? | both |
@@ -61,6 +62,7 @@ pub mod geoip;
 pub mod glob;
 pub mod hashing;
 pub mod health;
+pub mod load;
 pub mod locate;
 pub mod model;
 pub mod nameserver;
