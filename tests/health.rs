@@ -97,6 +97,7 @@ fn http() -> HttpProbe {
         expect_status: vec![(200, 299)],
         expect_body: None,
         body_limit: 65_536,
+        load: None,
     }
 }
 

@@ -180,6 +180,7 @@ mod tests {
             expect_status: vec![(200, 299)],
             expect_body: None,
             body_limit: 65_536,
+            load: None,
         }
     }
 
