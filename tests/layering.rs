@@ -57,6 +57,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "dns",
             "geoip",
+            "load",
             "locate",
             "model",
             "nameserver",
@@ -77,6 +78,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "dns",
             "geoip",
             "health",
+            "load",
             "locate",
             "model",
             "nameserver",
@@ -94,6 +96,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "daemon",
             "dns",
             "geoip",
+            "load",
             "locate",
             "model",
             "overrides",

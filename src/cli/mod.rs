@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod explain;
 mod geoip;
+mod load;
 mod overrides;
 mod running;
 mod serve;
@@ -42,6 +43,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Tell a running server what to take for up, down or drained, whatever probes say
     Override(overrides::Arguments),
+    /// Tell a running server how loaded pools and endpoints are, or see what it knows
+    Load(load::Arguments),
     /// Load a server on this machine, and say what its answers cost
     ///
     /// Queries go over UDP (or TCP), from one core that is never idle meanwhile. Without --rate it is a closed loop:
@@ -72,6 +75,7 @@ pub fn main() -> ExitCode {
             Command::Check(arguments) => check::run(&arguments),
             Command::Explain(arguments) => explain::run(arguments).await,
             Command::Override(arguments) => overrides::run(arguments).await,
+            Command::Load(arguments) => load::run(arguments).await,
             Command::Bench(arguments) => bench::run(*arguments).await,
             Command::Geoip(arguments) => geoip::run(&arguments),
         }

@@ -13,12 +13,13 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::limiting::Limiting;
+use super::loading::Loading;
 use super::overriding::Overriding;
 use super::preparation::Prepared;
 use super::recovery::{Recovery, Seen};
 use super::verdicts::Verdicts;
 use super::{Notice, aside};
-use crate::admin::{Command, Live, Reloaded, Said, Standing, Which, ZoneTrouble};
+use crate::admin::{Command, Live, Reloaded, Said, Standing, Taken, Which, ZoneTrouble};
 use crate::clock;
 use crate::compile::{Adjust, ServedZone, Whole};
 use crate::config::{Diagnostic, Diagnostics, Place, Server};
@@ -48,6 +49,7 @@ pub struct Control {
     pub verdicts: Verdicts,
     pub overriding: Overriding,
     pub recovery: Recovery,
+    pub loading: Loading,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
     pub live: Arc<Live>,
     pub limiting: Limiting,
@@ -114,6 +116,13 @@ impl Control {
                     Command::Reload(reply) => requests.push_back(Request::Everything(reply)),
                     Command::Override(order, reply) => self.add_override(order, reply),
                     Command::ClearOverrides(which, reply) => self.clear_overrides(&which, reply),
+                    Command::Load(reports, reply) => {
+                        let added = self.loading.add(&reports, &self.whole);
+                        let _ = reply.send(added.map(|()| Taken { taken: reports.len() }));
+                    }
+                    Command::Loads(reply) => {
+                        let _ = reply.send(self.loading.told(&self.whole));
+                    }
                 },
                 Some(()) = replaced(&mut databases) => requests.push_back(Request::Databases),
                 (request, outcome) = finished(&mut work) => {
@@ -130,6 +139,7 @@ impl Control {
                     self.limiting.look();
                     self.expire_overrides();
                     self.go_on();
+                    self.shed();
                 }
             }
         }
@@ -137,6 +147,16 @@ impl Control {
             work.task.abort();
         }
         self.verdicts.stop().await;
+    }
+
+    /// Hears what was told of loads, and lets pools shed by it.
+    fn shed(&mut self) {
+        self.loading.hear(self.verdicts.take_told(), &self.whole);
+        let health = Arc::clone(&self.publisher.current().health);
+        for taking in self.loading.step(&self.whole, &health) {
+            let pool = &self.whole.parts.pools.pools[taking.pool.index()].name;
+            tracing::info!(%pool, "{}", taking.why);
+        }
     }
 
     fn add_override(&mut self, order: overrides::Order, reply: SaidTo) {
@@ -328,6 +348,7 @@ impl Control {
 
     fn adopt(&mut self, whole: Whole, prepared: Prepared) {
         let before = std::mem::replace(&mut self.whole, whole);
+        self.loading.adopt(&self.whole);
         self.live.world.store(Arc::clone(&self.whole.world));
         match self.verdicts.adopt(prepared, &self.whole.parts) {
             Some(health) => {

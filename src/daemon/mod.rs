@@ -8,9 +8,11 @@ mod aside;
 mod control;
 mod explaining;
 mod limiting;
+mod loading;
 mod overriding;
 mod preparation;
 mod recovery;
+mod spilling;
 mod verdicts;
 
 use std::net::{IpAddr, SocketAddr};
@@ -34,6 +36,7 @@ pub use control::log;
 use control::{Control, Order};
 use explaining::Told;
 use limiting::Limiting;
+use loading::Loading;
 use overriding::Overriding;
 use recovery::Recovery;
 use verdicts::Verdicts;
@@ -156,6 +159,7 @@ impl Daemon {
         let control = Control {
             path,
             adjust,
+            loading: Loading::new(&whole),
             started: whole.config.server.clone(),
             whole,
             publisher,

@@ -18,5 +18,5 @@ pub use fleet::{Fleet, Member};
 pub use least::{Kind, shares};
 pub use pool::{Part, pool_load};
 pub use reports::{Measured, Reading, Reports};
-pub use shed::Law;
+pub use shed::{Controller, Law};
 pub use values::{Fraction, Report, Values};

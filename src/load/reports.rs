@@ -158,8 +158,12 @@ impl Reports {
         })
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
     /// Forgets what is not there any more.
-    pub fn keep(&mut self, is_there: impl Fn(&str) -> bool) {
+    pub fn keep(&mut self, mut is_there: impl FnMut(&str) -> bool) {
         self.kept.retain(|what, _| is_there(what));
     }
 

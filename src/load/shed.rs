@@ -61,8 +61,7 @@ impl Law {
     }
 }
 
-/// Between two steps where a change takes `delay_ms` to be seen. More often than that, a controller would only
-/// learn noise, and what it has to remember would not be bounded.
+/// Between two steps where a change takes `delay_ms` to be seen.
 pub(super) fn step_ms(delay_ms: u64) -> u64 {
     (delay_ms / STEPS).max(STEP_MIN_MS)
 }

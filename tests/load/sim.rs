@@ -251,7 +251,10 @@ impl World {
                 }
             })
             .collect();
-        self.fleet.step(&members, 1_000 * TTL + lag_ms, now_ms);
+        let delay_ms = 1_000 * TTL + lag_ms;
+        if self.fleet.is_due(delay_ms, now_ms) {
+            self.fleet.step(&members, delay_ms, now_ms);
+        }
         self.shares = self.fleet.shares().collect();
     }
 }

@@ -1,0 +1,295 @@
+//! Which pools spill into each other, and what does each take by its load?
+
+use std::collections::HashMap;
+
+use crate::config::{Config, Shed};
+use crate::load::{Controller, Fleet, Law, Member, Part, Reading, pool_load};
+use crate::model::{PoolId, Share, Verdict};
+use crate::overrides::key;
+use crate::state::Pools;
+use crate::state::health::Health;
+
+/// How much lower the low-water mark is than the high-water mark, as a part of the capacity.
+const BAND: f64 = 0.1;
+/// A share is told of when it differs from what was told by more: a hundredth of all.
+const QUANTUM: u16 = u16::MAX / 100;
+
+/// What a pool takes by its load, of what would come to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taking {
+    pub pool: PoolId,
+    pub share: Share,
+    pub why: String,
+}
+
+/// The pools that shed, with those that they spill into.
+#[derive(Default)]
+pub struct Spilling {
+    groups: Vec<Group>,
+}
+
+/// Pools that some policy chooses among, or that have such a pool in common.
+struct Group {
+    fleet: Fleet,
+    /// The longest TTL of the names that they serve.
+    ttl_ms: u64,
+    pools: Vec<Told>,
+}
+
+/// A pool, its name for what comes after a reload, and what was last told of it.
+struct Told {
+    pool: PoolId,
+    name: Box<str>,
+    share: Share,
+    why: String,
+}
+
+impl Spilling {
+    /// The same among the pools of another configuration: those that stay go on with what they take.
+    pub fn among(self, config: &Config, pools: &Pools) -> Self {
+        let mut before: HashMap<Box<str>, (Controller, Share, String)> = HashMap::new();
+        for group in self.groups {
+            let controllers = group.fleet.controllers().iter().cloned();
+            for (told, controller) in group.pools.into_iter().zip(controllers) {
+                before.insert(told.name, (controller, told.share, told.why));
+            }
+        }
+        let groups = groups(config, pools).into_iter().map(|(ids, ttl_ms)| {
+            let (mut told, mut controllers) = (Vec::new(), Vec::new());
+            for pool in ids {
+                let name = pools.pools[pool.index()].name.clone();
+                let known = before.remove(&name);
+                let (controller, share, why) =
+                    known.unwrap_or_else(|| (Controller::default(), Share::ALL, String::new()));
+                controllers.push(controller);
+                told.push(Told {
+                    pool,
+                    name,
+                    share,
+                    why,
+                });
+            }
+            Group {
+                fleet: Fleet::from(controllers),
+                ttl_ms,
+                pools: told,
+            }
+        });
+        Spilling {
+            groups: groups.collect(),
+        }
+    }
+
+    /// A step of those for which it is time; which shares are others now than were told before. `read` says what
+    /// is known of the load of a pool, or of an endpoint of it.
+    pub fn step(
+        &mut self,
+        config: &Config,
+        pools: &Pools,
+        health: &Health,
+        read: &impl Fn(&str, PoolId) -> Reading,
+        now_ms: u64,
+    ) -> Vec<Taking> {
+        let mut changed = Vec::new();
+        for group in &mut self.groups {
+            if !group.fleet.is_due(group.ttl_ms, now_ms) {
+                continue;
+            }
+            let known: Vec<Known> = group
+                .pools
+                .iter()
+                .map(|told| Known::of(told.pool, config, pools, health, read))
+                .collect();
+            let members: Vec<Member> = known.iter().map(|known| known.member).collect();
+            let lag_ms = known.iter().map(|known| known.lag_ms).max().unwrap_or(0);
+            group.fleet.step(&members, group.ttl_ms + lag_ms, now_ms);
+            let shares = group.fleet.shares().zip(&known).zip(&mut group.pools);
+            for ((share, known), told) in shares {
+                let share = Share((share * f64::from(Share::ALL.0)).round() as u16);
+                told.why = known.why(share);
+                let is_news = share.0.abs_diff(told.share.0) > QUANTUM
+                    || (share == Share::ALL && told.share != share);
+                if is_news {
+                    told.share = share;
+                    changed.push(told.taking());
+                }
+            }
+        }
+        changed
+    }
+
+    /// What every pool takes that may shed or that another one spills into.
+    pub fn takings(&self) -> impl Iterator<Item = Taking> {
+        let pools = self.groups.iter().flat_map(|group| &group.pools);
+        pools.map(Told::taking)
+    }
+}
+
+impl Told {
+    fn taking(&self) -> Taking {
+        Taking {
+            pool: self.pool,
+            share: self.share,
+            why: self.why.clone(),
+        }
+    }
+}
+
+/// What is known of a pool at a time.
+struct Known {
+    member: Member,
+    shed: Option<Shed>,
+    lag_ms: u64,
+    /// Why its load is not known, if it is not.
+    unknown: String,
+}
+
+impl Known {
+    fn of(
+        id: PoolId,
+        config: &Config,
+        pools: &Pools,
+        health: &Health,
+        read: &impl Fn(&str, PoolId) -> Reading,
+    ) -> Self {
+        let (pool, written) = (&pools.pools[id.index()], &config.pools[id.index()]);
+        let of_pool = read(&pool.name, id);
+        let mut unknown = of_pool;
+        let (mut parts, mut all_weights) = (Vec::new(), 0.0);
+        for (endpoint, written) in pool.endpoint_ids().zip(&written.endpoints) {
+            all_weights += f64::from(written.weight);
+            let is_up = match health.endpoint(endpoint).verdict {
+                Verdict::Up => true,
+                Verdict::Down => false,
+                Verdict::Unknown => pool.unknown_is_up,
+            };
+            if !is_up {
+                continue;
+            }
+            let reading = read(&key(pools, endpoint), id);
+            if unknown == Reading::Never {
+                unknown = reading;
+            }
+            parts.push(Part {
+                weight: written.weight,
+                capacity: written.capacity.map(f64::from),
+                measured: reading.measured(),
+            });
+        }
+        // Of a pool's capacity, that of endpoints that are down is gone.
+        let up_weights: f64 = parts.iter().map(|part| f64::from(part.weight)).sum();
+        let part_up = if all_weights > 0.0 {
+            up_weights / all_weights
+        } else {
+            1.0
+        };
+        let whole = written.load.capacity.map(f64::from);
+        let capacity = whole.map(|capacity| capacity * part_up);
+        let load = pool_load(capacity, of_pool.measured(), &parts);
+        let of_parts = parts.iter().map(|part| part.capacity).sum();
+        let shed = written.load.shed;
+        Known {
+            member: Member {
+                law: shed.map(law),
+                load: load.map(|(load, _)| load),
+                capacity: capacity.or(of_parts).filter(|&capacity| capacity > 0.0),
+                open: if parts.is_empty() { 0.0 } else { 1.0 },
+            },
+            shed,
+            lag_ms: load.map_or(0, |(_, lag_ms)| lag_ms),
+            unknown: match unknown {
+                // Only connections, and no capacity to compare them with.
+                Reading::Fresh(_) => format!("{unknown}, but its capacity is not known"),
+                Reading::Never | Reading::Stale { .. } => unknown.to_string(),
+            },
+        }
+    }
+
+    /// In words, for those who look.
+    fn why(&self, share: Share) -> String {
+        let takes = match share {
+            Share::ALL => "takes all".to_owned(),
+            Share(share) => format!(
+                "takes {} %",
+                percent(f64::from(share) / f64::from(u16::MAX))
+            ),
+        };
+        let because = match (self.member.load, self.shed) {
+            (Some(load), Some(shed)) => format!(
+                "load {} % of its capacity, sheds past {} %",
+                percent(load),
+                percent(shed.above)
+            ),
+            (Some(load), None) => {
+                format!("load {} % of its capacity, never sheds", percent(load))
+            }
+            (None, _) => self.unknown.clone(),
+        };
+        format!("{takes}: {because}")
+    }
+}
+
+fn percent(part: f64) -> f64 {
+    (100.0 * part).round()
+}
+
+fn law(shed: Shed) -> Law {
+    Law {
+        above: shed.above,
+        below: shed.above - BAND,
+        floor: shed.floor,
+    }
+}
+
+/// Groups of pools of which one at least sheds, each with the longest TTL of names that it serves, in
+/// milliseconds.
+fn groups(config: &Config, pools: &Pools) -> Vec<(Vec<PoolId>, u64)> {
+    if config.pools.iter().all(|pool| pool.load.shed.is_none()) {
+        return Vec::new();
+    }
+    let mut sets = Sets((0..pools.pools.len()).collect());
+    for policy in &pools.policies {
+        for pair in policy.reach.windows(2) {
+            sets.join(pair[0].index(), pair[1].index());
+        }
+    }
+    let mut ttl_ms: HashMap<usize, u64> = HashMap::new();
+    for name in config.zones.iter().flat_map(|zone| &zone.balanced) {
+        let policy = pools.policies.get(name.policy.index());
+        if let Some(first) = policy.and_then(|policy| policy.reach.first()) {
+            let of_set = ttl_ms.entry(sets.root(first.index())).or_default();
+            *of_set = (*of_set).max(1000 * u64::from(name.ttl.max_s));
+        }
+    }
+    let mut groups: HashMap<usize, Vec<PoolId>> = HashMap::new();
+    for pool in 0..pools.pools.len() {
+        let group = groups.entry(sets.root(pool)).or_default();
+        group.push(PoolId(pool as u32));
+    }
+    let sheds = |id: &PoolId| config.pools[id.index()].load.shed.is_some();
+    let groups = groups.into_iter();
+    let mut groups: Vec<_> = groups
+        .filter(|(_, pools)| pools.iter().any(sheds))
+        .map(|(root, pools)| (pools, ttl_ms.get(&root).copied().unwrap_or(0)))
+        .collect();
+    groups.sort_unstable();
+    groups
+}
+
+/// Disjoint sets of numbers (union-find, with path halving).
+struct Sets(Vec<usize>);
+
+impl Sets {
+    fn root(&mut self, mut of: usize) -> usize {
+        while self.0[of] != of {
+            self.0[of] = self.0[self.0[of]];
+            of = self.0[of];
+        }
+        of
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        self.0[a.max(b)] = a.min(b);
+    }
+}
