@@ -293,3 +293,151 @@ impl Sets {
         self.0[a.max(b)] = a.min(b);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::compile::{self, Whole};
+    use crate::load::{Measured, Values};
+    use crate::state::health::EndpointHealth;
+
+    const CONFIG: &str = r#"
+[server]
+listen = ["127.0.0.1:0"]
+[region.eu]
+location = "DE"
+[pool.a]
+region = "eu"
+endpoints = ["192.0.2.1", "192.0.2.2"]
+capacity = 100
+shed = { above = "90%" }
+[pool.b]
+region = "eu"
+endpoints = ["192.0.2.3"]
+[pool.c]
+region = "eu"
+endpoints = ["192.0.2.4"]
+[pool.alone]
+region = "eu"
+endpoints = ["192.0.2.5"]
+[policy.ab]
+failover = ["a", "b"]
+[policy.bc]
+failover = ["b", "c"]
+[policy.single]
+failover = ["alone"]
+[zone."example.com"]
+file = "example.zone"
+[zone."example.com".balanced]
+ab = { policy = "ab", ttl = "10s" }
+bc = { policy = "bc", ttl = ["5s", "20s"] }
+alone = { policy = "single", ttl = "5m" }
+"#;
+
+    fn whole(config: &str) -> Whole {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("meridian.toml");
+        fs::write(&path, config).unwrap();
+        let zone = "$TTL 300\n@ SOA ns1 h 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.53\n";
+        fs::write(folder.path().join("example.zone"), zone).unwrap();
+        compile::load(&path, None).unwrap().0
+    }
+
+    fn connections(connections: f64) -> Reading {
+        let values = Values {
+            connections: Some(connections),
+            ..Values::default()
+        };
+        Reading::Fresh(Measured { values, lag_ms: 0 })
+    }
+
+    fn health(whole: &Whole, down: &[u32]) -> Health {
+        Health::new(&whole.parts.pools, |id| EndpointHealth {
+            verdict: match down.contains(&id.0) {
+                true => Verdict::Down,
+                false => Verdict::Up,
+            },
+            flip_after_ms: 0,
+        })
+    }
+
+    /// What changes within some seconds of the same.
+    fn stepped(
+        spilling: &mut Spilling,
+        whole: &Whole,
+        down: &[u32],
+        read: impl Fn(&str, PoolId) -> Reading,
+        seconds: std::ops::Range<u64>,
+    ) -> Vec<Taking> {
+        let health = health(whole, down);
+        let pools = &whole.parts.pools;
+        let mut step = |second| spilling.step(&whole.config, pools, &health, &read, 1000 * second);
+        seconds.flat_map(&mut step).collect()
+    }
+
+    #[test]
+    fn pools_with_a_policy_in_common_spill_into_each_other() {
+        let whole = whole(CONFIG);
+        let groups = groups(&whole.config, &whole.parts.pools);
+        assert_eq!(groups, [(vec![PoolId(0), PoolId(1), PoolId(2)], 20_000)]);
+        let none = CONFIG.replace("shed = ", "# ");
+        let whole = super::tests::whole(&none);
+        assert_eq!(super::groups(&whole.config, &whole.parts.pools), []);
+    }
+
+    #[test]
+    fn a_pool_that_is_too_full_takes_less_until_it_is_not_and_says_why() {
+        let whole = whole(CONFIG);
+        let mut spilling = Spilling::default().among(&whole.config, &whole.parts.pools);
+        // Half of the capacity each: 140 % in all.
+        let full = |what: &str, _| match what {
+            "a/192.0.2.1" => connections(80.0),
+            "a/192.0.2.2" => connections(60.0),
+            _ => Reading::Never,
+        };
+        let changed = stepped(&mut spilling, &whole, &[], full, 0..10);
+        let last = changed.last().unwrap();
+        assert_eq!(last.pool, PoolId(0));
+        assert!(last.share < Share(50_000), "{last:?}");
+        let why = "load 140 % of its capacity, sheds past 90 %";
+        assert!(last.why.starts_with("takes ") && last.why.ends_with(why));
+
+        // The same after a reload, whatever the places of pools there.
+        let more = CONFIG.replace(
+            "[pool.a]",
+            "[pool.first]\nregion = \"eu\"\nendpoints = [\"192.0.2.9\"]\n[pool.a]",
+        );
+        let whole = super::tests::whole(&more);
+        let mut spilling = spilling.among(&whole.config, &whole.parts.pools);
+        let kept = spilling.takings().find(|taking| taking.pool == PoolId(1));
+        assert_eq!(kept.unwrap().share, last.share);
+
+        let stale = Reading::Stale {
+            age_ms: 34_000,
+            max_age_ms: 10_000,
+        };
+        let changed = stepped(&mut spilling, &whole, &[], |_, _| stale, 10..600);
+        let last = changed.last().unwrap();
+        assert_eq!((last.pool, last.share), (PoolId(1), Share::ALL));
+        let why = "takes all: load ignored: the last report is 34 s old, which is more than 10 s";
+        let last = spilling.takings().find(|taking| taking.pool == PoolId(1));
+        assert_eq!(last.unwrap().why, why);
+    }
+
+    #[test]
+    fn of_a_pools_capacity_that_of_endpoints_that_are_down_is_gone() {
+        let whole = whole(CONFIG);
+        let read = |what: &str, _| match what {
+            "a" => connections(80.0),
+            _ => Reading::Never,
+        };
+        for (down, load) in [(&[][..], "load 80 %"), (&[1], "load 160 %")] {
+            let mut spilling = Spilling::default().among(&whole.config, &whole.parts.pools);
+            stepped(&mut spilling, &whole, down, read, 0..1);
+            let why = spilling.takings().next().unwrap().why;
+            assert!(why.contains(load), "{why}");
+        }
+    }
+}

@@ -1,5 +1,9 @@
 //! `meridian load`
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
 use serde_json::Value;
 
 use crate::place::{Outcome, Place};
@@ -118,4 +122,61 @@ fn what_is_wrong_is_refused_and_nothing_is_taken() {
         "{}",
         outcome.stderr
     );
+}
+
+/// Answers every request with this load in a header, or in its body, until the tests end.
+fn backend(answer: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { break };
+            // A probe's request is one segment.
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    port
+}
+
+#[test]
+fn probes_bring_the_load_along_and_what_they_cannot_read_is_told_of() {
+    let place = place();
+    let header = backend("HTTP/1.1 200 OK\r\nX-Load: 85%\r\n\r\n");
+    let body = backend("HTTP/1.1 200 OK\r\n\r\n{\"cpu\": [0.5, 0.25]}");
+    let neither = backend("HTTP/1.1 200 OK\r\nX-Load: much\r\n\r\n");
+    let monitors = "\
+[monitor.header]
+http = \"/\"
+interval = \"100ms\"
+load_header = \"X-Load\"
+[monitor.body]
+http = \"/\"
+interval = \"100ms\"
+load_json = \"/cpu/1\"
+";
+    let pool = |region: &str, monitor: &str, address: &str, port: u16| {
+        format!(
+            "[pool.web-{region}]\nregion = \"{region}\"\nmonitor = \"{monitor}\"\n\
+             endpoints = [{{ address = \"{address}\", check = \"127.0.0.1:{port}\" }}]\n"
+        )
+    };
+    let config = config();
+    let (before, rest) = config.split_once("[monitor.web]").unwrap();
+    let (_, after) = rest.split_once("[policy.world]").unwrap();
+    let pools = [
+        pool("eu", "header", "192.0.2.1", header),
+        pool("us", "body", "198.51.100.1", body),
+        pool("ap", "header", "203.0.113.1", neither),
+    ];
+    let config = format!("{before}{monitors}{}[policy.world]{after}", pools.concat());
+    place.write("meridian.toml", config);
+    let mut server = Server::start(&place, &[]);
+    for (what, load) in [("web-eu/192.0.2.1", 0.85), ("web-us/198.51.100.1", 0.25)] {
+        eventually(what, || {
+            (listed(&place, what)["load"] == load).then_some(())
+        });
+    }
+    server.process.until_stderr("the load cannot be read: load");
+    assert_eq!(listed(&place, "web-ap/203.0.113.1"), Value::Null);
 }

@@ -117,7 +117,7 @@ fn falls_and_returns(
 
 fn worst(worlds: &[(Vec<Region>, usize)]) -> u64 {
     let mut worst = 0;
-    for seed in 1..=4 {
+    for seed in 1..=3 {
         for (regions, fallen) in worlds {
             for die in [Die::Chance, Die::Sticky] {
                 for clients in [Clients::Fine, Clients::Lumpy] {
@@ -149,6 +149,27 @@ fn small_regions_beside_a_large_one_hold_after_three_ttls() {
     assert!(longest <= 3 * TTL, "{longest} s");
 }
 
+/// What the controllers do not know: load that stays for three times as long as answers.
+#[test]
+fn connections_that_outlive_their_answers_do_not_make_shares_swing() {
+    for seed in 1..=3 {
+        let mut world = World::new(&ring(5, 0.68), Die::Chance, Clients::Fine, seed);
+        world.lasting = 3.0 * TTL as f64;
+        world.run(40 * TTL);
+        world.set(0, false);
+        let fell = world.loads.len();
+        world.run(100 * TTL);
+        for pool in 1..5 {
+            let long = longest_above(&world, pool, 1.1, fell);
+            let turns = turns(&world, pool, 0.1);
+            assert!(
+                long <= 2 * TTL && turns <= 6,
+                "{seed}, {pool}: {long} s, {turns}"
+            );
+        }
+    }
+}
+
 /// That the world could show a cascade: without shedding, the same fall takes others along.
 #[test]
 fn without_shedding_the_same_fall_topples_the_next() {
@@ -169,7 +190,7 @@ fn without_shedding_the_same_fall_topples_the_next() {
 
 #[test]
 fn where_there_is_no_room_all_are_overloaded_alike_and_all_are_answered() {
-    for seed in 1..=4 {
+    for seed in 1..=3 {
         for die in [Die::Chance, Die::Sticky] {
             let regions = ring(5, 1.0);
             let mut world = World::new(&regions, die, Clients::Lumpy, seed);

@@ -61,6 +61,8 @@ pub struct World {
     die: Die,
     /// A pool that is fuller than this for 15 s falls.
     pub topples_at: f64,
+    /// Seconds for which connections last on average: 1 at least.
+    pub lasting: f64,
     random: Random,
     fleet: Fleet,
     reports: Reports,
@@ -115,6 +117,7 @@ impl World {
             law: Some(LAW),
             die,
             topples_at: f64::MAX,
+            lasting: 1.0,
             random,
             fleet: Fleet::new(many),
             reports: Reports::default(),
@@ -172,6 +175,12 @@ impl World {
             // Clients of a pool that does not work have no connections.
             if self.works[cached.pool] {
                 loads[cached.pool] += cached.clients / self.regions[cached.pool].capacity;
+            }
+        }
+        // Connections end by and by, wherever new ones go.
+        if let Some(before) = self.loads.last() {
+            for (load, before) in loads.iter_mut().zip(before) {
+                *load = before + (*load - before) / self.lasting;
             }
         }
         self.topple(&loads);
