@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -43,6 +44,8 @@ pub struct Live {
     pub world: ArcSwap<World>,
     pub zones_in_trouble: ArcSwap<Vec<ZoneTrouble>>,
     pub overridden: ArcSwap<Overridden>,
+    /// By pool that may shed: what it takes by its load, and why.
+    pub shed: ArcSwap<HashMap<String, String>>,
     pub config_path: PathBuf,
     pub listening: Vec<std::net::SocketAddr>,
     /// In words, for explain: probes, or a file.
@@ -122,6 +125,7 @@ async fn explain(
     let believed = Believed {
         verdicts: (live.verdicts)(),
         overridden: live.overridden.load_full(),
+        shed: live.shed.load_full(),
     };
     // Many clients take a while: not on the threads that probes share.
     let explained =

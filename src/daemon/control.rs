@@ -4,7 +4,7 @@
 //! [`Work`], a task whose result it takes over when it is there. Meanwhile verdicts are published
 //! and a stop is a stop.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::clock;
 use crate::compile::{Adjust, ServedZone, Whole};
 use crate::config::{Diagnostic, Diagnostics, Place, Server};
 use crate::geoip::watch::{Watcher, watch};
-use crate::model::{EndpointId, Verdict};
+use crate::model::{EndpointId, PoolId, Share, Verdict};
 use crate::overrides::{self, Action};
 use crate::state::Publisher;
 use crate::state::health::{EndpointHealth, Health};
@@ -152,10 +152,17 @@ impl Control {
     /// Hears what was told of loads, and lets pools shed by it.
     fn shed(&mut self) {
         self.loading.hear(self.verdicts.take_told(), &self.whole);
+        let pools = &self.whole.parts.pools;
         let health = Arc::clone(&self.publisher.current().health);
-        for taking in self.loading.step(&self.whole, &health) {
-            let pool = &self.whole.parts.pools.pools[taking.pool.index()].name;
-            tracing::info!(%pool, "{}", taking.why);
+        let besides = self.shares_besides_load(&self.seen(&health));
+        let changed = self.loading.step(&self.whole, &health, &besides);
+        for taking in &changed {
+            let pool = &pools.pools[taking.pool.index()].name;
+            tracing::debug!(%pool, "{}", taking.why);
+        }
+        self.live.shed.store(Arc::new(self.loading.why(pools)));
+        if !changed.is_empty() {
+            self.publish_changes(Vec::new());
         }
     }
 
@@ -233,17 +240,30 @@ impl Control {
             now_unix_ms: clock::unix_ms(),
         };
         let (changes, held) = self.recovery.look(&seen, changes);
-        let mut shares = self.overriding.pool_shares();
-        for (id, share) in self.recovery.pool_shares(&seen) {
-            let of_words = shares.entry(id).or_default();
-            *of_words = of_words.and(share);
-        }
+        let mut shares = self.shares_besides_load(&self.seen(before));
+        add_shares(&mut shares, self.loading.shares());
         if changes.is_empty() && before.shares() == &shares {
             return (None, held);
         }
         let pools = &self.whole.parts.pools;
         let health = before.with(pools, &changes).with_shares(pools, shares);
         (Some(health), held)
+    }
+
+    fn seen<'a>(&'a self, before: &'a Health) -> Seen<'a> {
+        Seen {
+            before,
+            whole: &self.whole,
+            overriding: &self.overriding,
+            now_unix_ms: clock::unix_ms(),
+        }
+    }
+
+    /// The parts that pools take by operators' words, and of those that are coming back.
+    fn shares_besides_load(&self, seen: &Seen<'_>) -> BTreeMap<PoolId, Share> {
+        let mut shares = self.overriding.pool_shares();
+        add_shares(&mut shares, self.recovery.pool_shares(seen));
+        shares
     }
 
     /// Keeps down what went down where somebody has to say that it may come back.
@@ -435,6 +455,14 @@ impl Control {
                 tracing::warn!("replaced databases will not be noticed (SIGHUP reloads): {e}");
             })
             .ok()
+    }
+}
+
+/// Who takes a part for several reasons takes that part of that part.
+fn add_shares(shares: &mut BTreeMap<PoolId, Share>, more: BTreeMap<PoolId, Share>) {
+    for (id, share) in more {
+        let all = shares.entry(id).or_default();
+        *all = all.and(share);
     }
 }
 

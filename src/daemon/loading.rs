@@ -1,17 +1,17 @@
 //! Reports of load, from the admin API and from probes, by the endpoints that are served.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::spilling::{Spilling, Taking};
+use super::spilling::{Spilling, Taking, World};
 use crate::admin::Loaded;
 use crate::clock;
 use crate::compile::{Parts, Whole};
 use crate::config::Config;
 use crate::health::probe::Told;
 use crate::load::{Fraction, Reading, Report, Reports, Values};
-use crate::model::{EndpointId, PoolId, TargetKey};
+use crate::model::{EndpointId, PoolId, Share, TargetKey};
 use crate::overrides::key;
 use crate::state::Pools;
 use crate::state::health::Health;
@@ -125,13 +125,38 @@ impl Loading {
         }
     }
 
-    /// One step of all who shed, if it is time for it: which pools take another share now, and why.
-    pub fn step(&mut self, whole: &Whole, health: &Health) -> Vec<Taking> {
+    /// One step of all who shed, if it is time for it: which pools take another share now, and why. `besides` is
+    /// what pools take for other reasons.
+    pub fn step(
+        &mut self,
+        whole: &Whole,
+        health: &Health,
+        besides: &BTreeMap<PoolId, Share>,
+    ) -> Vec<Taking> {
         let now_ms = self.ms(clock::now());
         let reports = &self.reports;
         let read = |what: &str, pool| reports.read(what, now_ms, max_age_ms(&whole.config, pool));
-        self.spilling
-            .step(&whole.config, &whole.parts.pools, health, &read, now_ms)
+        let world = World {
+            config: &whole.config,
+            pools: &whole.parts.pools,
+            health,
+            besides,
+        };
+        self.spilling.step(&world, &read, now_ms)
+    }
+
+    /// Of pools that do not take all that would come to them, by their load.
+    pub fn shares(&self) -> BTreeMap<PoolId, Share> {
+        self.spilling.shares()
+    }
+
+    /// For explain: by pool, what it takes and why.
+    pub fn why(&self, pools: &Pools) -> HashMap<String, String> {
+        let takings = self.spilling.takings();
+        let name = |pool: PoolId| pools.pools[pool.index()].name.to_string();
+        takings
+            .map(|taking| (name(taking.pool), taking.why))
+            .collect()
     }
 
     /// For the admin API: what was reported, and the pools that may shed, by name.

@@ -141,6 +141,7 @@ impl Daemon {
             world: ArcSwap::from(Arc::clone(&whole.world)),
             zones_in_trouble: ArcSwap::default(),
             overridden: ArcSwap::from_pointee(overriding.told(pools)),
+            shed: ArcSwap::default(),
             config_path: path.clone(),
             listening: bound.local_addrs().to_vec(),
             verdicts: verdicts.source(),

@@ -1,6 +1,6 @@
 //! Which pools spill into each other, and what does each take by its load?
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::config::{Config, Shed};
 use crate::load::{Controller, Fleet, Law, Member, Part, Reading, pool_load};
@@ -14,12 +14,24 @@ const BAND: f64 = 0.1;
 /// A share is told of when it differs from what was told by more: a hundredth of all.
 const QUANTUM: u16 = u16::MAX / 100;
 
+/// What a pool takes before the first look at its load.
+const NEW: &str = "takes all: its load was not looked at yet";
+
 /// What a pool takes by its load, of what would come to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Taking {
     pub pool: PoolId,
     pub share: Share,
     pub why: String,
+}
+
+/// What one looks at.
+pub struct World<'w> {
+    pub config: &'w Config,
+    pub pools: &'w Pools,
+    pub health: &'w Health,
+    /// What pools take for other reasons than load.
+    pub besides: &'w BTreeMap<PoolId, Share>,
 }
 
 /// The pools that shed, with those that they spill into.
@@ -60,7 +72,7 @@ impl Spilling {
                 let name = pools.pools[pool.index()].name.clone();
                 let known = before.remove(&name);
                 let (controller, share, why) =
-                    known.unwrap_or_else(|| (Controller::default(), Share::ALL, String::new()));
+                    known.unwrap_or_else(|| (Controller::default(), Share::ALL, NEW.to_owned()));
                 controllers.push(controller);
                 told.push(Told {
                     pool,
@@ -84,9 +96,7 @@ impl Spilling {
     /// is known of the load of a pool, or of an endpoint of it.
     pub fn step(
         &mut self,
-        config: &Config,
-        pools: &Pools,
-        health: &Health,
+        world: &World<'_>,
         read: &impl Fn(&str, PoolId) -> Reading,
         now_ms: u64,
     ) -> Vec<Taking> {
@@ -98,7 +108,7 @@ impl Spilling {
             let known: Vec<Known> = group
                 .pools
                 .iter()
-                .map(|told| Known::of(told.pool, config, pools, health, read))
+                .map(|told| Known::of(told.pool, world, read))
                 .collect();
             let members: Vec<Member> = known.iter().map(|known| known.member).collect();
             let lag_ms = known.iter().map(|known| known.lag_ms).max().unwrap_or(0);
@@ -116,6 +126,13 @@ impl Spilling {
             }
         }
         changed
+    }
+
+    /// The shares that were told last, of those that do not take all.
+    pub fn shares(&self) -> BTreeMap<PoolId, Share> {
+        let pools = self.groups.iter().flat_map(|group| &group.pools);
+        let reduced = pools.filter(|told| told.share != Share::ALL);
+        reduced.map(|told| (told.pool, told.share)).collect()
     }
 
     /// What every pool takes that may shed or that another one spills into.
@@ -145,13 +162,13 @@ struct Known {
 }
 
 impl Known {
-    fn of(
-        id: PoolId,
-        config: &Config,
-        pools: &Pools,
-        health: &Health,
-        read: &impl Fn(&str, PoolId) -> Reading,
-    ) -> Self {
+    fn of(id: PoolId, world: &World<'_>, read: &impl Fn(&str, PoolId) -> Reading) -> Self {
+        let World {
+            config,
+            pools,
+            health,
+            besides,
+        } = *world;
         let (pool, written) = (&pools.pools[id.index()], &config.pools[id.index()]);
         let of_pool = read(&pool.name, id);
         let mut unknown = of_pool;
@@ -188,12 +205,21 @@ impl Known {
         let load = pool_load(capacity, of_pool.measured(), &parts);
         let of_parts = parts.iter().map(|part| part.capacity).sum();
         let shed = written.load.shed;
+        // One of which fewer are up than `min_healthy` is asked last, whatever it would take.
+        let slot = health.slot(id);
+        let is_asked = !slot.is_empty() && slot.accepts != [Share::NONE; 2];
         Known {
             member: Member {
                 law: shed.map(law),
                 load: load.map(|(load, _)| load),
                 capacity: capacity.or(of_parts).filter(|&capacity| capacity > 0.0),
-                open: if parts.is_empty() { 0.0 } else { 1.0 },
+                open: match is_asked {
+                    true => {
+                        f64::from(besides.get(&id).copied().unwrap_or_default().0)
+                            / f64::from(Share::ALL.0)
+                    }
+                    false => 0.0,
+                },
             },
             shed,
             lag_ms: load.map_or(0, |(_, lag_ms)| lag_ms),
@@ -209,10 +235,7 @@ impl Known {
     fn why(&self, share: Share) -> String {
         let takes = match share {
             Share::ALL => "takes all".to_owned(),
-            Share(share) => format!(
-                "takes {} %",
-                percent(f64::from(share) / f64::from(u16::MAX))
-            ),
+            share => format!("takes {share}"),
         };
         let because = match (self.member.load, self.shed) {
             (Some(load), Some(shed)) => format!(
@@ -354,12 +377,12 @@ alone = { policy = "single", ttl = "5m" }
     }
 
     fn health(whole: &Whole, down: &[u32]) -> Health {
-        Health::new(&whole.parts.pools, |id| EndpointHealth {
-            verdict: match down.contains(&id.0) {
+        Health::new(&whole.parts.pools, |id| {
+            let verdict = match down.contains(&id.0) {
                 true => Verdict::Down,
                 false => Verdict::Up,
-            },
-            flip_after_ms: 0,
+            };
+            EndpointHealth::new(verdict, 0)
         })
     }
 
@@ -372,8 +395,13 @@ alone = { policy = "single", ttl = "5m" }
         seconds: std::ops::Range<u64>,
     ) -> Vec<Taking> {
         let health = health(whole, down);
-        let pools = &whole.parts.pools;
-        let mut step = |second| spilling.step(&whole.config, pools, &health, &read, 1000 * second);
+        let world = World {
+            config: &whole.config,
+            pools: &whole.parts.pools,
+            health: &health,
+            besides: &BTreeMap::new(),
+        };
+        let mut step = |second| spilling.step(&world, &read, 1000 * second);
         seconds.flat_map(&mut step).collect()
     }
 

@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use crate::place::{Outcome, Place};
 use crate::process::eventually;
+use crate::query::{EUROPE, ask, sorted};
 use crate::server::{Server, config, place};
+
+const WWW: &str = "www.gslb.example.com";
 
 fn load(place: &Place, words: &[&str]) -> Outcome {
     let mut arguments = vec!["load"];
@@ -24,6 +27,11 @@ fn set(place: &Place, words: &[&str]) {
         (outcome.code, &*outcome.stdout, &*outcome.stderr),
         (0, "", "")
     );
+}
+
+fn explain(place: &Place) -> String {
+    let arguments = ["explain", WWW, "-c", "meridian.toml", "--client", EUROPE];
+    place.run(&arguments).stdout
 }
 
 /// What is listed of `what`.
@@ -67,6 +75,11 @@ fn what_is_reported_counts_until_it_is_stale() {
             && words.ends_with("more than 2 s");
         (is_stale && told["connections"].is_null()).then_some(())
     });
+    eventually("explain", || {
+        explain(&place)
+            .contains("pool web-eu takes all: load ignored: the last report is")
+            .then_some(())
+    });
 }
 
 #[test]
@@ -79,6 +92,16 @@ fn what_is_too_full_takes_less_and_its_part_of_that_survives_a_reload() {
         set(&place, &["web-eu", "--load", "150%"]);
         (share(&place)? < 0.99).then_some(())
     });
+    eventually("an answer of the next region", || {
+        set(&place, &["web-eu", "--load", "150%"]);
+        (sorted(&ask(server.address, WWW, EUROPE)) == ["198.51.100.1"]).then_some(())
+    });
+    let explained = explain(&place);
+    assert!(explained.contains("pool web-eu takes "), "{explained}");
+    assert!(
+        explained.contains("load 150 % of its capacity, sheds past 90 %"),
+        "{explained}"
+    );
     place.write(
         "meridian.toml",
         shedding().replace("192.0.2.2", "192.0.2.7"),
@@ -86,6 +109,10 @@ fn what_is_too_full_takes_less_and_its_part_of_that_survives_a_reload() {
     server.reload("configuration reloaded");
     set(&place, &["web-eu/192.0.2.7", "--load", "1"]);
     assert!(share(&place).unwrap() < 0.99);
+    eventually("an answer of the next region", || {
+        set(&place, &["web-eu", "--load", "150%"]);
+        (sorted(&ask(server.address, WWW, EUROPE)) == ["198.51.100.1"]).then_some(())
+    });
 }
 
 #[test]

@@ -3,3 +3,6 @@
 
 mod cascade;
 mod sim;
+#[path = "../steering/world.rs"]
+#[allow(dead_code, reason = "most of it is for other tests")]
+mod world;

@@ -1,7 +1,15 @@
 //! A world of regions on a circle. Everything that is random is drawn from a seed.
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
 use meridian::load::{Fleet, Law, Member, Reports, Values, pool_load};
+use meridian::locate::Subnet;
+use meridian::model::{Balance, PolicyId, PoolId, Share, Verdict};
 use meridian::random::Random;
+use meridian::state::{EndpointHealth, Health};
+
+use crate::world::{self, Asker, Kind};
 
 /// TTL of answers, in seconds.
 pub const TTL: u64 = 20;
@@ -20,7 +28,7 @@ pub const LAW: Law = Law {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Die {
     Chance,
-    /// By a hash of client network and pool.
+    /// By a hash of client network and pool, as where a policy goes by the client.
     Sticky,
 }
 
@@ -42,7 +50,7 @@ struct Cached {
     kept: u64,
     expires: u64,
     pool: usize,
-    hash: u64,
+    subnet: Subnet,
 }
 
 #[derive(Clone, Copy)]
@@ -58,7 +66,7 @@ pub struct World {
     regions: Vec<Region>,
     cached: Vec<Cached>,
     pub law: Option<Law>,
-    die: Die,
+    asker: Asker,
     /// A pool that is fuller than this for 15 s falls.
     pub topples_at: f64,
     /// Seconds for which connections last on average: 1 at least.
@@ -85,13 +93,17 @@ impl World {
         let mut cached = Vec::new();
         for (home, region) in regions.iter().enumerate() {
             let mut add = |clients: f64, kept: u64| {
+                let address = IpAddr::V4(Ipv4Addr::from((cached.len() as u32 + 1) << 8));
                 cached.push(Cached {
                     home,
                     clients: clients * region.demand,
                     kept,
                     expires: u64::from(random.below(kept as u32)),
                     pool: home,
-                    hash: random.next_u64(),
+                    subnet: Subnet {
+                        address,
+                        source: 24,
+                    },
                 });
             };
             let lumps = if clients == Clients::Lumpy { 4 } else { 0 };
@@ -115,7 +127,7 @@ impl World {
             regions: regions.to_vec(),
             cached,
             law: Some(LAW),
-            die,
+            asker: asker(regions, die, seed),
             topples_at: f64::MAX,
             lasting: 1.0,
             random,
@@ -162,9 +174,10 @@ impl World {
         let up: Vec<bool> = (0..self.regions.len())
             .map(|pool| self.counts_as_up(pool))
             .collect();
+        self.publish(&up);
         for at in 0..self.cached.len() {
             if self.cached[at].expires <= self.now {
-                let pool = self.answer(at, &up);
+                let pool = self.answer(at);
                 let cached = &mut self.cached[at];
                 cached.pool = pool;
                 cached.expires = self.now + cached.kept;
@@ -191,28 +204,27 @@ impl World {
         self.now += 1;
     }
 
-    /// The nearest pool that is up and takes it; else the nearest that is up; else the nearest.
-    fn answer(&mut self, at: usize, up: &[bool]) -> usize {
-        let home = self.cached[at].home;
-        let distance = |&pool: &usize| {
-            let apart = (self.regions[pool].place - self.regions[home].place).abs();
-            (apart.min(1.0 - apart) * 1e6) as u64
-        };
-        let mut order: Vec<usize> = (0..up.len()).collect();
-        order.sort_by_key(distance);
-        let usable: Vec<usize> = order.iter().copied().filter(|&pool| up[pool]).collect();
-        for &pool in &usable {
-            let die = match self.die {
-                Die::Chance => self.random.fraction(),
-                Die::Sticky => {
-                    Random::from_seed(self.cached[at].hash ^ (pool as u64) << 32).fraction()
-                }
+    /// What steering says, to the clients of one cached answer.
+    fn answer(&mut self, at: usize) -> usize {
+        self.asker.ask.policy = PolicyId(self.cached[at].home as u32);
+        self.asker.client.subnet = Some(self.cached[at].subnet);
+        self.asker.pool().unwrap() as usize
+    }
+
+    /// Has steering know who is up, and what pools take.
+    fn publish(&mut self, up: &[bool]) {
+        let root = &mut self.asker.root;
+        let health = Health::new(&root.pools, |id| {
+            let verdict = match up[id.index()] {
+                true => Verdict::Up,
+                false => Verdict::Down,
             };
-            if die < self.shares[pool] {
-                return pool;
-            }
-        }
-        *usable.first().unwrap_or(&order[0])
+            EndpointHealth::new(verdict, 1_000 * TTL as u32)
+        });
+        let shares = (0..).map(PoolId).zip(&self.shares);
+        let shares = shares.map(|(id, share)| (id, Share((share * 65_535.0) as u16)));
+        let reduced = shares.filter(|(_, share)| *share != Share::ALL).collect();
+        root.health = Arc::new(health.with_shares(&root.pools, reduced));
     }
 
     /// What is too full for too long falls, and comes back when it has rested.
@@ -266,4 +278,28 @@ impl World {
         }
         self.shares = self.fleet.shares().collect();
     }
+}
+
+/// Steering with a policy per region, which has all pools in order of distance.
+fn asker(regions: &[Region], die: Die, seed: u64) -> Asker {
+    let many = regions.len();
+    let pool = || {
+        let pool = world::pool([world::up()]);
+        match die {
+            Die::Chance => pool,
+            Die::Sticky => pool.balance(Balance::SourceHash),
+        }
+    };
+    let policy = |home: &Region| {
+        let distance = |&pool: &u8| {
+            let apart = (regions[usize::from(pool)].place - home.place).abs();
+            (apart.min(1.0 - apart) * 1e6) as u64
+        };
+        let mut order: Vec<u8> = (0..many as u8).collect();
+        order.sort_by_key(distance);
+        let by_slot = (0..many as u32).map(|pool| vec![world::p(pool)]);
+        world::Policy::from(Kind::Geo(by_slot.collect(), order))
+    };
+    let pools = (0..many).map(|_| pool());
+    Asker::new(&world::world(pools, regions.iter().map(policy)), seed)
 }
