@@ -365,7 +365,7 @@ async fn what_is_expected_beyond_the_limit_does_not_count() {
 
 async fn told(server: &Server, load: LoadFrom, body_limit: u32) -> Result<String, String> {
     let mut probe = http();
-    (probe.load, probe.body_limit) = (Some(load), body_limit);
+    (probe.load, probe.body_limit) = (Some(Box::new(load)), body_limit);
     let spec = spec(ProbeKind::Http(probe), server.address, SHORT);
     let mut asker = probe::asker(&spec, &TlsConfigs::default());
     assert_eq!(asker.ask().await, Ok(()));

@@ -57,7 +57,7 @@ pub(super) fn http_probe(
     });
     let body_limit = body_limit.unwrap_or(BODY_LIMIT_DEFAULT);
     let expect_body = table.optional(reader, "expect_body", |r, v| body(r, v, body_limit));
-    let load = load_from(reader, table);
+    let load = load_from(reader, table).map(Box::new);
     Some(HttpProbe {
         tls,
         path: path?,

@@ -303,7 +303,7 @@ pub struct HttpProbe {
     /// Octets of the body that are read at most. Default 64 KiB; up to 1 MiB.
     pub body_limit: u32,
     /// Default: nowhere.
-    pub load: Option<LoadFrom>,
+    pub load: Option<Box<LoadFrom>>,
 }
 
 /// Where the answer to a probe says how loaded the endpoint is: as a part of its capacity (`0.85`), or

@@ -92,7 +92,7 @@ fn http_key(probe: &HttpProbe, address: SocketAddr) -> String {
         add("body", body);
         add("within", &probe.body_limit.to_string());
     }
-    match &probe.load {
+    match probe.load.as_deref() {
         Some(LoadFrom::Header(name)) => add("load-header", name),
         Some(LoadFrom::Json(pointer)) => {
             add("load-json", pointer);
@@ -262,8 +262,8 @@ pub(super) mod tests {
             Box::new(|p| p.expect_status = vec![(200, 200), (301, 302)]),
             Box::new(|p| p.expect_body = Some("ok".into())),
             Box::new(|p| p.expect_body = Some("ok expect=1".into())),
-            Box::new(|p| p.load = Some(LoadFrom::Header("load".into()))),
-            Box::new(|p| p.load = Some(LoadFrom::Json("/load".into()))),
+            Box::new(|p| p.load = Some(Box::new(LoadFrom::Header("load".into())))),
+            Box::new(|p| p.load = Some(Box::new(LoadFrom::Json("/load".into())))),
             Box::new(tls(|_| ())),
             Box::new(tls(|t| t.insecure = true)),
             Box::new(tls(|t| t.sni = Some("a.example".into()))),

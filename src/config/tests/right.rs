@@ -164,7 +164,7 @@ fn what_pools_can_bear_is_read() {
     assert_eq!(asked.load.shed.unwrap().floor, 0.1);
     assert_eq!(asked.load.max_age, Duration::from_secs(10));
     let load_from = |monitor: &Monitor| match &monitor.probe {
-        ProbeKind::Http(probe) => probe.load.clone(),
+        ProbeKind::Http(probe) => probe.load.as_deref().cloned(),
         _ => None,
     };
     let load_from: Vec<_> = config.monitors.iter().filter_map(load_from).collect();

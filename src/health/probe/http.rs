@@ -170,7 +170,7 @@ async fn check(response: &mut Response, probe: &HttpProbe, kept: &mut Vec<u8>) -
             break;
         };
         let piece = &piece[..piece.len().min(left)];
-        if matches!(probe.load, Some(LoadFrom::Json(_))) {
+        if matches!(probe.load.as_deref(), Some(LoadFrom::Json(_))) {
             kept.extend_from_slice(piece);
         }
         if search.found_in(piece) {
