@@ -247,8 +247,8 @@ fn every_command_does_what_it_is_shown_for() {
             "cargo run --release -- serve --config my-gslb/meridian.toml" => {
                 serve_what_was_written(folder, arguments);
             }
-            "cargo test" => {}                       // This is it.
-            _ if is_told(command) => {}              // Of another test.
+            "cargo test" => {}          // This is it.
+            _ if is_told(command) => {} // Of another test.
             _ if words[0] == "dig" => {
                 let network = match () {
                     () if command.ends_with("+subnet=193.0.0.0/24") => "127.0.10.",
