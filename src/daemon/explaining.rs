@@ -31,6 +31,7 @@ impl Explainer for Told {
         let believed = Believed {
             verdicts: (live.verdicts)(),
             overridden: live.overridden.load_full(),
+            shed: live.shed.load_full(),
         };
         let explanation = match explain(root, &live.world.load(), &believed, &question) {
             Ok(explanation) => explanation,
