@@ -5,7 +5,9 @@ mod check;
 mod demo;
 mod explain;
 mod geoip;
+mod imagined;
 mod overrides;
+mod plan;
 mod running;
 mod serve;
 
@@ -40,6 +42,12 @@ enum Command {
     Check(check::Arguments),
     /// Say how a name is answered for a client, and why
     Explain(explain::Arguments),
+    /// Say who would be sent elsewhere by another configuration or database, or by a drain
+    ///
+    /// Two configurations are compared, or one with itself when something is drained, for every network
+    /// that their databases know: nothing is asked of a running server, and nothing is changed. All endpoints count as
+    /// up, except for those that options name. Each address counts as if it asked for itself.
+    Plan(plan::Arguments),
     /// Tell a running server what to take for up, down or drained, whatever probes say
     Override(overrides::Arguments),
     /// Load a server on this machine, and say what its answers cost
@@ -71,6 +79,7 @@ pub fn main() -> ExitCode {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
             Command::Explain(arguments) => explain::run(arguments).await,
+            Command::Plan(arguments) => plan::run(&arguments),
             Command::Override(arguments) => overrides::run(arguments).await,
             Command::Bench(arguments) => bench::run(*arguments).await,
             Command::Geoip(arguments) => geoip::run(&arguments),

@@ -11,6 +11,7 @@ mod explain;
 mod geoip;
 mod overrides;
 mod place;
+mod plan;
 mod process;
 mod query;
 mod serve;
