@@ -28,14 +28,15 @@ mod population;
 mod space;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::dns::QueryName;
 use crate::geoip::World;
 use crate::locate::Client;
 use crate::model::{Family, PolicyId};
 use crate::prefix_table::{PrefixTable, mean_scope_v4, mean_scope_v6};
-use crate::state::Root;
 use crate::state::zone::Found;
+use crate::state::{Map, Root};
 
 pub use asked::Asked;
 pub use destination::Destination;
@@ -52,13 +53,24 @@ pub struct Side<'a> {
     pub networks: &'a [&'a str],
 }
 
-impl Side<'_> {
+impl<'a> Side<'a> {
+    /// Whether both policies read the same maps.
+    pub fn reads_alike(&self, policy: PolicyId, other: &Side<'_>, others: PolicyId) -> bool {
+        let (ours, theirs) = (self.maps(policy), other.maps(others));
+        ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+
+    fn maps(&self, policy: PolicyId) -> Vec<&'a Arc<Map>> {
+        let root = self.root;
+        let maps = root.pools.policies[policy.index()].maps.iter();
+        maps.map(|id| &root.maps[id.index()]).collect()
+    }
+
     /// The mean ECS scope of answers to clients of `family`, in bits. `None`: the policy reads no map, or none
     /// that places such clients.
     pub fn mean_scope(&self, policy: PolicyId, family: Family) -> Option<f64> {
-        let maps = &self.root.pools.policies[policy.index()].maps;
-        let tables = maps.iter().map(|id| &self.root.map(*id).table);
-        let tables: Vec<&PrefixTable> = tables.collect();
+        let maps = self.maps(policy);
+        let tables: Vec<&PrefixTable> = maps.iter().map(|map| &map.table).collect();
         match family {
             Family::V4 => mean_scope_v4(&tables),
             Family::V6 => mean_scope_v6(&tables),

@@ -38,9 +38,7 @@ impl<'a> Space<'a> {
             (&sides.before, policies.before),
             (&sides.after, policies.after),
         ] {
-            let policy = &side.root.pools.policies[policy.index()];
-            for id in &policy.maps {
-                let map = &side.root.maps[id.index()];
+            for map in side.maps(policy) {
                 // A map that did not change is one, and its runs are walked once.
                 if !maps.iter().any(|known| Arc::ptr_eq(known, map)) {
                     maps.push(map);

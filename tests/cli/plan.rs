@@ -246,3 +246,39 @@ fn a_zone_with_mistakes_is_no_plan() {
         "{outcome:?}"
     );
 }
+
+#[test]
+fn a_map_shows_who_moves() {
+    let place = place();
+    let arguments = ["plan", "meridian.toml", "--drain", "eu", "--svg", "map.svg"];
+    let outcome = place.run(&arguments);
+    assert_eq!((outcome.code, &*outcome.stderr), (0, ""), "{outcome:?}");
+    let svg = place.read("map.svg");
+    for words in [
+        "<title>meridian.toml, eu drained</title>",
+        "% of clients move</text>",
+        "policy world: www.gslb.example.com. · by IPv4 address space, type A</text>",
+        ">eu → us</text>",
+        "prefers-color-scheme:dark",
+        // Europe and North America, in whatever order.
+        "M767.2 230.6h0",
+        "M363.0 272.1h0",
+    ] {
+        assert!(svg.contains(words), "{words}: {svg}");
+    }
+    let opened = svg.matches("<g ").count() + svg.matches("<text ").count();
+    let closed = svg.matches("</g>").count() + svg.matches("</text>").count();
+    assert_eq!(opened, closed);
+    assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+
+    let outcome = place.run(&[
+        "plan",
+        "meridian.toml",
+        "--drain",
+        "eu",
+        "--svg",
+        "no/map.svg",
+    ]);
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.stderr.contains("no/map.svg: "), "{outcome:?}");
+}

@@ -1,5 +1,6 @@
 //! `meridian plan`: who would be sent elsewhere?
 
+mod chart;
 mod groups;
 mod report;
 mod table;
@@ -15,6 +16,7 @@ use crate::model::{Family, PolicyId};
 use crate::overrides::What;
 use crate::plan::{Moves, Places, Policies, Population, Side, Sides};
 use crate::state::Root;
+use chart::Chart;
 use groups::{Group, Groups};
 use report::{Clients, MeanScope, Moved, OfPolicy, Report};
 
@@ -41,6 +43,9 @@ pub struct Arguments {
     /// List all countries, not only those that most of the moved clients are in
     #[arg(long)]
     all: bool,
+    /// Draw a map of the world: of the policy of which most clients move, and of IPv4 clients if there are any
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -112,6 +117,7 @@ fn plan(arguments: &Arguments) -> Result<Report, String> {
         sides,
         places: &places,
         policies: Vec::new(),
+        drawn: None,
     };
     planning.by_space(&groups.groups);
     let texts = |whats: &[What]| whats.iter().map(ToString::to_string).collect();
@@ -124,6 +130,20 @@ fn plan(arguments: &Arguments) -> Result<Report, String> {
         names_only_after: groups.only_after,
         policies: planning.policies,
     };
+    if let Some(path) = &arguments.svg {
+        let drawn = planning
+            .drawn
+            .ok_or("there is nobody to draw: no database knows any client")?;
+        let policy = &report.policies[drawn.policy];
+        let chart = Chart {
+            title: table::headline(&report),
+            subtitle: format!("{}: {}", policy.title(), report::listed(&policy.names)),
+            moved: &policy.clients[drawn.clients],
+            moves: &drawn.moves,
+            regions: chart::regions(&after.config),
+        };
+        std::fs::write(path, chart.svg()).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
     report.sort();
     Ok(report)
 }
@@ -172,6 +192,17 @@ struct Planning<'a> {
     sides: Sides<'a>,
     places: &'a Places,
     policies: Vec<OfPolicy>,
+    /// What the picture shows.
+    drawn: Option<Drawn>,
+}
+
+/// The clients of whom most move.
+struct Drawn {
+    /// Indices into the policies, and their clients.
+    policy: usize,
+    clients: usize,
+    share: f64,
+    moves: Moves,
 }
 
 impl Planning<'_> {
@@ -197,21 +228,34 @@ impl Planning<'_> {
                         asked,
                     );
                     let scope = self.mean_scope(first, clients);
-                    for (group, found) in asking.iter().zip(&mut found) {
+                    let clients = match clients {
+                        Family::V4 => Clients::Ipv4,
+                        Family::V6 => Clients::Ipv6,
+                    };
+                    for (index, (group, found)) in asking.iter().zip(&mut found).enumerate() {
                         let moves = Moves::new(&self.sides, group.policies, &mut population);
-                        let clients = match clients {
-                            Family::V4 => Clients::Ipv4,
-                            Family::V6 => Clients::Ipv6,
-                        };
-                        let moved = Moved::new(clients, type_of(asked), &moves, self.places);
-                        found.clients.push(Moved {
-                            mean_scope: scope,
-                            ..moved
-                        });
+                        let mut moved = Moved::new(clients, type_of(asked), &moves, self.places);
+                        moved.mean_scope = scope;
+                        self.draw(self.policies.len() + index, &found.clients, &moved, moves);
+                        found.clients.push(moved);
                     }
                 }
                 self.policies.extend(found);
             }
+        }
+    }
+
+    /// Keeps what a picture would show: of each policy, the first clients that there are after those in `others`.
+    fn draw(&mut self, policy: usize, others: &[Moved], moved: &Moved, moves: Moves) {
+        let is_first = others.iter().all(|other| other.total == 0.0);
+        let is_more = |drawn: &Drawn| drawn.share < moved.moved;
+        if is_first && moved.total > 0.0 && self.drawn.as_ref().is_none_or(is_more) {
+            self.drawn = Some(Drawn {
+                policy,
+                clients: others.len(),
+                share: moved.moved,
+                moves,
+            });
         }
     }
 
@@ -238,10 +282,18 @@ impl Planning<'_> {
     }
 
     fn mean_scope(&self, group: &Group, clients: Family) -> Option<MeanScope> {
-        let Policies { before, after } = group.policies;
+        let Sides { before, after } = &self.sides;
+        let Policies {
+            before: old,
+            after: new,
+        } = group.policies;
+        let mean = before.mean_scope(old, clients)?;
         Some(MeanScope {
-            before: self.sides.before.mean_scope(before, clients)?,
-            after: self.sides.after.mean_scope(after, clients)?,
+            before: mean,
+            after: match before.reads_alike(old, after, new) {
+                true => mean,
+                false => after.mean_scope(new, clients)?,
+            },
         })
     }
 }

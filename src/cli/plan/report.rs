@@ -47,7 +47,7 @@ impl Clients {
     }
 
     /// Of the numbers that populations have, how many are one of the unit.
-    fn per_unit(self) -> f64 {
+    pub fn per_unit(self) -> f64 {
         match self {
             Clients::Ipv4 => 1.0,
             Clients::Ipv6 => 2f64.powi(80),

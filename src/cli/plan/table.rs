@@ -11,7 +11,7 @@ const COUNTRIES_MAX: usize = 20;
 const COUNTRY_FLOWS_MAX: usize = 3;
 
 pub fn render(report: &Report, all: bool) -> String {
-    let mut text = headline(report);
+    let mut text = headline(report) + "\n";
     let (staying, moving): (Vec<_>, Vec<_>) =
         report.policies.iter().partition(|policy| policy.stays());
     for policy in moving {
@@ -32,7 +32,8 @@ pub fn render(report: &Report, all: bool) -> String {
     text
 }
 
-fn headline(report: &Report) -> String {
+/// What is compared, in a line.
+pub fn headline(report: &Report) -> String {
     let mut text = report.before.clone();
     if report.after != report.before {
         text += &format!(" -> {}", report.after);
@@ -45,11 +46,11 @@ fn headline(report: &Report) -> String {
             text += &format!(", {} {words}", whats.join(", "));
         }
     }
-    text + "\n"
+    text
 }
 
 impl OfPolicy {
-    fn title(&self) -> String {
+    pub fn title(&self) -> String {
         match self.before == self.after {
             true => format!("policy {}", self.before),
             false => format!("policy {} -> {}", self.before, self.after),
