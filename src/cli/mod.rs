@@ -8,6 +8,8 @@ mod geoip;
 mod imagined;
 mod overrides;
 mod plan;
+mod recorded;
+mod replay;
 mod running;
 mod serve;
 
@@ -48,6 +50,12 @@ enum Command {
     /// that their databases know: nothing is asked of a running server, and nothing is changed. All endpoints count as
     /// up, except for those that options name. Each address counts as if it asked for itself.
     Plan(plan::Arguments),
+    /// Say how recorded queries would be answered, without a server
+    ///
+    /// Each query is given to the answer engine as if it had just come. All endpoints count as up, except for those that
+    /// options name. A recording is a text of lines NAME TYPE CLIENT (a client subnet such as 193.0.0.0/24, or a
+    /// resolver's address), or a capture: pcap, pcapng or dnstap.
+    Replay(replay::Arguments),
     /// Tell a running server what to take for up, down or drained, whatever probes say
     Override(overrides::Arguments),
     /// Load a server on this machine, and say what its answers cost
@@ -80,6 +88,7 @@ pub fn main() -> ExitCode {
             Command::Check(arguments) => check::run(&arguments),
             Command::Explain(arguments) => explain::run(arguments).await,
             Command::Plan(arguments) => plan::run(&arguments),
+            Command::Replay(arguments) => replay::run(&arguments),
             Command::Override(arguments) => overrides::run(arguments).await,
             Command::Bench(arguments) => bench::run(*arguments).await,
             Command::Geoip(arguments) => geoip::run(&arguments),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::destination::decided;
-use super::places::NOWHERE;
+use super::places::{NOWHERE, Place, UNKNOWN};
 use super::population::Population;
 use super::{Asker, Cell, Destination, Policies, Sides};
 
@@ -59,13 +59,13 @@ impl Account {
 #[derive(Clone, Debug)]
 pub struct Moves {
     pub destinations: Vec<Destination>,
-    /// Clients in places that some source knows.
-    pub located: Account,
+    /// Clients in places that some source knows, or all of a recording.
+    pub counted: Account,
     /// All others.
     pub unlocated: Account,
-    /// Of the located: by [`Places::land`](super::Places::land).
+    /// Of those that count: by [`Places::land`](super::Places::land).
     pub lands: BTreeMap<u32, Account>,
-    /// Of the located, as far as it is known where on the globe they are.
+    /// Of those that count, as far as it is known where on the globe they are.
     pub cells: BTreeMap<Cell, Account>,
     /// Whether the policies draw, so that shares are estimated from many draws.
     pub is_drawn: bool,
@@ -84,7 +84,7 @@ impl Moves {
             .collect();
         let mut moves = Moves {
             destinations: finding.destinations,
-            located: Account::default(),
+            counted: Account::default(),
             unlocated: Account::default(),
             lands: BTreeMap::new(),
             cells: BTreeMap::new(),
@@ -93,12 +93,18 @@ impl Moves {
         for count in &population.counts {
             for &(from, to, share) in &flows[count.kind as usize] {
                 let flow = (from, to, share * count.weight as f64);
-                if count.place == NOWHERE {
-                    moves.unlocated.add(flow);
-                    continue;
-                }
-                let place = population.places.place(count.place);
-                moves.located.add(flow);
+                let place = match count.place {
+                    NOWHERE if !population.counts_everybody => {
+                        moves.unlocated.add(flow);
+                        continue;
+                    }
+                    NOWHERE => Place {
+                        land: UNKNOWN,
+                        cell: None,
+                    },
+                    place => population.places.place(place),
+                };
+                moves.counted.add(flow);
                 moves.lands.entry(place.land).or_default().add(flow);
                 if let Some(cell) = place.cell {
                     moves.cells.entry(cell).or_default().add(flow);

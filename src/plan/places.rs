@@ -10,6 +10,8 @@ use crate::prefix_table::ipv4_client;
 
 /// The place of clients that no source knows.
 pub(super) const NOWHERE: u32 = u32::MAX;
+/// The land of those, and of networks of which no more is known than that they are there.
+pub(super) const UNKNOWN: u32 = 0;
 
 /// A square of one degree, by its south-western corner, in degrees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +48,7 @@ impl Places {
             after: Vec::new(),
         };
         let mut known = Known::default();
+        known.lands.insert("unknown".to_owned(), UNKNOWN);
         places.after = known.places_of(&sides.after, &mut places.places);
         if !is_one_world(sides) {
             places.before = known.places_of(&sides.before, &mut places.places);

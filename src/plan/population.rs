@@ -49,6 +49,8 @@ pub struct Population<'a> {
     pub(super) clients: Box<dyn Clients + 'a>,
     pub(super) kinds: Vec<Kind>,
     pub(super) counts: Vec<Count>,
+    /// Whether clients that no source knows count as all others: who asked is there.
+    pub(super) counts_everybody: bool,
     samples: Option<Vec<Vec<u128>>>,
 }
 
@@ -86,7 +88,10 @@ impl<'a> Population<'a> {
             policies,
             asked,
         };
-        Self::new(places, Box::new(askers))
+        Population {
+            counts_everybody: true,
+            ..Self::new(places, Box::new(askers))
+        }
     }
 
     fn new(places: &'a Places, clients: Box<dyn Clients + 'a>) -> Self {
@@ -119,14 +124,16 @@ impl<'a> Population<'a> {
             clients,
             kinds,
             counts,
+            counts_everybody: false,
             samples: None,
         }
     }
 
-    /// How many clients there are in places that some source knows.
-    pub fn located(&self) -> u128 {
-        let located = self.counts.iter().filter(|count| count.place != NOWHERE);
-        located.fold(0, |sum, count| sum.saturating_add(count.weight))
+    /// How many clients count: in places that some source knows, or recorded ones.
+    pub fn counted(&self) -> u128 {
+        let counts = self.counts.iter();
+        let counted = counts.filter(|count| self.counts_everybody || count.place != NOWHERE);
+        counted.fold(0, |sum, count| sum.saturating_add(count.weight))
     }
 
     /// Clients of each kind, at equal distances among all of it.

@@ -14,6 +14,7 @@ mod place;
 mod plan;
 mod process;
 mod query;
+mod replay;
 mod serve;
 mod serve_crowded;
 mod serve_files;

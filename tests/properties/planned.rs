@@ -31,15 +31,15 @@ fn is_sum(sum: f64, of: f64) -> bool {
 
 /// Every share is of the whole, in lands and cells as well.
 fn check_sums(moves: &Moves, population: &Population<'_>) {
-    let located = population.located() as f64;
-    assert!(is_sum(moves.located.total(), located));
+    let located = population.counted() as f64;
+    assert!(is_sum(moves.counted.total(), located));
     let lands: f64 = moves.lands.values().map(|land| land.total()).sum();
     assert!(is_sum(lands, located));
     let moved: f64 = moves.lands.values().map(|land| land.moved()).sum();
-    assert!((moved - moves.located.moved()).abs() <= located * 1e-9);
+    assert!((moved - moves.counted.moved()).abs() <= located * 1e-9);
     let numbers = || 0..moves.destinations.len() as u16;
-    let before: f64 = numbers().map(|number| moves.located.before(number)).sum();
-    let after: f64 = numbers().map(|number| moves.located.after(number)).sum();
+    let before: f64 = numbers().map(|number| moves.counted.before(number)).sum();
+    let after: f64 = numbers().map(|number| moves.counted.after(number)).sum();
     assert!(is_sum(before, located) && is_sum(after, located));
 }
 
@@ -69,7 +69,7 @@ proptest! {
                 let mut population =
                     Population::of_space(sides, &places, policies, clients, Family::V4);
                 let moves = Moves::new(&sides, policies, &mut population);
-                prop_assert_eq!(moves.located.moved(), 0.0);
+                prop_assert_eq!(moves.counted.moved(), 0.0);
                 prop_assert_eq!(moves.unlocated.moved(), 0.0);
                 check_sums(&moves, &population);
             }
@@ -95,7 +95,7 @@ proptest! {
                     Population::of_space(sides, &places, policies, clients, Family::V4);
                 let moves = Moves::new(&sides, policies, &mut population);
                 check_sums(&moves, &population);
-                let flows = || moves.located.flows().iter().chain(moves.unlocated.flows());
+                let flows = || moves.counted.flows().iter().chain(moves.unlocated.flows());
                 if moves.is_drawn {
                     continue;
                 }
@@ -125,7 +125,7 @@ proptest! {
                     let mut alone = Population::of_asked(sides, &places, policies, &asked);
                     let moves = Moves::new(&sides, policies, &mut alone);
                     let flows: Vec<_> =
-                        moves.located.flows().iter().chain(moves.unlocated.flows()).collect();
+                        moves.counted.flows().iter().chain(moves.unlocated.flows()).collect();
                     let number = |destination: &Destination| {
                         let mut all = moves.destinations.iter();
                         all.position(|d| d == destination).unwrap() as u16

@@ -191,6 +191,7 @@ impl Chart<'_> {
         let who = match self.moved.clients {
             Clients::Ipv4 => "IPv4 address space",
             Clients::Ipv6 => "IPv6 address space",
+            Clients::Recorded => "recorded queries",
         };
         let text = format!("{about}{} of clients move", percent(self.moved.moved));
         text_at(to, "large", (MARGIN, 46.0), "start", &text)?;

@@ -2,7 +2,8 @@
 
 mod chart;
 mod groups;
-mod report;
+mod recording;
+pub mod report;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use crate::plan::{Moves, Places, Policies, Population, Side, Sides};
 use crate::state::Root;
 use chart::Chart;
 use groups::{Group, Groups};
+use recording::{Recording, Wanted};
 use report::{Clients, MeanScope, Moved, OfPolicy, Report};
 
 #[derive(clap::Args)]
@@ -40,6 +42,12 @@ pub struct Arguments {
     /// The type that is asked for, A or AAAA [default: A, or AAAA where there are no IPv4 endpoints]
     #[arg(long = "type", value_name = "TYPE", value_parser = parse_family)]
     family: Option<Family>,
+    /// Count recorded queries (lines of NAME TYPE CLIENT, pcap, pcapng or dnstap) instead of addresses
+    #[arg(long, value_name = "FILE")]
+    queries: Option<PathBuf>,
+    /// Of packets, those to this port are queries
+    #[arg(long, value_name = "PORT", default_value_t = 53, requires = "queries")]
+    port: u16,
     /// List all countries, not only those that most of the moved clients are in
     #[arg(long)]
     all: bool,
@@ -119,7 +127,13 @@ fn plan(arguments: &Arguments) -> Result<Report, String> {
         policies: Vec::new(),
         drawn: None,
     };
-    planning.by_space(&groups.groups);
+    let recording = match &arguments.queries {
+        Some(path) => Some(planning.by_queries(path)?),
+        None => {
+            planning.by_space(&groups.groups);
+            None
+        }
+    };
     let texts = |whats: &[What]| whats.iter().map(ToString::to_string).collect();
     let mut report = Report {
         before: arguments.before.display().to_string(),
@@ -128,6 +142,7 @@ fn plan(arguments: &Arguments) -> Result<Report, String> {
         already_down: texts(&arguments.already_down),
         names_only_before: groups.only_before,
         names_only_after: groups.only_after,
+        recording,
         policies: planning.policies,
     };
     if let Some(path) = &arguments.svg {
@@ -243,6 +258,33 @@ impl Planning<'_> {
                 self.policies.extend(found);
             }
         }
+    }
+
+    /// Counts recorded queries.
+    fn by_queries(&mut self, path: &Path) -> Result<Recording, String> {
+        let wanted = Wanted {
+            name: self.arguments.name.as_ref(),
+            family: self.arguments.family,
+            port: self.arguments.port,
+        };
+        let (recording, found) = recording::read(&self.sides, path, &wanted)?;
+        for of_policies in found {
+            let group = Group {
+                policies: of_policies.policies,
+                names: of_policies.names,
+            };
+            let mut population =
+                Population::of_asked(self.sides, self.places, group.policies, &of_policies.asked);
+            let moves = Moves::new(&self.sides, group.policies, &mut population);
+            let families: Vec<_> = of_policies.families.into_iter().collect();
+            let rtype = families.join(" and ");
+            let moved = Moved::new(Clients::Recorded, &rtype, &moves, self.places);
+            let mut found = self.of_policy(&group);
+            self.draw(self.policies.len(), &[], &moved, moves);
+            found.clients.push(moved);
+            self.policies.push(found);
+        }
+        Ok(recording)
     }
 
     /// Keeps what a picture would show: of each policy, the first clients that there are after those in `others`.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::recording::Recording;
 use crate::plan::{Account, Moves, Places};
 
 #[derive(Debug, Serialize)]
@@ -15,6 +16,9 @@ pub struct Report {
     /// Balanced names that there are no longer.
     pub names_only_before: Vec<String>,
     pub names_only_after: Vec<String>,
+    /// Where clients are from, if not address space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<Recording>,
     /// Of which most clients move first.
     pub policies: Vec<OfPolicy>,
 }
@@ -35,6 +39,7 @@ pub struct OfPolicy {
 pub enum Clients {
     Ipv4,
     Ipv6,
+    Recorded,
 }
 
 impl Clients {
@@ -43,26 +48,27 @@ impl Clients {
         match self {
             Clients::Ipv4 => "addresses",
             Clients::Ipv6 => "/48s",
+            Clients::Recorded => "queries",
         }
     }
 
     /// Of the numbers that populations have, how many are one of the unit.
     pub fn per_unit(self) -> f64 {
         match self {
-            Clients::Ipv4 => 1.0,
+            Clients::Ipv4 | Clients::Recorded => 1.0,
             Clients::Ipv6 => 2f64.powi(80),
         }
     }
 }
 
-/// Where clients go. All shares are 0.0..=1.0, of the clients in places that some source knows.
+/// Where clients go. All shares are 0.0..=1.0: of the clients in places that some source knows, or of a recording's.
 #[derive(Debug, Serialize)]
 pub struct Moved {
     pub clients: Clients,
     /// What the total is in.
     pub unit: &'static str,
     #[serde(rename = "type")]
-    pub rtype: &'static str,
+    pub rtype: String,
     /// How many there are.
     pub total: f64,
     pub moved: f64,
@@ -140,8 +146,8 @@ impl OfPolicy {
 }
 
 impl Moved {
-    pub fn new(clients: Clients, rtype: &'static str, moves: &Moves, places: &Places) -> Self {
-        let total = moves.located.total();
+    pub fn new(clients: Clients, rtype: &str, moves: &Moves, places: &Places) -> Self {
+        let total = moves.counted.total();
         let unlocated = moves.unlocated.total();
         let countries = moves.lands.iter().map(|(&land, account)| OfCountry {
             country: places.land(land).to_owned(),
@@ -158,12 +164,12 @@ impl Moved {
         Moved {
             clients,
             unit: clients.unit(),
-            rtype,
+            rtype: rtype.to_owned(),
             total: total / clients.per_unit(),
-            moved: share(moves.located.moved(), total),
+            moved: share(moves.counted.moved(), total),
             is_estimated: moves.is_drawn,
             regions: regions(moves, total),
-            flows: flows(moves, &moves.located, total),
+            flows: flows(moves, &moves.counted, total),
             countries,
             unlocated: Unlocated {
                 total: unlocated / clients.per_unit(),
@@ -183,8 +189,8 @@ fn regions(moves: &Moves, total: f64) -> Vec<OfRegion> {
     let regions = moves.destinations.iter().zip(0..);
     let regions = regions.map(|(destination, number)| OfRegion {
         region: destination.to_string(),
-        before: share(moves.located.before(number), total),
-        after: share(moves.located.after(number), total),
+        before: share(moves.counted.before(number), total),
+        after: share(moves.counted.after(number), total),
     });
     let is_used = |region: &OfRegion| region.before > 0.0 || region.after > 0.0;
     let mut regions: Vec<OfRegion> = regions.filter(is_used).collect();

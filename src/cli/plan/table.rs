@@ -1,5 +1,6 @@
 //! A plan for people.
 
+use super::recording::Recording;
 use super::report::{
     Flow, Moved, OfCountry, OfPolicy, Report, Unlocated, grouped, listed, percent, width,
 };
@@ -12,6 +13,16 @@ const COUNTRY_FLOWS_MAX: usize = 3;
 
 pub fn render(report: &Report, all: bool) -> String {
     let mut text = headline(report) + "\n";
+    if let Some(Recording {
+        file,
+        counted,
+        others,
+        ..
+    }) = &report.recording
+    {
+        let (counted, others) = (grouped(*counted as f64), grouped(*others as f64));
+        text += &format!("{file}: {counted} queries for balanced names, and {others} others\n");
+    }
     let (staying, moving): (Vec<_>, Vec<_>) =
         report.policies.iter().partition(|policy| policy.stays());
     for policy in moving {
@@ -87,9 +98,10 @@ fn summary(clients: &Moved) -> String {
     let who = match clients.clients {
         Clients::Ipv4 => "IPv4 clients",
         Clients::Ipv6 => "IPv6 clients",
+        Clients::Recorded => "recorded clients",
     };
     let total = grouped(clients.total);
-    let (unit, rtype) = (clients.unit, clients.rtype);
+    let (unit, rtype) = (clients.unit, &clients.rtype);
     let about = if clients.is_estimated { "about " } else { "" };
     match clients.total > 0.0 {
         true => {
