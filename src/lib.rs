@@ -27,6 +27,7 @@
 //! | [`prefix_table`] | which class has this address, and how wide is that true? | leaf |
 //! | [`dns`] | what do the bytes of a message say? | leaf |
 //! | [`clock`], [`random`] | what time is it, what does the die say? | leaf |
+//! | [`hashing`] | whom does a client get because of who it is? | leaf |
 //! | [`glob`] | what does a `*` stand for? | leaf |
 //! | [`durable`] | how does a file survive whatever happens? | leaf |
 //! | [`state`] | what does the server know right now? (the two seams) | seam |
@@ -59,6 +60,7 @@ pub mod dns;
 pub mod durable;
 pub mod geoip;
 pub mod glob;
+pub mod hashing;
 pub mod health;
 pub mod locate;
 pub mod model;

@@ -11,14 +11,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("random", &[]),
     ("durable", &[]),
     ("glob", &[]),
+    ("hashing", &[]),
     ("model", &[]),
     ("dns", &[]),
     ("prefix_table", &[]),
     // The seams.
-    ("state", &["dns", "model", "prefix_table"]),
+    ("state", &["dns", "hashing", "model", "prefix_table"]),
     // Data plane.
     ("locate", &["model", "prefix_table", "state"]),
-    ("steering", &["locate", "model", "random", "state"]),
+    (
+        "steering",
+        &["hashing", "locate", "model", "random", "state"],
+    ),
     (
         "nameserver",
         &[
@@ -26,7 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // Control plane.
-    ("config", &["clock", "dns", "glob", "model"]),
+    ("config", &["clock", "dns", "glob", "hashing", "model"]),
     ("geoip", &["config", "model", "prefix_table", "random"]),
     ("health", &["clock", "config", "durable", "model", "random"]),
     ("overrides", &["durable", "glob", "model", "state"]),
@@ -36,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "config",
             "dns",
             "geoip",
+            "hashing",
             "health",
             "model",
             "prefix_table",

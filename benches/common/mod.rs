@@ -59,10 +59,7 @@ pub fn whole(config: &str, files: &[(&str, &str)], networks: Option<&SynthPlan>)
 
 /// Everything is up, by observation.
 pub fn root(whole: &Whole) -> Root {
-    let up = EndpointHealth {
-        verdict: Verdict::Up,
-        flip_after_ms: 12_000,
-    };
+    let up = EndpointHealth::new(Verdict::Up, 12_000);
     let health = Health::new(&whole.parts.pools, |_| up);
     whole.parts.root(1, Arc::new(health))
 }

@@ -4,9 +4,9 @@ use super::Overridden;
 use super::explain::Line;
 use crate::geoip::Location;
 use crate::locate::{Located, LocatedBy};
-use crate::model::{EndpointId, PolicyId, PoolId, RegionId, WhenAllDown};
+use crate::model::{EndpointId, PolicyId, PoolId, RegionId, Share, WhenAllDown};
 use crate::overrides;
-use crate::state::pools::{Member, PolicyKind};
+use crate::state::pools::Member;
 use crate::state::{Map, Root};
 use crate::steering::{Candidate, Choice, Step, TtlReason, Unusable};
 
@@ -21,9 +21,33 @@ impl Words<'_> {
     pub fn line(&self, step: &Step) -> Line {
         let (label, text) = match step {
             Step::Located { map, located } => ("map", self.located(self.root.map(*map), located)),
-            Step::Scope { bits } => (
-                "scope",
-                format!("/{bits}, the longest of every map in reach"),
+            Step::Scope { bits } => ("scope", format!("/{bits}, the longest of all in reach")),
+            Step::Network { network, bits } => (
+                "network",
+                format!("{network}/{bits}: what goes by the client goes by this"),
+            ),
+            Step::Ruled { policy, by } => (
+                "when",
+                format!(
+                    "{} stands for {} here",
+                    self.policy(*by),
+                    self.policy(*policy)
+                ),
+            ),
+            Step::AllDecline { policy } => (
+                "decline",
+                format!(
+                    "all that {} can reach and is up declines this query, so it goes to those that \
+                     decline",
+                    self.policy(*policy)
+                ),
+            ),
+            Step::Elsewhere { than } => (
+                "spread",
+                format!(
+                    "more from elsewhere than {}",
+                    self.regions(than.iter().copied())
+                ),
             ),
             Step::NoFamily { family } => (
                 "family",
@@ -107,8 +131,7 @@ impl Words<'_> {
                 candidates,
             } => {
                 let candidates: Vec<_> = candidates.iter().map(|c| self.candidate(c)).collect();
-                let balance = serde_json::to_value(balance).unwrap_or_default();
-                let balance = balance.as_str().unwrap_or_default().to_owned();
+                let balance = balance.name();
                 (
                     "endpoints",
                     format!(
@@ -204,13 +227,7 @@ impl Words<'_> {
 
     fn policy(&self, id: PolicyId) -> String {
         let policy = &self.root.pools.policies[id.index()];
-        let kind = match policy.kind {
-            PolicyKind::Geo { .. } => "geo",
-            PolicyKind::Failover(_) => "failover",
-            PolicyKind::Weighted(_) => "weighted",
-            PolicyKind::RoundRobin(_) => "round-robin",
-            PolicyKind::Random(_) => "random",
-        };
+        let kind = policy.kind();
         format!("policy {} ({kind})", policy.name)
     }
 
@@ -231,13 +248,18 @@ impl Words<'_> {
             endpoint,
             weight,
             verdict,
+            share,
             ..
         } = *candidate;
+        let share = match share {
+            Share::ALL => String::new(),
+            share => format!(", takes {share}"),
+        };
         let key = overrides::key(&self.root.pools, endpoint);
         let word = self.overridden.why.get(&key);
         let word = word.map_or_else(String::new, |word| format!(", {word}"));
         format!(
-            "{} weight {weight} {verdict}{word}{usable}",
+            "{} weight {weight} {verdict}{share}{word}{usable}",
             self.endpoint(endpoint)
         )
     }
@@ -249,6 +271,14 @@ impl Words<'_> {
                 let list: Vec<_> = candidates.iter().map(|c| self.candidate(c)).collect();
                 format!("none of its endpoints is up ({})", list.join("; "))
             }
+            Unusable::Declined(share) => {
+                format!("it takes {share} of what would come to it, and this is not of it")
+            }
+            Unusable::TooFewUp(candidates) => {
+                let list: Vec<_> = candidates.iter().map(|c| self.candidate(c)).collect();
+                format!("fewer than `min_healthy` are up ({})", list.join("; "))
+            }
+            Unusable::RegionAnswered => "its region is in the answer already".to_owned(),
             Unusable::NothingWithinReach(pools) => {
                 let list: Vec<_> = pools
                     .iter()
@@ -307,6 +337,8 @@ fn choice(by: Choice) -> String {
     match by {
         Choice::First => "the first in order that can serve".to_owned(),
         Choice::Turn => "it was its turn".to_owned(),
+        Choice::Hashed => "the client's network says so".to_owned(),
+        Choice::LastResort => "the last resort".to_owned(),
         Choice::Drawn { total: 0, .. } => "drawn: only members of weight 0 can serve".to_owned(),
         Choice::Drawn { weight, total } => format!("drawn with odds {weight} in {total}"),
     }

@@ -2,6 +2,7 @@
 
 mod place;
 mod ranking;
+pub(super) mod rules;
 mod serves;
 mod sphere;
 mod view;
@@ -14,9 +15,9 @@ use crate::model::MapId;
 use crate::prefix_table::{Builder, ClassRange};
 use crate::state::Map;
 use crate::state::map::CLASS_DEFAULT;
-use ranking::{Ranking, TooManyClasses};
+use ranking::TooManyClasses;
+use view::{Classifier, MapKey, View, Wanted, too_large, too_many_classes};
 pub use view::{MAPS_MAX, REGIONS_MAX};
-use view::{MapKey, View, Wanted, too_large, too_many_classes};
 
 /// Octets of all maps together at most: about fifty maps over a database of six million networks.
 pub const MAPS_BYTES_MAX: usize = 2 << 30;
@@ -28,7 +29,7 @@ pub struct Maps {
     pub maps: Vec<Arc<Map>>,
     /// What each was made by.
     pub keys: Vec<MapKey>,
-    /// By [`PolicyId`](crate::model::PolicyId): the map of each geographic policy.
+    /// By [`PolicyId`](crate::model::PolicyId): the map of each policy that looks at where clients are.
     pub by_policy: Vec<Option<MapId>>,
 }
 
@@ -105,18 +106,19 @@ impl New<'_> {
             return Ok(Vec::new());
         }
         let views = self.wanted.iter().map(|(_, view)| view);
-        let mut rankings: Vec<Ranking> = views.clone().map(|view| view.ranking(config)).collect();
-        let classes = Classes::new(world, &mut rankings)
+        let mut classifiers: Vec<Classifier> =
+            views.clone().map(|view| view.classifier(config)).collect();
+        let classes = Classes::new(world, &mut classifiers)
             .map_err(|index| too_many_classes(self.wanted[index].0))?;
         let tables = classes
             .tables(world, self.bytes_left)
             .map_err(|index| too_large(self.wanted[index].0, self.bytes_max))?;
-        let parts = views.zip(rankings).zip(tables);
-        let maps = parts.map(|((view, ranking), table)| {
+        let parts = views.zip(classifiers).zip(tables);
+        let maps = parts.map(|((view, classifier), table)| {
             Arc::new(Map {
                 table: table.finish(),
-                regions: view.regions.clone().into(),
-                orders: ranking.into_orders(),
+                regions: view.regions().into(),
+                orders: classifier.into_orders(),
             })
         });
         Ok(maps.collect())
@@ -131,17 +133,17 @@ struct Classes {
 }
 
 impl Classes {
-    /// Fails with the index of a ranking that has too many classes.
-    fn new(world: &World, rankings: &mut [Ranking]) -> Result<Self, usize> {
-        let mut classes = Vec::with_capacity(world.locations.len() * rankings.len());
+    /// Fails with the index of a classifier that has too many classes.
+    fn new(world: &World, classifiers: &mut [Classifier]) -> Result<Self, usize> {
+        let mut classes = Vec::with_capacity(world.locations.len() * classifiers.len());
         for location in &world.locations {
             let place = place::of_location(location);
-            for (i, ranking) in rankings.iter_mut().enumerate() {
-                let class = ranking.class(location, place);
+            for (i, classifier) in classifiers.iter_mut().enumerate() {
+                let class = classifier.class(location, place);
                 classes.push(class.map_err(|TooManyClasses| i)?);
             }
         }
-        let maps = rankings.len();
+        let maps = classifiers.len();
         Ok(Classes { maps, classes })
     }
 

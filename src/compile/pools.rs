@@ -1,16 +1,20 @@
 //! Regions, pools and policies -> the dense tables that steering reads.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
+use super::maps::rules::{Rules, RulesView};
 use crate::config::{self, Config};
+use crate::hashing::{self, Item};
 use crate::health::TargetSpec;
 use crate::model::{
-    EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, TargetKey, WhenAllDown,
+    Balance, EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, TargetKey, WhenAllDown,
 };
 use crate::state::addresses::Addresses;
 use crate::state::health::PoolSlot;
 use crate::state::map::Map;
-use crate::state::pools::{Endpoint, Member, Policy, PolicyKind, Pool, Pools, Region, Target};
+use crate::state::pools::{Endpoint, Member, Order, Policy, Pool, Pools, Region, Target, Tiers};
+use crate::state::preference::Preference;
 
 /// The steering part, and what has to be probed for it: `targets[i]` is [`Pools::targets`]`[i]`.
 pub struct Compiled {
@@ -29,8 +33,16 @@ pub fn compile<'m>(
     let mut targets = Targets::default();
     let (pools, endpoints) = compile_pools(config, &mut targets);
     let reach = reach_of_all(config);
+    let mut policies = Policies {
+        config,
+        reach: &reach,
+        pools: &pools,
+        endpoints: &endpoints,
+        maps_by_policy,
+        first_cursor: 0,
+    };
     let policies = (0..config.policies.len())
-        .map(|id| policy(config, id, &reach, &pools, &endpoints, maps_by_policy, &map))
+        .map(|id| policies.policy(id, &map))
         .collect();
     let regions = config
         .regions
@@ -61,9 +73,17 @@ pub fn compile<'m>(
 /// Adds policies that are no longer configured, but named by the data that a zone keeps: what they
 /// balanced is answered SERVFAIL, so that resolvers ask another server or use what they have.
 pub fn add_gone(pools: &mut Pools, names: Vec<Box<str>>) {
+    let first_cursor = pools.tier_count() as u32;
     let gone = names.into_iter().map(|name| Policy {
         name: format!("{name}, which is no longer configured").into(),
-        kind: PolicyKind::Failover(Box::default()),
+        seed: 0,
+        order: Order::Listed,
+        tiers: Tiers::default(),
+        balance: Balance::Failover,
+        last_resort: Box::default(),
+        spread: Box::default(),
+        is_by_client: false,
+        first_cursor,
         when_all_down: WhenAllDown::ServFail,
         family_fallback: FamilyFallback::Region,
         maps: Box::default(),
@@ -113,9 +133,15 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
     let mut pools = Vec::with_capacity(config.pools.len());
     for (id, pool) in config.pools.iter().enumerate() {
         let first = EndpointId(endpoints.len() as u32);
+        let mut items: [Vec<_>; 2] = Default::default();
         for endpoint in &pool.endpoints {
             let endpoint_id = EndpointId(endpoints.len() as u32);
             let target = TargetSpec::of_endpoint(config, pool, endpoint);
+            let item = Item {
+                seed: address_seed(endpoint.address),
+                weight: endpoint.weight.into(),
+            };
+            items[Family::of(&endpoint.address) as usize].push((endpoint_id, item));
             endpoints.push(Endpoint {
                 address: endpoint.address,
                 weight: endpoint.weight,
@@ -126,10 +152,14 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
         let monitor = pool.monitor.map(|id| &config.monitors[id.index()]);
         pools.push(Pool {
             name: pool.name.as_str().into(),
+            seed: hashing::of_octets(pool.name.as_bytes()),
             region: pool.region,
             balance: pool.balance,
             first,
             count: pool.endpoints.len() as u32,
+            preferences: items.map(|items| Preference::new(pool.balance, &items)),
+            min_healthy: pool.min_healthy,
+            serve_whole: pool.serve_whole,
             monitor: monitor.map(|monitor| monitor.name.as_str().into()),
             unknown_is_up: monitor.is_none_or(|monitor| monitor.unknown_is_up),
         });
@@ -137,18 +167,23 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
     (pools, endpoints)
 }
 
-fn members(kind: &config::PolicyKind) -> Vec<config::Member> {
-    match kind {
-        config::PolicyKind::Geo { members, .. } => {
-            members.iter().map(|&(member, _)| member).collect()
-        }
-        config::PolicyKind::Weighted(members) => {
-            members.iter().map(|&(member, _)| member).collect()
-        }
-        config::PolicyKind::Failover(members)
-        | config::PolicyKind::RoundRobin(members)
-        | config::PolicyKind::Random(members) => members.clone(),
+/// What makes an endpoint different from others to hashes: on every node the same.
+fn address_seed(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(address) => hashing::of_octets(&address.octets()),
+        IpAddr::V6(address) => hashing::of_octets(&address.octets()),
     }
+}
+
+/// What a policy may come to at once.
+fn members(policy: &config::Policy) -> impl Iterator<Item = config::Member> {
+    let (rules, otherwise) = match &policy.order {
+        config::PolicyOrder::When { rules, otherwise } => (&rules[..], Some(*otherwise)),
+        config::PolicyOrder::Listed | config::PolicyOrder::Geo { .. } => (&[][..], None),
+    };
+    let ruled = rules.iter().map(|rule| rule.policy).chain(otherwise);
+    let members = policy.members.iter().map(|member| member.member);
+    (members.chain(policy.last_resort.iter().copied())).chain(ruled.map(config::Member::Policy))
 }
 
 /// What a policy can come to, nested ones included.
@@ -175,7 +210,7 @@ fn reach_of(config: &Config, id: PolicyId, done: &mut [Option<Reach>]) -> Reach 
         pools: Vec::new(),
         policies: vec![id],
     };
-    for member in members(&config.policies[id.index()].kind) {
+    for member in members(&config.policies[id.index()]) {
         match member {
             config::Member::Pool(pool) => reach.pools.push(pool),
             config::Member::Policy(policy) => {
@@ -193,76 +228,102 @@ fn reach_of(config: &Config, id: PolicyId, done: &mut [Option<Reach>]) -> Reach 
     reach
 }
 
-fn policy<'m>(
-    config: &Config,
-    id: usize,
-    reach: &[Reach],
-    pools: &[Pool],
-    endpoints: &[Endpoint],
-    maps_by_policy: &[Option<MapId>],
-    map: impl Fn(MapId) -> &'m Map,
-) -> Policy {
-    let source = &config.policies[id];
-    let reach = &reach[id];
-    let mut maps: Vec<MapId> = reach
-        .policies
-        .iter()
-        .filter_map(|policy| maps_by_policy[policy.index()])
-        .collect();
-    maps.sort_unstable();
-    maps.dedup();
-    let has = |family: Family| {
-        reach
-            .pools
-            .iter()
-            .flat_map(|pool| pools[pool.index()].endpoint_ids())
-            .any(|endpoint: EndpointId| Family::of(&endpoints[endpoint.index()].address) == family)
-    };
-    Policy {
-        name: source.name.as_str().into(),
-        kind: kind(&source.kind, maps_by_policy[id], map),
-        when_all_down: source.when_all_down,
-        family_fallback: source.family_fallback,
-        maps: maps.into(),
-        has_family: [has(Family::V4), has(Family::V6)],
-        reach: reach.pools.clone().into(),
-    }
+/// Compiles policies one after another.
+struct Policies<'a> {
+    config: &'a Config,
+    reach: &'a [Reach],
+    pools: &'a [Pool],
+    endpoints: &'a [Endpoint],
+    maps_by_policy: &'a [Option<MapId>],
+    /// Of the next.
+    first_cursor: u32,
 }
 
-fn kind<'m>(
-    kind: &config::PolicyKind,
-    map_id: Option<MapId>,
-    map: impl Fn(MapId) -> &'m Map,
-) -> PolicyKind {
-    let all = |members: &[config::Member]| members.iter().copied().map(member).collect();
-    match kind {
-        config::PolicyKind::Geo { members, .. } => match map_id {
-            Some(map_id) => PolicyKind::Geo {
-                map: map_id,
-                by_slot: map(map_id)
-                    .regions
-                    .iter()
-                    .map(|region| {
-                        members
-                            .iter()
-                            .filter(|(_, of)| of == region)
-                            .map(|&(m, _)| member(m))
-                            .collect()
-                    })
-                    .collect(),
-            },
-            // A map is made for every geo policy; without one, the order written is all there is.
-            None => PolicyKind::Failover(members.iter().map(|&(m, _)| member(m)).collect()),
-        },
-        config::PolicyKind::Failover(members) => PolicyKind::Failover(all(members)),
-        config::PolicyKind::Weighted(members) => PolicyKind::Weighted(
-            members
-                .iter()
-                .map(|&(m, weight)| (member(m), weight))
-                .collect(),
-        ),
-        config::PolicyKind::RoundRobin(members) => PolicyKind::RoundRobin(all(members)),
-        config::PolicyKind::Random(members) => PolicyKind::Random(all(members)),
+impl Policies<'_> {
+    fn policy<'m>(&mut self, id: usize, map: impl Fn(MapId) -> &'m Map) -> Policy {
+        let source = &self.config.policies[id];
+        let reach = &self.reach[id];
+        let within_reach = || reach.policies.iter().map(|policy| policy.index());
+        let mut maps: Vec<MapId> = within_reach()
+            .filter_map(|policy| self.maps_by_policy[policy])
+            .collect();
+        maps.sort_unstable();
+        maps.dedup();
+        let endpoints = || {
+            let pools = reach.pools.iter().map(|pool| &self.pools[pool.index()]);
+            pools.flat_map(Pool::endpoint_ids)
+        };
+        let has = |family: Family| {
+            let address = |id: EndpointId| &self.endpoints[id.index()].address;
+            endpoints().any(|id| Family::of(address(id)) == family)
+        };
+        let fallbacks =
+            within_reach().filter_map(|policy| match self.config.policies[policy].when_all_down {
+                WhenAllDown::Fallback(pool) => Some(pool),
+                _ => None,
+            });
+        let mut pools = reach.pools.iter().copied().chain(fallbacks);
+        let is_by_client = within_reach()
+            .any(|policy| self.config.policies[policy].balance.is_by_client())
+            || pools.any(|pool| self.pools[pool.index()].balance.is_by_client());
+        let (order, tiers) = self.order(id, map);
+        let tiers = Tiers::new(source.balance, tiers, |member| self.seed(member));
+        let first_cursor = self.first_cursor;
+        self.first_cursor += tiers.len() as u32;
+        Policy {
+            name: source.name.as_str().into(),
+            seed: hashing::of_octets(source.name.as_bytes()),
+            order,
+            tiers,
+            balance: source.balance,
+            last_resort: source.last_resort.iter().map(|&m| member(m)).collect(),
+            spread: source.spread.as_slice().into(),
+            when_all_down: source.when_all_down,
+            family_fallback: source.family_fallback,
+            maps: maps.into(),
+            is_by_client,
+            has_family: [has(Family::V4), has(Family::V6)],
+            reach: reach.pools.clone().into(),
+            first_cursor,
+        }
+    }
+
+    /// In which order tiers are asked, and their members.
+    fn order<'m>(
+        &self,
+        id: usize,
+        map: impl Fn(MapId) -> &'m Map,
+    ) -> (Order, Vec<Vec<(Member, u16)>>) {
+        let source = &self.config.policies[id];
+        let members = |is_in: &dyn Fn(&config::PolicyMember) -> bool| {
+            let members = source.members.iter().filter(|member| is_in(member));
+            members.map(|m| (member(m.member), m.weight)).collect()
+        };
+        match (&source.order, self.maps_by_policy[id]) {
+            (config::PolicyOrder::When { rules, otherwise }, Some(map)) => {
+                let classes = Rules::new(&RulesView::new(rules));
+                let by_class = classes
+                    .by_class()
+                    .map(|rule| rule.map_or(*otherwise, |rule| rules[rule].policy));
+                let by_class = by_class.collect();
+                (Order::Ruled { map, by_class }, Vec::new())
+            }
+            (config::PolicyOrder::Geo { .. }, Some(id)) => {
+                let regions = map(id).regions.iter();
+                let tiers = regions.map(|region| members(&|m| m.region == Some(*region)));
+                (Order::Nearest(id), tiers.collect())
+            }
+            // A map is made for every policy that looks at places; without one, the order written is all there is.
+            _ => (Order::Listed, vec![members(&|_| true)]),
+        }
+    }
+
+    fn seed(&self, member: Member) -> u64 {
+        let name = match member {
+            Member::Pool(id) => &self.config.pools[id.index()].name,
+            Member::Policy(id) => &self.config.policies[id.index()].name,
+        };
+        hashing::of_octets(name.as_bytes())
     }
 }
 

@@ -60,10 +60,32 @@ pub(super) fn serves(
     references: &mut References,
     value: &Value,
 ) -> Option<Vec<Selector>> {
+    selectors(reader, value, |reader, value| {
+        selector(reader, references, value)
+    })
+}
+
+/// The clients that a rule is about, each once.
+pub(super) fn clients(
+    reader: &mut Reader,
+    references: &mut References,
+    value: &Value,
+) -> Option<Vec<Selector>> {
+    selectors(reader, value, |reader, value| match value.get_ref() {
+        DeValue::String(text) if text == "unlocated" => Some(Selector::Unlocated),
+        _ => selector(reader, references, value),
+    })
+}
+
+fn selectors(
+    reader: &mut Reader,
+    value: &Value,
+    mut read: impl FnMut(&mut Reader, &Value) -> Option<Selector>,
+) -> Option<Vec<Selector>> {
     let expected = "a list such as [\"continent:EU\", \"country:DE\"]";
     let mut seen = std::collections::HashSet::new();
     list(reader, value, expected, |reader, value| {
-        let selector = selector(reader, references, value)?;
+        let selector = read(reader, value)?;
         if !seen.insert(selector.clone()) {
             let shown = reader.written(value.span());
             let message = format!("{shown} is in this list already");

@@ -14,6 +14,7 @@
 //! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
 //! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy` | tables |
 //! | `zone`, `zone_files`, `zone_settings` | zones, with and without tables of their own |
+//! | `rules` | what holds for some clients only, as policies of their own |
 //! | `policy_graph` | what must hold between policies |
 //! | `unused` | what has no effect |
 //! | `inputs`, `stamp` | whether the files are those that were read before |
@@ -39,6 +40,7 @@ mod reader;
 mod references;
 mod region;
 mod render;
+mod rules;
 mod scalar;
 mod secrecy;
 mod server;
@@ -163,6 +165,7 @@ fn read_config(reader: &mut Reader, tree: &Tree) -> Result<Config, (Vec<Zone>, G
     let monitors = monitor::monitors(reader, &mut references);
     let pools = pool::pools(reader, &mut references);
     let drafts = policy::drafts(reader, &mut references);
+    let drafts = rules::expand(reader, &references, &pools, drafts);
     let policies = policy_graph::policies(reader, &references, &pools, drafts);
     let found = zone_files::found(reader, &mut references, &tree.zones);
     let zones = zone::zones(reader, &mut references, &mut top, found);

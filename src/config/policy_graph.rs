@@ -4,12 +4,11 @@
 //! Policies are visited members first, so that every question about a policy is answered from
 //! the answers of its members; nothing here recurses.
 
-use super::policy::{Draft, DraftKind, DraftMember};
+use super::policy::{Draft, DraftMember, DraftOrder};
 use super::reader::{Reader, ticked};
 use super::references::References;
-use super::{At, Member, Policy, PolicyKind, Pool, Selector};
-use crate::model::RegionId;
-use crate::model::{POLICY_DEPTH_MAX, POLICY_MAPS_MAX};
+use super::{At, Member, Policy, PolicyMember, PolicyOrder, Pool, Rule, Selector};
+use crate::model::{POLICY_DEPTH_MAX, POLICY_MAPS_MAX, PolicyId, RegionId};
 
 /// Regions that one `geo` policy can rank.
 const GEO_REGIONS_MAX: usize = 255;
@@ -55,13 +54,19 @@ enum Span {
     Several(RegionId, RegionId),
 }
 
-/// What makes two `geo` policies share a map.
+/// What makes two policies share a map.
 #[derive(Clone, PartialEq)]
-struct MapKey {
-    regions: Vec<RegionId>,
-    serves: Vec<(RegionId, Vec<Selector>)>,
-    default: Vec<RegionId>,
+enum MapKey {
+    Geo {
+        regions: Vec<RegionId>,
+        serves: Vec<(RegionId, Vec<Selector>)>,
+        default: Vec<RegionId>,
+    },
+    When(Vec<Clients>),
 }
+
+/// Whom a rule is about.
+type Clients = (Option<Vec<Selector>>, Vec<Selector>);
 
 /// Where a walk stands with a policy.
 #[derive(Clone, Copy, PartialEq)]
@@ -86,27 +91,26 @@ fn members_first(reader: &mut Reader, drafts: &[Option<Draft>]) -> Option<Vec<us
         }
         while let Some((id, seen)) = way.last_mut() {
             let id = *id;
-            let member = drafts[id]
-                .as_ref()
-                .and_then(|draft| draft.members.get(*seen));
+            let draft = drafts[id].as_ref();
+            let next = draft.and_then(|draft| draft.nested().nth(*seen));
             *seen += 1;
-            let Some(member) = member else {
+            let Some(next) = next else {
                 visits[id] = Visit::Done;
                 order.push(id);
                 way.pop();
                 continue;
             };
-            let Member::Policy(next) = member.member else {
+            let Some(visit) = visits.get(next.index()) else {
                 continue;
             };
-            match visits[next.index()] {
+            match visit {
                 Visit::New => {
                     visits[next.index()] = Visit::Open;
                     way.push((next.index(), 0));
                 }
                 Visit::Open => {
                     has_loop = true;
-                    report_loop(reader, drafts, &way, next.index(), member);
+                    report_loop(reader, drafts, &way, next);
                 }
                 Visit::Done => {}
             }
@@ -119,9 +123,9 @@ fn report_loop(
     reader: &mut Reader,
     drafts: &[Option<Draft>],
     way: &[(usize, usize)],
-    first: usize,
-    closing: &DraftMember,
+    first: PolicyId,
 ) {
+    let first = first.index();
     const SHOWN_MAX: usize = 10;
     let members = way.iter().map(|(id, _)| *id).skip_while(|id| *id != first);
     let names: Vec<_> = members
@@ -135,7 +139,13 @@ fn report_loop(
         names.join(" -> ")
     };
     let message = format!("policies refer to one another in a circle: {shown}");
-    reader.error_at(&closing.place, message, None);
+    let Some(closing) = way.last().and_then(|(id, _)| drafts[*id].as_ref()) else {
+        return;
+    };
+    let mut members = closing.members.iter().chain(&closing.last_resort);
+    let member = members.find(|member| member.member == Member::Policy(PolicyId(first as u32)));
+    let place = member.map_or(&closing.place, |member| &member.place);
+    reader.error_at(place, message, None);
 }
 
 struct Graph<'a, 'r, 't> {
@@ -149,12 +159,14 @@ struct Graph<'a, 'r, 't> {
 impl Graph<'_, '_, '_> {
     /// Checks a policy whose members were visited.
     fn finish(&mut self, id: usize, draft: &Draft) -> Option<Policy> {
-        let spans: Option<Vec<Span>> = draft.members.iter().map(|m| self.span(m.member)).collect();
+        let members = draft.members.iter().chain(&draft.last_resort);
+        let spans: Option<Vec<Span>> = members.map(|m| self.span(m.member)).collect();
         let spans = spans?;
-        let kind = self.kind(draft, &spans)?;
+        let (order, members) = self.order(draft, &spans[..draft.members.len()])?;
         let depth = self.depth(draft)?;
-        let maps = self.maps(draft, &kind)?;
-        let regions = spans.into_iter().reduce(Span::join)?;
+        let maps = self.maps(draft, &order, &members)?;
+        let ruled = self.ruled(draft)?;
+        let regions = spans.into_iter().chain(ruled).reduce(Span::join)?;
         self.facts[id] = Some(Facts {
             depth,
             regions,
@@ -162,11 +174,24 @@ impl Graph<'_, '_, '_> {
         });
         Some(Policy {
             name: draft.name.clone(),
-            kind,
+            order,
+            members,
+            balance: draft.balance,
+            last_resort: draft.last_resort.iter().map(|m| m.member).collect(),
+            spread: draft.spread.clone(),
             when_all_down: draft.when_all_down,
             family_fallback: draft.family_fallback,
             place: draft.place.clone(),
         })
+    }
+
+    /// Where the pools of those policies lie that its rules name; `None` if one of them has a mistake.
+    fn ruled(&self, draft: &Draft) -> Option<Vec<Span>> {
+        let DraftOrder::When { rules, otherwise } = &draft.order else {
+            return Some(Vec::new());
+        };
+        let policies = rules.iter().map(|rule| rule.policy).chain([*otherwise]);
+        policies.map(|id| self.span(Member::Policy(id))).collect()
     }
 
     fn span(&self, member: Member) -> Option<Span> {
@@ -177,10 +202,9 @@ impl Graph<'_, '_, '_> {
     }
 
     fn nested<'s>(&'s self, draft: &'s Draft) -> impl Iterator<Item = &'s Facts> {
-        draft.members.iter().filter_map(|m| match m.member {
-            Member::Pool(_) => None,
-            Member::Policy(id) => self.facts.get(id.index())?.as_ref(),
-        })
+        draft
+            .nested()
+            .filter_map(|id| self.facts.get(id.index())?.as_ref())
     }
 
     fn depth(&mut self, draft: &Draft) -> Option<usize> {
@@ -199,8 +223,13 @@ impl Graph<'_, '_, '_> {
     }
 
     /// The maps within reach of a policy.
-    fn maps(&mut self, draft: &Draft, kind: &PolicyKind) -> Option<Vec<MapKey>> {
-        let mut maps: Vec<MapKey> = map_key(kind).into_iter().collect();
+    fn maps(
+        &mut self,
+        draft: &Draft,
+        order: &PolicyOrder,
+        members: &[PolicyMember],
+    ) -> Option<Vec<MapKey>> {
+        let mut maps: Vec<MapKey> = map_key(order, members).into_iter().collect();
         for nested in self.nested(draft) {
             for map in &nested.maps {
                 if !maps.contains(map) {
@@ -211,7 +240,8 @@ impl Graph<'_, '_, '_> {
         if maps.len() > POLICY_MAPS_MAX {
             let message = format!("policy {} reaches too many maps", ticked(&draft.name));
             let help = format!(
-                "at most {POLICY_MAPS_MAX} `geo` policies that rank regions differently may lie below one"
+                "at most {POLICY_MAPS_MAX} `geo` policies that rank regions differently, or policies with \
+                 other rules, may lie below one"
             );
             self.reader.error_at(&draft.place, message, Some(help));
             return None;
@@ -219,17 +249,20 @@ impl Graph<'_, '_, '_> {
         Some(maps)
     }
 
-    fn kind(&mut self, draft: &Draft, spans: &[Span]) -> Option<PolicyKind> {
-        let members = || draft.members.iter().map(|m| m.member).collect();
-        Some(match &draft.kind {
-            DraftKind::Geo { serves, default } => self.geo(draft, spans, serves, default)?,
-            DraftKind::Failover => PolicyKind::Failover(members()),
-            DraftKind::Weighted => {
-                PolicyKind::Weighted(draft.members.iter().map(|m| (m.member, m.weight)).collect())
+    fn order(&mut self, draft: &Draft, spans: &[Span]) -> Option<(PolicyOrder, Vec<PolicyMember>)> {
+        let members = draft.members.iter().map(|m| PolicyMember {
+            member: m.member,
+            weight: m.weight,
+            region: None,
+        });
+        match &draft.order {
+            DraftOrder::Geo { serves, default } => self.geo(draft, spans, serves, default),
+            DraftOrder::Listed => Some((PolicyOrder::Listed, members.collect())),
+            DraftOrder::When { rules, otherwise } => {
+                let (rules, otherwise) = (rules.clone(), *otherwise);
+                Some((PolicyOrder::When { rules, otherwise }, Vec::new()))
             }
-            DraftKind::RoundRobin => PolicyKind::RoundRobin(members()),
-            DraftKind::Random => PolicyKind::Random(members()),
-        })
+        }
     }
 
     fn geo(
@@ -238,11 +271,15 @@ impl Graph<'_, '_, '_> {
         spans: &[Span],
         serves: &[(At<RegionId>, Vec<Selector>)],
         default: &[At<RegionId>],
-    ) -> Option<PolicyKind> {
+    ) -> Option<(PolicyOrder, Vec<PolicyMember>)> {
         let mut members = Vec::with_capacity(draft.members.len());
         for (listed, span) in draft.members.iter().zip(spans) {
             match *span {
-                Span::One(region) => members.push((listed.member, region)),
+                Span::One(region) => members.push(PolicyMember {
+                    member: listed.member,
+                    weight: listed.weight,
+                    region: Some(region),
+                }),
                 Span::Several(a, b) => self.report_several(listed, a, b),
             }
         }
@@ -262,18 +299,15 @@ impl Graph<'_, '_, '_> {
         for region in serves.iter().map(|(region, _)| region).chain(default) {
             self.check_member_region(region, &regions);
         }
-        Some(PolicyKind::Geo {
-            members,
+        let order = PolicyOrder::Geo {
             serves: serves.iter().map(|(r, s)| (r.value, s.clone())).collect(),
             default: default.iter().map(|region| region.value).collect(),
-        })
+        };
+        Some((order, members))
     }
 
     fn report_several(&mut self, listed: &DraftMember, a: RegionId, b: RegionId) {
-        let name = match listed.member {
-            Member::Pool(id) => self.references.pools.name(id.index()),
-            Member::Policy(id) => self.references.policies.name(id.index()),
-        };
+        let name = &listed.name;
         let region = |id: RegionId| self.references.regions.name(id.index());
         let message = format!(
             "{} has pools in several regions, such as {} and {}",
@@ -304,24 +338,23 @@ impl Span {
     }
 }
 
-fn distinct_regions(members: &[(Member, RegionId)]) -> Vec<RegionId> {
+fn distinct_regions(members: &[PolicyMember]) -> Vec<RegionId> {
     let mut seen = std::collections::HashSet::new();
-    let regions = members.iter().map(|(_, region)| *region);
+    let regions = members.iter().filter_map(|member| member.region);
     regions.filter(|region| seen.insert(*region)).collect()
 }
 
-fn map_key(kind: &PolicyKind) -> Option<MapKey> {
-    let PolicyKind::Geo {
-        members,
-        serves,
-        default,
-    } = kind
-    else {
-        return None;
-    };
-    Some(MapKey {
-        regions: distinct_regions(members),
-        serves: serves.clone(),
-        default: default.clone(),
-    })
+fn map_key(order: &PolicyOrder, members: &[PolicyMember]) -> Option<MapKey> {
+    match order {
+        PolicyOrder::Listed => None,
+        PolicyOrder::Geo { serves, default } => Some(MapKey::Geo {
+            regions: distinct_regions(members),
+            serves: serves.clone(),
+            default: default.clone(),
+        }),
+        PolicyOrder::When { rules, .. } => {
+            let clients = |rule: &Rule| (rule.clients.clone(), rule.except.clone());
+            Some(MapKey::When(rules.iter().map(clients).collect()))
+        }
+    }
 }

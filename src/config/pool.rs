@@ -6,11 +6,12 @@ use std::net::IpAddr;
 use toml::de::DeValue;
 
 use super::address::{endpoint_address, socket};
-use super::reader::{Reader, Table, Value};
+use super::reader::{Reader, Table, Value, quoted};
 use super::references::References;
-use super::scalar::{choice, integer, list};
+use super::scalar::{boolean, choice, integer, list};
 use super::{Endpoint, Pool};
-use crate::model::Balance;
+use crate::hashing::rendezvous::ITEMS_MAX;
+use crate::model::{Balance, MinHealthy};
 
 /// Endpoints of all pools together.
 pub(super) const ENDPOINTS_MAX: usize = 1_000_000;
@@ -34,26 +35,64 @@ fn pool(
     let region = table.required(reader, "region", "\"eu\"", |r, v| references.region(r, v));
     let monitor = table.optional(reader, "monitor", |r, v| references.monitor(r, v));
     let is_monitored = table.key_span("monitor").is_some();
-    let balance = table.optional(reader, "balance", |reader, value| {
-        let choices = [
-            ("weighted", Balance::Weighted),
-            ("round-robin", Balance::RoundRobin),
-            ("random", Balance::Random),
-        ];
-        choice(reader, value, &choices)
-    });
+    let balance = table.optional(reader, "balance", balance);
+    let min_healthy = table.optional(reader, "min_healthy", min_healthy);
+    let serve_whole = table.optional(reader, "serve_whole", boolean);
+    let balance_span = table.key_span("balance");
     let example = "[\"192.0.2.1\"]";
     let endpoints = table.required(reader, "endpoints", example, |reader, value| {
         endpoints(reader, value, is_monitored, endpoints_left)
     });
     table.finish(reader);
+    if let (Some(Balance::Rendezvous), Some(span), Some(endpoints)) =
+        (balance, balance_span, &endpoints)
+        && endpoints.len() > ITEMS_MAX
+    {
+        let message = format!("`rendezvous` among {} endpoints", endpoints.len());
+        let help = format!("at most {ITEMS_MAX} are allowed; `consistent-hash` takes any number");
+        reader.error(span, message, Some(help));
+    }
     Some(Pool {
         name: name.to_owned(),
         region: region?,
         monitor,
         balance: balance.unwrap_or(Balance::Weighted),
+        min_healthy: min_healthy.unwrap_or_default(),
+        serve_whole: serve_whole.unwrap_or(false),
         endpoints: endpoints?,
     })
+}
+
+/// How one of several is chosen.
+pub(super) fn balance(reader: &mut Reader, value: &Value) -> Option<Balance> {
+    choice(
+        reader,
+        value,
+        &Balance::ALL.map(|balance| (balance.name(), balance)),
+    )
+}
+
+/// `2` or `"50%"`
+fn min_healthy(reader: &mut Reader, value: &Value) -> Option<MinHealthy> {
+    const EXPECTED: &str = "a number of endpoints such as 2, or a share such as \"50%\"";
+    match value.get_ref() {
+        DeValue::Integer(_) => {
+            integer(reader, value, 1..=ENDPOINTS_MAX as u32).map(MinHealthy::Count)
+        }
+        DeValue::String(text) => {
+            let percent = text.strip_suffix('%').and_then(|text| text.parse().ok());
+            match percent {
+                Some(percent @ 1..=100) => Some(MinHealthy::Percent(percent)),
+                _ => {
+                    let message = format!("expected {EXPECTED}, found {}", quoted(text));
+                    let help = "a share is from \"1%\" to \"100%\"".to_owned();
+                    reader.error(value.span(), message, Some(help));
+                    None
+                }
+            }
+        }
+        _ => reader.wrong_type(value, EXPECTED),
+    }
 }
 
 /// The endpoints of a pool: at least one, each address once.

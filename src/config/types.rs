@@ -11,8 +11,8 @@ use super::Place;
 use crate::dns::Name;
 use crate::dns::cookie::Secret;
 use crate::model::{
-    Balance, Coordinates, FamilyFallback, MonitorId, NetworkId, PolicyId, PoolId, RegionId,
-    Responses, RrsetOrder, TtlRange, WhenAllDown,
+    Balance, Coordinates, FamilyFallback, MinHealthy, MonitorId, NetworkId, PolicyId, PoolId,
+    RegionId, Responses, RrsetOrder, TtlRange, WhenAllDown,
 };
 
 /// A value and where it was written, for mistakes that only show later (a file that is missing).
@@ -234,6 +234,8 @@ pub enum Selector {
     Country([u8; 2]),
     /// `"continent:EU"`
     Continent([u8; 2]),
+    /// `"unlocated"`: of whom nothing is known. In rules only.
+    Unlocated,
 }
 
 /// `[region.NAME]`
@@ -319,6 +321,11 @@ pub struct Pool {
     pub monitor: Option<MonitorId>,
     /// Default weighted.
     pub balance: Balance,
+    /// While fewer endpoints of a family are up, the pool is asked only when no other can serve. `2` or `"50%"`;
+    /// default 1.
+    pub min_healthy: MinHealthy,
+    /// While as many are up, the others are answered as well. Default false.
+    pub serve_whole: bool,
     pub endpoints: Vec<Endpoint>,
 }
 
@@ -333,12 +340,25 @@ pub struct Endpoint {
     pub place: Place,
 }
 
-/// `[policy.NAME]`; exactly one of `geo`, `failover`, `weighted`, `round-robin`, `random`.
+/// `[policy.NAME]`; exactly one of `geo` and the names of [`Balance`], with its members.
+///
+/// A policy with `when` is several here: it itself has rules only; what it says besides is a policy of its own, and
+/// so is each rule that does not name another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     pub name: String,
-    pub kind: PolicyKind,
-    /// Default all. Only the policy that a name refers to is asked.
+    pub order: PolicyOrder,
+    /// None where there are rules.
+    pub members: Vec<PolicyMember>,
+    /// Whom of the members that come first in the order: the kind of policy, or in `geo` policies `balance`. Default
+    /// failover there, or weighted where members have weights.
+    pub balance: Balance,
+    /// Pools and policies that are tried in this order when no member can serve. Default none.
+    pub last_resort: Vec<Member>,
+    /// `spread = [2, 1]`: so many addresses out of the preferred region, so many out of the next, in one answer, whatever
+    /// `answers` says. At most 16 in all. Default: all from one pool.
+    pub spread: Vec<u8>,
+    /// Default all. Only the policy that a name refers to, or the rule that stands for it, is asked.
     pub when_all_down: WhenAllDown,
     /// Default region.
     pub family_fallback: FamilyFallback,
@@ -352,28 +372,43 @@ pub enum Member {
     Policy(PolicyId),
 }
 
-/// How a policy orders or draws its members.
 #[derive(Clone, Debug, PartialEq)]
-pub enum PolicyKind {
-    /// `geo = ["web-eu", "web-us"]`: the nearest region's first. The region of a nested policy is the
-    /// one that all its pools lie in.
+pub struct PolicyMember {
+    pub member: Member,
+    /// 0..=65535; 1 where none is written.
+    pub weight: u16,
+    /// The one that it stands for, in `geo` policies: that of a nested policy is the one that all its pools lie
+    /// in.
+    pub region: Option<RegionId>,
+}
+
+/// In which order members are asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PolicyOrder {
+    /// All are equal but for the balance.
+    Listed,
+    /// `geo = ["web-eu", "web-us"]`: those of the nearest region first. Several members may share a region.
     Geo {
-        /// Member and the region it stands for; several may share a region (tried in this order).
-        members: Vec<(Member, RegionId)>,
         /// `serves = { eu = ["country:DE"] }`: replaces the region's own list in this policy.
         serves: Vec<(RegionId, Vec<Selector>)>,
         /// `default = ["us", "eu"]`: order of regions for clients in no database. Default: as
         /// `geo` lists them; regions not named follow in that order.
         default: Vec<RegionId>,
     },
-    /// `failover = ["a", "b"]`: the first that is up.
-    Failover(Vec<Member>),
-    /// `weighted = { a = 3, b = 1 }`: drawn in proportion among those that are up. 0..=65535.
-    Weighted(Vec<(Member, u16)>),
-    /// `round-robin = ["a", "b"]`: each in turn among those that are up.
-    RoundRobin(Vec<Member>),
-    /// `random = ["a", "b"]`: drawn uniformly among those that are up.
-    Random(Vec<Member>),
+    /// `when = [{ clients = ["country:CN"], use = "web-cn" }]`: for a client whom a rule fits, its policy stands for
+    /// this one. The first that fits counts.
+    When {
+        rules: Vec<Rule>,
+        otherwise: PolicyId,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rule {
+    /// Whom it fits, if not `except`. Default: everybody.
+    pub clients: Option<Vec<Selector>>,
+    pub except: Vec<Selector>,
+    pub policy: PolicyId,
 }
 
 /// `[zone."NAME"]`, or a file that `[zones]` finds: `files = "zones/*.zone"`, or a list of patterns,

@@ -2,7 +2,7 @@
 
 use super::reader::{Reader, ticked};
 use super::references::{Group, References};
-use super::{GeoIp, Place, Policy, PolicyKind, Zone};
+use super::{GeoIp, Place, Policy, PolicyOrder, Zone};
 
 /// Call when all tables were read without mistakes: a table that could not be read might be the
 /// one that uses another.
@@ -39,7 +39,7 @@ fn warn_without_databases(reader: &mut Reader, geoip: &GeoIp, policies: &[Option
         return;
     }
     let mut policies = policies.iter().flatten();
-    if let Some(policy) = policies.find(|p| matches!(p.kind, PolicyKind::Geo { .. })) {
+    if let Some(policy) = policies.find(|p| !matches!(p.order, PolicyOrder::Listed)) {
         let message = format!(
             "policy {} is geographic, but no database says where clients are",
             ticked(&policy.name)

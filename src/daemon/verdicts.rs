@@ -15,7 +15,7 @@ use crate::compile::{Parts, Whole};
 use crate::config::Diagnostics;
 use crate::health::frozen::Frozen;
 use crate::health::{self, Change, Engine, TargetHealth, saved};
-use crate::model::{EndpointId, TargetKey, Verdict};
+use crate::model::{EndpointId, Share, TargetKey, Verdict};
 use crate::state::health::{EndpointHealth, Health};
 use crate::state::pools::{Pools, Target};
 
@@ -162,10 +162,7 @@ impl Verdicts {
                 let flip_after_ms = steady_ms(target, verdict);
                 changes.push((
                     EndpointId(id as u32),
-                    EndpointHealth {
-                        verdict,
-                        flip_after_ms,
-                    },
+                    EndpointHealth::new(verdict, flip_after_ms),
                 ));
                 known.insert((pool.to_owned(), endpoint.address.to_string()), verdict);
             }
@@ -314,10 +311,7 @@ fn frozen(
         .map(|number| &pools.targets[number as usize]);
     let pool = pools.pools[endpoint.pool.index()].name.to_string();
     match known.get(&(pool, endpoint.address.to_string())) {
-        Some(&verdict) => EndpointHealth {
-            verdict,
-            flip_after_ms: steady_ms(target, verdict),
-        },
+        Some(&verdict) => EndpointHealth::new(verdict, steady_ms(target, verdict)),
         None if target.is_none() => EndpointHealth::UNWATCHED,
         None => EndpointHealth::UNKNOWN,
     }
@@ -329,6 +323,7 @@ fn of(known: &TargetHealth, target: &Target) -> EndpointHealth {
     EndpointHealth {
         verdict: known.verdict,
         flip_after_ms,
+        share: Share::ALL,
     }
 }
 

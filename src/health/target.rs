@@ -117,7 +117,7 @@ fn word(text: &str) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::config::{At, GeoIp, Place, Server, TlsProbe};
-    use crate::model::{Balance, MonitorId};
+    use crate::model::{Balance, MinHealthy, MonitorId};
 
     /// A configuration of these pools and their endpoints, watched by one monitor.
     pub fn config_of(pools: &[(&str, &[&str])]) -> Config {
@@ -132,6 +132,8 @@ pub(super) mod tests {
             region: RegionId(0),
             monitor: Some(MonitorId(0)),
             balance: Balance::Weighted,
+            min_healthy: MinHealthy::default(),
+            serve_whole: false,
             endpoints: endpoints.iter().map(endpoint).collect(),
         };
         Config {

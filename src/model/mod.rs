@@ -41,6 +41,9 @@ id!(/// A `[network.NAME]` table, by its place in the configuration.
 pub const ANSWERS_MAX: usize = 16;
 /// How deep policies may nest.
 pub const POLICY_DEPTH_MAX: usize = 8;
+/// Bits of a client's address that are its network, where the same network is to get the same: IPv4, IPv6. What
+/// resolvers send of it by default (RFC 7871, 11.1), and what one site has.
+pub const CLIENT_BITS: [u8; 2] = [24, 56];
 /// How many maps one policy tree may read.
 pub const POLICY_MAPS_MAX: usize = 8;
 
@@ -114,17 +117,129 @@ pub struct Coordinates {
     pub longitude: f64,
 }
 
-/// How a pool orders its usable endpoints for one answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+/// Who is taken out of several that could be: members of a policy, endpoints of a pool. Of weight 0 is who is
+/// taken only when nobody with a weight can be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Balance {
     #[default]
-    /// The first in proportion to weight, further ones without replacement.
+    /// By chance, in proportion to weight; further endpoints without replacement.
     Weighted,
-    /// Each in turn, weights ignored (but weight 0 stays the last resort).
+    /// The first in the order in which they are listed.
+    Failover,
+    /// Each in turn.
     RoundRobin,
-    /// Uniformly, weights ignored (but weight 0 stays the last resort).
+    /// By chance, each as likely as another.
     Random,
+    /// In turn, as often as the weight says, and spread evenly.
+    Smooth,
+    /// In proportion to weight, by the client's network: the same for the same, as long as nothing changes.
+    SourceHash,
+    /// By the client's network on a ring: when one is gone, only its clients move.
+    ConsistentHash,
+    /// By the client's network, whom it likes best: when one is gone, only its clients move.
+    Rendezvous,
+}
+
+impl Balance {
+    pub const ALL: [Balance; 8] = [
+        Balance::Weighted,
+        Balance::Failover,
+        Balance::RoundRobin,
+        Balance::Random,
+        Balance::Smooth,
+        Balance::SourceHash,
+        Balance::ConsistentHash,
+        Balance::Rendezvous,
+    ];
+
+    /// As configurations write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Balance::Weighted => "weighted",
+            Balance::Failover => "failover",
+            Balance::RoundRobin => "round-robin",
+            Balance::Random => "random",
+            Balance::Smooth => "smooth",
+            Balance::SourceHash => "source-hash",
+            Balance::ConsistentHash => "consistent-hash",
+            Balance::Rendezvous => "rendezvous",
+        }
+    }
+
+    /// Whether a greater weight means more.
+    pub const fn weighs(self) -> bool {
+        !matches!(
+            self,
+            Balance::Failover | Balance::RoundRobin | Balance::Random
+        )
+    }
+
+    /// Whether the same client gets the same.
+    pub const fn is_by_client(self) -> bool {
+        matches!(
+            self,
+            Balance::SourceHash | Balance::ConsistentHash | Balance::Rendezvous
+        )
+    }
+}
+
+/// Which part of the queries that would come to it a pool or an endpoint takes: of 65,535.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Share(pub u16);
+
+impl Share {
+    pub const ALL: Self = Share(u16::MAX);
+    pub const NONE: Self = Share(0);
+
+    /// Whether it takes the query that has this die.
+    #[inline]
+    pub const fn takes(self, die: u16) -> bool {
+        self.0 == u16::MAX || die < self.0
+    }
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Share::ALL
+    }
+}
+
+impl fmt::Display for Share {
+    /// In per cent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = f64::from(self.0) / f64::from(u16::MAX) * 100.0;
+        write!(f, "{} %", (percent * 10.0).round() / 10.0)
+    }
+}
+
+/// How many endpoints of a family have to be up for their pool to be asked before others are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MinHealthy {
+    Count(u32),
+    /// 1..=100, rounded up.
+    Percent(u8),
+}
+
+impl Default for MinHealthy {
+    fn default() -> Self {
+        MinHealthy::Count(1)
+    }
+}
+
+impl MinHealthy {
+    /// Whether `up` of `all` are enough. Of none, none are.
+    pub fn is_met(self, up: usize, all: usize) -> bool {
+        up > 0 && up as u64 >= self.of(all as u64)
+    }
+
+    /// How many are enough. More than there are cannot be asked for.
+    pub fn of(self, all: u64) -> u64 {
+        match self {
+            MinHealthy::Count(count) => u64::from(count).min(all),
+            MinHealthy::Percent(percent) => (u64::from(percent) * all).div_ceil(100),
+        }
+    }
 }
 
 /// What a name answers when nothing that its policy can reach is up, in either family. While the

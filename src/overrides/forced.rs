@@ -38,10 +38,10 @@ pub fn forced<'o>(
             };
             // Of what came after it was frozen, nothing was known then: it is what it is observed to be.
             let Some(verdict) = verdict else { continue };
-            let health = EndpointHealth {
+            let health = EndpointHealth::new(
                 verdict,
-                flip_after_ms: steady_ms(pools, id, verdict).min(left_ms(word, now_unix_ms)),
-            };
+                steady_ms(pools, id, verdict).min(left_ms(word, now_unix_ms)),
+            );
             let why = word.to_string();
             forced.insert(id, Forced { health, why });
         }
@@ -72,17 +72,21 @@ fn left_ms(word: &Override, now_unix_ms: u64) -> u32 {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::model::{Balance, PoolId, RegionId};
+    use crate::model::{Balance, MinHealthy, PoolId, RegionId};
     use crate::state::pools::{Endpoint, Pool, Region};
 
     /// Region eu has pools `web-eu` (10.0.0.0, 10.0.0.1) and `us` (10.0.0.2), region us has `web-us` (10.0.0.0 again).
     pub fn pools() -> Pools {
         let pool = |name: &str, region, first, count| Pool {
             name: name.into(),
+            seed: 0,
             region: RegionId(region),
             balance: Balance::Weighted,
             first: EndpointId(first),
             count,
+            preferences: [None, None],
+            min_healthy: MinHealthy::default(),
+            serve_whole: false,
             monitor: None,
             unknown_is_up: true,
         };

@@ -2,12 +2,13 @@
 //! those that may not could be.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Pools;
 use super::chunks::Chunks;
 use super::pools::Pool;
 use super::usable::Usable;
-use crate::model::{Balance, EndpointId, Family, PoolId, Verdict};
+use crate::model::{Balance, EndpointId, Family, PoolId, Share, Verdict};
 
 /// What is believed of one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,19 +17,24 @@ pub struct EndpointHealth {
     /// The soonest that observations could flip the verdict: interval times the observations still
     /// needed. `u32::MAX`: never (no monitor).
     pub flip_after_ms: u32,
+    /// Of the queries that its pool would give it, those that it takes.
+    pub share: Share,
 }
 
 impl EndpointHealth {
+    /// Of an endpoint that takes all that its pool gives it.
+    pub const fn new(verdict: Verdict, flip_after_ms: u32) -> Self {
+        EndpointHealth {
+            verdict,
+            flip_after_ms,
+            share: Share::ALL,
+        }
+    }
+
     /// Of an endpoint that was never observed: the next observation is its verdict.
-    pub const UNKNOWN: Self = EndpointHealth {
-        verdict: Verdict::Unknown,
-        flip_after_ms: 0,
-    };
+    pub const UNKNOWN: Self = EndpointHealth::new(Verdict::Unknown, 0);
     /// Of an endpoint that nothing watches.
-    pub const UNWATCHED: Self = EndpointHealth {
-        verdict: Verdict::Up,
-        flip_after_ms: u32::MAX,
-    };
+    pub const UNWATCHED: Self = EndpointHealth::new(Verdict::Up, u32::MAX);
 }
 
 impl Default for EndpointHealth {
@@ -47,6 +53,10 @@ const POOLS_PER_CHUNK: usize = 64;
 pub struct Health {
     pub(crate) endpoints: Chunks<EndpointHealth, ENDPOINTS_PER_CHUNK>,
     pub(crate) pools: Chunks<PoolHealth, POOLS_PER_CHUNK>,
+    /// Of pools that do not take all that would come to them.
+    pub(crate) shares: Arc<BTreeMap<PoolId, Share>>,
+    /// How many slots have pools that do not take all, or endpoints.
+    pub(crate) reduced: usize,
 }
 
 /// What the verdicts on its endpoints make of a pool: on one cache line.
@@ -99,6 +109,11 @@ pub struct PoolSlot {
     pub v6: Usable,
     /// The pool's, here because who reads the one reads the other.
     pub balance: Balance,
+    /// Of the queries that would come to it for IPv4 and for IPv6, those that the pool takes: none where too few are
+    /// up.
+    pub accepts: [Share; 2],
+    /// Whether any of its endpoints takes a part only of what the pool would give it.
+    pub is_thinned: bool,
 }
 
 impl PoolSlot {
@@ -114,14 +129,24 @@ impl PoolSlot {
         self.v4.is_empty() && self.v6.is_empty()
     }
 
-    /// Out of the endpoints of `pool`, those that `is_up` says. Endpoints of weight 0 are used only
-    /// when none with a weight is, and then count the same.
+    /// Out of the endpoints of `pool`, those that are answered when those are up that `is_up` says. Endpoints of
+    /// weight 0 are used only when none with a weight is, and then count the same.
     pub fn new(pools: &Pools, pool: PoolId, is_up: impl Fn(EndpointId) -> bool) -> Self {
         let pool = &pools.pools[pool.index()];
+        let (mut up, mut all) = ([0; 2], [0; 2]);
+        for id in pool.endpoint_ids() {
+            let family = Family::of(&pools.endpoints[id.index()].address) as usize;
+            all[family] += 1;
+            up[family] += usize::from(is_up(id));
+        }
+        let is_met = |family: usize| pool.min_healthy.is_met(up[family], all[family]);
         let (mut weighted, mut weightless) = <([Vec<_>; 2], [Vec<_>; 2])>::default();
-        for id in pool.endpoint_ids().filter(|id| is_up(*id)) {
+        for id in pool.endpoint_ids() {
             let endpoint = &pools.endpoints[id.index()];
             let family = Family::of(&endpoint.address) as usize;
+            if !(is_up(id) || pool.serve_whole && is_met(family)) {
+                continue;
+            }
             match endpoint.weight {
                 0 => weightless[family].push((id, 1)),
                 weight => weighted[family].push((id, weight)),
@@ -131,11 +156,25 @@ impl PoolSlot {
             [] => Usable::new(&weightless[family as usize]),
             weighted => Usable::new(weighted),
         };
+        let accepts = |family| match is_met(family) {
+            true => Share::ALL,
+            false => Share::NONE,
+        };
         PoolSlot {
             v4: usable(Family::V4),
             v6: usable(Family::V6),
             balance: pool.balance,
+            accepts: [accepts(0), accepts(1)],
+            is_thinned: false,
         }
+    }
+
+    /// Whether anything but all is taken of what could be.
+    fn is_reduced(&self) -> bool {
+        let [v4, v6] = self.accepts;
+        self.is_thinned
+            || v4 != Share::ALL && !self.v4.is_empty()
+            || v6 != Share::ALL && !self.v6.is_empty()
     }
 }
 
@@ -145,7 +184,7 @@ impl Health {
         let ids = (0..pools.endpoints.len() as u32).map(EndpointId);
         let mut health = Health {
             endpoints: ids.map(known).collect(),
-            pools: Chunks::default(),
+            ..Health::default()
         };
         let ids = (0..pools.pools.len() as u32).map(PoolId);
         health.pools = ids
@@ -154,11 +193,13 @@ impl Health {
                 revival: health.revival_of(pools, id),
             })
             .collect();
+        let ids = (0..pools.pools.len() as u32).map(PoolId);
+        health.reduced = ids.filter(|&id| health.slot(id).is_reduced()).count();
         health
     }
 
     /// The table after some endpoints changed; only what is said of their pools is made anew, and
-    /// slots only where a verdict changed.
+    /// slots only where a verdict or a share changed.
     pub fn with(&self, pools: &Pools, changes: &[(EndpointId, EndpointHealth)]) -> Self {
         let mut health = self.clone();
         // Whether a verdict turned.
@@ -167,15 +208,46 @@ impl Health {
             let endpoint = health.endpoints.get_mut(id.index());
             let before = std::mem::replace(endpoint, new);
             let turned = touched.entry(pools.endpoints[id.index()].pool);
-            *turned.or_default() |= before.verdict != new.verdict;
+            *turned.or_default() |= before.verdict != new.verdict || before.share != new.share;
         }
         for (id, turned) in touched {
             if turned {
-                health.pools.get_mut(id.index()).slot = health.slot_of(pools, id);
+                health.renew_slot(pools, id);
             }
             health.pools.get_mut(id.index()).revival = health.revival_of(pools, id);
         }
         health
+    }
+
+    /// The table when these pools, and no others, take a part only of what would come to them.
+    pub fn with_shares(&self, pools: &Pools, shares: BTreeMap<PoolId, Share>) -> Self {
+        let mut health = self.clone();
+        health.shares = Arc::new(shares);
+        let ids = (self.shares.keys()).chain(health.shares.keys());
+        let is_changed = |id: &&PoolId| self.shares.get(id) != health.shares.get(id);
+        for id in ids.filter(is_changed).copied().collect::<Vec<_>>() {
+            health.renew_slot(pools, id);
+        }
+        health
+    }
+
+    fn renew_slot(&mut self, pools: &Pools, id: PoolId) {
+        let slot = self.slot_of(pools, id);
+        let is_reduced = slot.is_reduced();
+        let before = std::mem::replace(&mut self.pools.get_mut(id.index()).slot, slot);
+        self.reduced -= usize::from(before.is_reduced());
+        self.reduced += usize::from(is_reduced);
+    }
+
+    /// Whether some pool or endpoint does not take all that would come to it.
+    #[inline]
+    pub fn is_reduced(&self) -> bool {
+        self.reduced > 0
+    }
+
+    /// Of the queries that would come to the pool, those that it takes, however many of its endpoints are up.
+    pub fn share(&self, id: PoolId) -> Share {
+        self.shares.get(&id).copied().unwrap_or_default()
     }
 
     #[inline]
@@ -195,9 +267,14 @@ impl Health {
 
     fn slot_of(&self, pools: &Pools, id: PoolId) -> PoolSlot {
         let pool = &pools.pools[id.index()];
-        PoolSlot::new(pools, id, |id| {
+        let mut slot = PoolSlot::new(pools, id, |id| {
             counts_as_up(pool, self.endpoint(id).verdict)
-        })
+        });
+        let share = self.share(id);
+        slot.accepts = slot.accepts.map(|accepts| accepts.min(share));
+        let mut ids = pool.endpoint_ids();
+        slot.is_thinned = ids.any(|id| self.endpoint(id).share != Share::ALL);
+        slot
     }
 
     fn revival_of(&self, pools: &Pools, id: PoolId) -> Revival {
@@ -230,7 +307,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::RegionId;
+    use crate::model::{MinHealthy, RegionId};
     use crate::state::pools::Endpoint;
 
     const POOL_SIZE: u32 = 4;
@@ -244,10 +321,14 @@ mod tests {
         };
         let pool = |id: u32| Pool {
             name: Box::default(),
+            seed: 0,
             region: RegionId(0),
             balance: Balance::Weighted,
             first: EndpointId(id * POOL_SIZE),
             count: POOL_SIZE,
+            preferences: [None, None],
+            min_healthy: MinHealthy::default(),
+            serve_whole: false,
             monitor: None,
             unknown_is_up: true,
         };
@@ -266,6 +347,7 @@ mod tests {
         let down = EndpointHealth {
             verdict: Verdict::Down,
             flip_after_ms: 2_000,
+            share: Share::ALL,
         };
         let after = before.with(&pools, &[(id, down)]);
         assert_eq!(after.endpoints.unshared(&before.endpoints), 1);
@@ -295,6 +377,7 @@ mod tests {
         let known = |id: EndpointId| EndpointHealth {
             verdict: [Verdict::Up, Verdict::Down, Verdict::Unknown][id.index() % 3],
             flip_after_ms: id.0,
+            share: Share(u16::MAX - (id.index() % 2) as u16),
         };
         let unknown = Health::new(&pools, |_| EndpointHealth::UNKNOWN);
         let changes: Vec<_> = (0..1_000)
@@ -309,5 +392,6 @@ mod tests {
             assert_eq!(changed.slot(id), anew.slot(id));
             assert_eq!(changed.revival(id), anew.revival(id));
         }
+        assert_eq!((changed.reduced, anew.reduced), (250, 250));
     }
 }

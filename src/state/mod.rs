@@ -12,6 +12,7 @@ pub mod look_ahead;
 pub mod map;
 pub mod name_table;
 pub mod pools;
+pub mod preference;
 pub mod publish;
 pub mod rate_table;
 mod root;

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use super::addresses::Addresses;
 use super::health::PoolSlot;
+use super::preference::Preference;
+use crate::hashing::Item;
+use crate::hashing::ring::Ring;
 use crate::model::{
-    Balance, EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, RegionId, TargetKey,
-    Verdict, WhenAllDown,
+    Balance, EndpointId, Family, FamilyFallback, MapId, MinHealthy, PolicyId, PoolId, RegionId,
+    TargetKey, Verdict, WhenAllDown,
 };
 
 /// The steering part of a root.
@@ -29,6 +32,22 @@ pub struct Pools {
     pub targets: Box<[Target]>,
 }
 
+impl Pools {
+    /// How many turns have to be remembered per family: one for each tier of each policy, then one for each pool.
+    pub fn cursor_count(&self) -> usize {
+        self.tier_count() + self.pools.len()
+    }
+
+    /// Tiers of all policies.
+    #[inline]
+    pub fn tier_count(&self) -> usize {
+        let last = self.policies.last();
+        last.map_or(0, |policy| {
+            policy.first_cursor as usize + policy.tiers.len()
+        })
+    }
+}
+
 #[derive(Debug)]
 pub struct Region {
     pub name: Box<str>,
@@ -37,10 +56,17 @@ pub struct Region {
 #[derive(Debug)]
 pub struct Pool {
     pub name: Box<str>,
+    /// Of the name: what makes clients' hashes here differ from those elsewhere.
+    pub seed: u64,
     pub region: RegionId,
     pub balance: Balance,
     pub first: EndpointId,
     pub count: u32,
+    /// Of IPv4 and of IPv6, where the balance goes by it.
+    pub preferences: [Option<Preference>; 2],
+    pub min_healthy: MinHealthy,
+    /// Whether all of its endpoints are answered while enough are up.
+    pub serve_whole: bool,
     /// For explain: which monitor watches it.
     pub monitor: Option<Box<str>>,
     /// What an endpoint without a verdict counts as.
@@ -92,16 +118,43 @@ impl Target {
 #[derive(Debug)]
 pub struct Policy {
     pub name: Box<str>,
-    pub kind: PolicyKind,
+    /// Of the name: what makes clients' hashes here differ from those elsewhere.
+    pub seed: u64,
+    pub order: Order,
+    pub tiers: Tiers,
+    /// Whom of a tier is taken.
+    pub balance: Balance,
+    /// The first of these that can serve is taken when nobody of any tier can.
+    pub last_resort: Box<[Member]>,
+    /// How many addresses come from each of several regions, the preferred first; empty: all from one pool.
+    pub spread: Box<[u8]>,
     pub when_all_down: WhenAllDown,
     pub family_fallback: FamilyFallback,
     /// Every map that this policy or one nested in it can read: their longest scope is the answer's.
     pub maps: Box<[MapId]>,
+    /// Whether anything within reach goes by the client's network: then the answer holds for that alone.
+    pub is_by_client: bool,
     /// Whether any endpoint within reach has an address of this family (IPv4, IPv6); without, the
     /// name has no records of the type at all.
     pub has_family: [bool; 2],
     /// Pools within reach, nested ones included, each once.
     pub reach: Box<[PoolId]>,
+    /// Of the first tier: see [`Pools::cursor_count`].
+    pub first_cursor: u32,
+}
+
+/// In which order tiers are asked. The first that has a member which can serve is the last to be asked.
+#[derive(Debug)]
+pub enum Order {
+    /// There is one tier.
+    Listed,
+    /// One for each region of the map, in the order that the client's class prefers.
+    Nearest(MapId),
+    /// There is none: by the client's class on the map, another policy stands for this one.
+    Ruled {
+        map: MapId,
+        by_class: Box<[PolicyId]>,
+    },
 }
 
 impl Policy {
@@ -115,34 +168,31 @@ impl Policy {
         self.has_family[family as usize]
     }
 
+    /// How it chooses, as configurations write it.
+    pub fn kind(&self) -> &'static str {
+        match self.order {
+            Order::Listed => self.balance.name(),
+            Order::Nearest(_) => "geo",
+            Order::Ruled { .. } => "when",
+        }
+    }
+
     /// Something of each of its cache lines, to have them in the cache.
     #[inline]
     pub(super) fn peek(&self) -> u64 {
-        let members = match &self.kind {
-            PolicyKind::Geo { by_slot, .. } => by_slot.members.len(),
-            PolicyKind::Weighted(members) => members.len(),
-            PolicyKind::Failover(members)
-            | PolicyKind::RoundRobin(members)
-            | PolicyKind::Random(members) => members.len(),
-        };
         let family = u64::from(self.has_family[0]);
-        (members ^ self.maps.len()) as u64 ^ family ^ self.family_fallback as u64
+        (self.tiers.members.len() ^ self.maps.len()) as u64 ^ family ^ self.family_fallback as u64
     }
 
     /// The same of its maps and members.
     #[inline]
     pub(super) fn peek_members(&self) -> u64 {
-        let (start, member) = match &self.kind {
-            PolicyKind::Geo { by_slot, .. } => (by_slot.starts[0], by_slot.members.first()),
-            PolicyKind::Weighted(members) => (0, members.first().map(|(member, _)| member)),
-            PolicyKind::Failover(members)
-            | PolicyKind::RoundRobin(members)
-            | PolicyKind::Random(members) => (0, members.first()),
+        let start = self.tiers.starts.first().copied().unwrap_or_default();
+        let member = match self.tiers.members.first() {
+            Some(&(Member::Pool(id), _)) => id.0,
+            Some(&(Member::Policy(id), _)) => id.0,
+            None => 0,
         };
-        let member = member.map_or(0, |member| match member {
-            Member::Pool(id) => id.0,
-            Member::Policy(id) => id.0,
-        });
         let map = self.maps.first().map_or(0, |map| map.0);
         u64::from(start ^ member) ^ u64::from(map)
     }
@@ -155,46 +205,75 @@ pub enum Member {
     Policy(PolicyId),
 }
 
-#[derive(Debug)]
-pub enum PolicyKind {
-    Geo { map: MapId, by_slot: BySlot },
-    Failover(Box<[Member]>),
-    Weighted(Box<[(Member, u16)]>),
-    RoundRobin(Box<[Member]>),
-    Random(Box<[Member]>),
-}
-
-/// The members that stand for each region of a map, by its slot there; all in one place, which is one
-/// step less to get to.
-#[derive(Debug)]
-pub struct BySlot {
-    /// Where those of each slot begin, and how many there are at the end.
+/// Members, with their weights, by tier; all in one place, which is one step less to get to.
+#[derive(Debug, Default)]
+pub struct Tiers {
+    /// Where those of each tier begin, and how many there are at the end.
     starts: Box<[u32]>,
-    members: Box<[Member]>,
+    members: Box<[(Member, u16)]>,
+    /// The same members for hashing, where the balance goes by the client.
+    items: Box<[Item]>,
+    /// By tier, where the balance goes by rings.
+    rings: Box<[Ring]>,
 }
 
-impl BySlot {
-    /// The members for `slot`; none where the map has no such slot.
-    #[inline]
-    pub fn get(&self, slot: u8) -> &[Member] {
-        let slot = usize::from(slot);
-        match self.starts.get(slot..slot + 2) {
-            Some(&[start, end]) => &self.members[start as usize..end as usize],
-            _ => &[],
-        }
-    }
+/// Members among which there is no order but that of the balance.
+#[derive(Clone, Copy, Debug)]
+pub struct Tier<'a> {
+    pub number: usize,
+    pub members: &'a [(Member, u16)],
+    pub items: &'a [Item],
+    pub ring: Option<&'a Ring>,
 }
 
-impl FromIterator<Vec<Member>> for BySlot {
-    fn from_iter<I: IntoIterator<Item = Vec<Member>>>(by_slot: I) -> Self {
+impl Tiers {
+    /// `seed` is of a member's name.
+    pub fn new(
+        balance: Balance,
+        tiers: Vec<Vec<(Member, u16)>>,
+        seed: impl Fn(Member) -> u64,
+    ) -> Self {
+        let item = |&(member, weight): &(Member, u16)| Item {
+            seed: seed(member),
+            weight: weight.into(),
+        };
+        let items = |tier: &Vec<_>| tier.iter().map(item).collect::<Vec<_>>();
         let (mut starts, mut members) = (vec![0], Vec::new());
-        for of_slot in by_slot {
-            members.extend(of_slot);
+        for tier in &tiers {
+            members.extend_from_slice(tier);
             starts.push(members.len() as u32);
         }
-        BySlot {
+        let hashed = || tiers.iter().filter(|_| balance.is_by_client());
+        let on_rings = || tiers.iter().filter(|_| balance == Balance::ConsistentHash);
+        Tiers {
             starts: starts.into(),
             members: members.into(),
+            items: hashed().flat_map(items).collect(),
+            rings: on_rings().map(|tier| Ring::new(&items(tier))).collect(),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One without members where there is none of this number.
+    #[inline]
+    pub fn get(&self, number: usize) -> Tier<'_> {
+        let range = match self.starts.get(number..number + 2) {
+            Some(&[start, end]) => start as usize..end as usize,
+            _ => 0..0,
+        };
+        Tier {
+            number,
+            members: &self.members[range.clone()],
+            items: self.items.get(range).unwrap_or_default(),
+            ring: self.rings.get(number),
         }
     }
 }

@@ -70,6 +70,19 @@ impl Usable {
         }
     }
 
+    /// Whether the endpoint is one of them.
+    #[inline]
+    pub fn contains(&self, id: EndpointId) -> bool {
+        match self {
+            Usable::Row { first, count } => (first.0..first.0 + count).contains(&id.0),
+            Usable::Equal(ids) => ids.binary_search(&id).is_ok(),
+            Usable::Weighted(weighted) => {
+                let endpoints = &weighted.endpoints;
+                endpoints.binary_search_by_key(&id, |&(id, _)| id).is_ok()
+            }
+        }
+    }
+
     /// Something of where the endpoints are listed, to have it in the cache.
     #[inline]
     pub(super) fn peek(&self) -> u64 {
@@ -91,6 +104,25 @@ pub struct Weighted {
     /// many (Chen and Asau 1974, "On generating random variates from an empirical distribution").
     guide: Box<[u32]>,
     shift: u8,
+    /// See [`Weighted::spread`].
+    stride: u32,
+}
+
+/// How far apart turns are among so many points: the golden section of them, or the next that has no divisor in
+/// common with `total`. So `total` turns come to every point once, and any number of turns in a row are spread
+/// as evenly as can be (three-distance theorem: Sós 1958).
+pub fn stride(total: u32) -> u32 {
+    let golden = (f64::from(total) * 0.618_033_988_749_895) as u32;
+    let is_prime_to = |stride: &u32| {
+        let (mut a, mut b) = (total, *stride);
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a == 1
+    };
+    (golden.max(1)..=total.max(1))
+        .find(is_prime_to)
+        .unwrap_or(1)
 }
 
 impl Weighted {
@@ -105,6 +137,7 @@ impl Weighted {
             endpoints: summed.collect(),
             guide: Box::default(),
             shift: 0,
+            stride: stride(total),
         };
         while (total - 1) as usize >> weighted.shift >= weighted.endpoints.len() {
             weighted.shift += 1;
@@ -132,6 +165,13 @@ impl Weighted {
     #[inline]
     pub fn total(&self) -> u32 {
         self.endpoints.last().map_or(0, |&(_, sum)| sum)
+    }
+
+    /// The point of a turn: in as many turns as there are points each comes once, and those of one endpoint are
+    /// spread evenly.
+    #[inline]
+    pub fn spread(&self, turn: u32) -> u32 {
+        (u64::from(turn) * u64::from(self.stride) % u64::from(self.total().max(1))) as u32
     }
 
     /// The index of the endpoint that owns `point`, for a point in `0..total()`; the first point that it
@@ -177,7 +217,36 @@ mod tests {
         assert!(matches!(usable(&[5, 6]), Usable::Weighted(_)));
         for usable in [usable(&[5; 3]), gap, usable(&[5, 6, 7])] {
             assert_eq!((usable.len(), usable.is_empty()), (3, false));
+            let listed: Vec<_> = (0..3).map(|index| usable.get(index)).collect();
+            for id in (0..12).map(EndpointId) {
+                assert_eq!(usable.contains(id), listed.contains(&id), "{usable:?}");
+            }
         }
+    }
+
+    #[test]
+    fn turns_come_to_every_point_once_and_are_spread() {
+        for total in [1, 2, 3, 6, 7, 100, 65_537, 1_000_000] {
+            let stride = u64::from(stride(total));
+            let mut seen = vec![false; total as usize];
+            for turn in 0..u64::from(total) {
+                seen[(turn * stride % u64::from(total)) as usize] = true;
+            }
+            assert!(seen.iter().all(|seen| *seen), "{total}");
+        }
+        // As nginx documents its own for 5, 1, 1: never two of the small in a row.
+        let Usable::Weighted(weighted) = usable(&[5, 1, 1]) else {
+            panic!("weights differ");
+        };
+        let turns: Vec<_> = (0..7)
+            .map(|turn| weighted.owner(weighted.spread(turn)).0)
+            .collect();
+        assert_eq!(turns.iter().filter(|owner| **owner == 0).count(), 5);
+        let mut around = turns.iter().zip(turns.iter().cycle().skip(1));
+        assert!(
+            around.all(|(one, next)| *one == 0 || *next == 0),
+            "{turns:?}"
+        );
     }
 
     proptest! {

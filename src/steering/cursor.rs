@@ -1,29 +1,28 @@
 //! Whose turn is it?
 //!
-//! Cursors lie by policy, then by pool; first those of IPv4, then those of IPv6. The families turn
+//! Cursors lie by tier of each policy, then by pool; first those of IPv4, then those of IPv6. The families turn
 //! apart because clients ask for both in pairs: with one cursor, IPv4 would only ever see every
-//! second member.
+//! second member. Tiers turn apart for the same reason: clients of two regions may come in pairs as well.
 
-use crate::model::{Family, PolicyId, PoolId};
+use crate::model::{Family, PoolId};
 use crate::state::Pools;
+use crate::state::pools::Policy;
 
 /// How many cursors [`Draw::cursors`](super::Draw::cursors) needs for `pools`.
 pub fn cursor_count(pools: &Pools) -> usize {
-    2 * per_family(pools)
+    2 * pools.cursor_count()
 }
 
-fn per_family(pools: &Pools) -> usize {
-    pools.policies.len() + pools.pools.len()
-}
-
-/// The cursor over the members of `policy`.
-pub(super) fn of_policy<'a>(
+/// The cursor over the members of a tier of `policy`.
+pub(super) fn of_tier<'a>(
     cursors: &'a mut [u32],
     pools: &Pools,
-    policy: PolicyId,
+    policy: &Policy,
+    tier: usize,
     family: Family,
 ) -> Option<&'a mut u32> {
-    cursors.get_mut(family as usize * per_family(pools) + policy.index())
+    let first = family as usize * pools.cursor_count();
+    cursors.get_mut(first + policy.first_cursor as usize + tier)
 }
 
 /// The cursor over the endpoints of `pool`.
@@ -33,6 +32,6 @@ pub(super) fn of_pool<'a>(
     pool: PoolId,
     family: Family,
 ) -> Option<&'a mut u32> {
-    let first = family as usize * per_family(pools) + pools.policies.len();
+    let first = family as usize * pools.cursor_count() + pools.tier_count();
     cursors.get_mut(first + pool.index())
 }

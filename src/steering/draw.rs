@@ -2,7 +2,8 @@
 
 use crate::model::{ANSWERS_MAX, Balance, EndpointId};
 use crate::random::Random;
-use crate::state::usable::Usable;
+use crate::state::preference::Preference;
+use crate::state::usable::{Usable, Weighted};
 
 /// What was drawn, in order; no endpoint twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,26 +28,66 @@ impl Drawn {
         self.endpoints[usize::from(self.count)] = endpoint;
         self.count += 1;
     }
+
+    /// Adds at most `count` of another pool's that `is_new`, up to [`ANSWERS_MAX`] in all.
+    pub fn append(
+        &mut self,
+        other: &Drawn,
+        count: usize,
+        is_new: impl Fn(&Self, EndpointId) -> bool,
+    ) {
+        let before = usize::from(self.count);
+        for &endpoint in other.as_slice() {
+            let length = usize::from(self.count);
+            if length - before == count || length == ANSWERS_MAX {
+                break;
+            }
+            if is_new(self, endpoint) {
+                self.push(endpoint);
+            }
+        }
+    }
+
+    /// Keeps at most `count`, and of these only those that `takes`, unless none does.
+    pub fn thin(&mut self, count: usize, takes: impl Fn(EndpointId) -> bool) {
+        let mut taking = Drawn::NOTHING;
+        for &endpoint in self.as_slice() {
+            if usize::from(taking.count) < count && takes(endpoint) {
+                taking.push(endpoint);
+            }
+        }
+        match taking.count {
+            0 => self.count = self.count.min(count as u8),
+            _ => *self = taking,
+        }
+    }
 }
 
-/// Draws `answers` endpoints out of `usable`, or all of them when there are fewer; never more than
-/// [`ANSWERS_MAX`]. `cursor` is read by round robin only. `to` is empty.
+/// What endpoints are drawn from, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub usable: &'a Usable,
+    pub balance: Balance,
+    pub preference: Option<&'a Preference>,
+    /// The client's; used where the balance goes by it.
+    pub hash: u64,
+}
+
+/// Draws `answers` endpoints, or all of them when there are fewer; never more than [`ANSWERS_MAX`].
+/// `cursor` is read by those that take turns. `to` is empty.
 #[inline]
 pub(super) fn draw(
-    usable: &Usable,
-    balance: Balance,
+    from: Source<'_>,
     answers: u8,
     random: &mut Random,
     cursor: Option<&mut u32>,
     to: &mut Drawn,
 ) {
+    let usable = from.usable;
     let count = usize::from(answers).min(usable.len()).min(ANSWERS_MAX);
-    match (balance, usable) {
+    match (from.balance, usable) {
         (Balance::Weighted, Usable::Weighted(weighted)) => {
-            distinct(usable, count, weighted.total(), random, to, |point| {
-                let (index, start, width) = weighted.owner(point);
-                (index, Span { start, width })
-            });
+            by_weight(usable, weighted, count, random, to);
         }
         (Balance::Weighted | Balance::Random, _) => {
             distinct(usable, count, usable.len() as u32, random, to, |point| {
@@ -54,7 +95,74 @@ pub(super) fn draw(
                 (point as usize, Span { start, width })
             });
         }
-        (Balance::RoundRobin, _) => consecutive(usable, count, random, cursor, to),
+        (Balance::Smooth, Usable::Weighted(weighted)) => {
+            spread(usable, weighted, count, random, cursor, to);
+        }
+        (Balance::RoundRobin | Balance::Smooth, _) => {
+            consecutive(usable, count, random, cursor, to);
+        }
+        (Balance::Failover, _) => in_a_row(usable, 0, count, to),
+        (Balance::SourceHash, Usable::Weighted(weighted)) => {
+            by_weight(
+                usable,
+                weighted,
+                count,
+                &mut Random::from_seed(from.hash),
+                to,
+            );
+        }
+        (Balance::SourceHash, _) => {
+            let start = Random::from_seed(from.hash).below(usable.len() as u32);
+            in_a_row(usable, start as usize, count, to);
+        }
+        (Balance::ConsistentHash | Balance::Rendezvous, _) => preferred(from, count, to),
+    }
+}
+
+/// In proportion to weight, without replacement.
+#[inline]
+fn by_weight(
+    usable: &Usable,
+    weighted: &Weighted,
+    count: usize,
+    random: &mut Random,
+    to: &mut Drawn,
+) {
+    distinct(usable, count, weighted.total(), random, to, |point| {
+        let (index, start, width) = weighted.owner(point);
+        (index, Span { start, width })
+    });
+}
+
+/// Steps on the way to those that are preferred, before it is left: with nine of ten down, one in 10^23 ways
+/// is longer.
+const STEPS_MAX: usize = 512;
+
+/// Those that are up of whom the client's hash prefers. Where that knows too few, because hardly one is up or
+/// all are of weight 0, the hash counts them off.
+#[inline(never)]
+fn preferred(from: Source<'_>, count: usize, to: &mut Drawn) {
+    let usable = from.usable;
+    if let Some(preference) = from.preference {
+        let mut steps = 0;
+        preference.walk(from.hash, |endpoint| {
+            steps += 1;
+            if usable.contains(endpoint) && !to.as_slice().contains(&endpoint) {
+                to.push(endpoint);
+            }
+            usize::from(to.count) >= count || steps >= STEPS_MAX
+        });
+    }
+    let length = usable.len();
+    let start = Random::from_seed(from.hash).below(length as u32) as usize;
+    for turn in start..start + length {
+        if usize::from(to.count) >= count {
+            break;
+        }
+        let endpoint = usable.get(turn % length);
+        if !to.as_slice().contains(&endpoint) {
+            to.push(endpoint);
+        }
     }
 }
 
@@ -141,16 +249,39 @@ fn consecutive(
     cursor: Option<&mut u32>,
     to: &mut Drawn,
 ) {
-    let length = usable.len();
-    let start = match cursor {
+    let turn = turn(usable.len() as u32, random, cursor);
+    in_a_row(usable, turn as usize, count, to);
+}
+
+/// The first by the turn's point, so that each comes as often as it weighs; then those next to it.
+fn spread(
+    usable: &Usable,
+    weighted: &Weighted,
+    count: usize,
+    random: &mut Random,
+    cursor: Option<&mut u32>,
+    to: &mut Drawn,
+) {
+    let turn = turn(weighted.total(), random, cursor);
+    let (index, ..) = weighted.owner(weighted.spread(turn));
+    in_a_row(usable, index, count, to);
+}
+
+/// The next turn of so many; any of them where there is no cursor.
+fn turn(turns: u32, random: &mut Random, cursor: Option<&mut u32>) -> u32 {
+    match cursor {
         Some(cursor) => {
-            let start = (*cursor as usize).checked_rem(length).unwrap_or(0);
-            *cursor = start as u32 + 1;
-            start
+            let turn = cursor.checked_rem(turns).unwrap_or(0);
+            *cursor = turn.wrapping_add(1);
+            turn
         }
-        None => random.below(length as u32) as usize,
-    };
-    for turn in start..start + count {
-        to.push(usable.get(turn % length));
+        None => random.below(turns),
+    }
+}
+
+/// Endpoints one after another, around the end.
+fn in_a_row(usable: &Usable, start: usize, count: usize, to: &mut Drawn) {
+    for place in start..start + count {
+        to.push(usable.get(place % usable.len()));
     }
 }

@@ -10,6 +10,7 @@
 //! | `decide` | what becomes of this query? |
 //! | `places` | where do the policy's maps put the client, and what is the scope? |
 //! | `view` | which endpoints count as up, and so which members can serve? |
+//! | `key` | who is the client, to those who go by that? |
 //! | `choose` | which pool does the policy come to? |
 //! | `draw` | which of the pool's endpoints are answered, in which order? |
 //! | `cursor` | whose turn is it? |
@@ -20,6 +21,7 @@ mod choose;
 mod cursor;
 mod decide;
 mod draw;
+mod key;
 mod places;
 mod recorder;
 mod ttl;

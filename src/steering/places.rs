@@ -2,10 +2,10 @@
 
 use super::{Recorder, Step};
 use crate::locate::{Client, locate};
-use crate::model::MapId;
-use crate::model::POLICY_MAPS_MAX;
+use crate::model::{MapId, POLICY_DEPTH_MAX, POLICY_MAPS_MAX, PolicyId};
 use crate::state::Root;
 use crate::state::map::CLASS_DEFAULT;
+use crate::state::pools::Order;
 
 /// The client's place on every map that a policy can read, each looked up once.
 pub(super) struct Places<'a> {
@@ -42,9 +42,6 @@ impl<'a> Places<'a> {
                 *class = located.class;
             }
         }
-        if self.client.subnet.is_some() {
-            recorder.record(|| Step::Scope { bits: self.scope });
-        }
     }
 
     /// The longest over all maps.
@@ -61,5 +58,23 @@ impl<'a> Places<'a> {
             Some((_, &class)) => class,
             None => locate(self.root.map(map), self.client).class,
         }
+    }
+
+    /// The policy that stands for `policy`, for this client: itself, where no rules do.
+    #[inline]
+    pub fn ruled<R: Recorder>(&self, policy: PolicyId, recorder: &mut R) -> PolicyId {
+        let mut id = policy;
+        for _ in 0..POLICY_DEPTH_MAX {
+            let Order::Ruled { map, by_class } = &self.root.pools.policies[id.index()].order else {
+                break;
+            };
+            let class = usize::from(self.class(*map));
+            let Some(&by) = by_class.get(class) else {
+                break;
+            };
+            recorder.record(|| Step::Ruled { policy: id, by });
+            id = by;
+        }
+        id
     }
 }

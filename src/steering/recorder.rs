@@ -1,8 +1,11 @@
 //! Why? Every reason of a decision, for whoever asks.
 
+use std::net::IpAddr;
+
 use crate::locate::Located;
 use crate::model::{
-    Balance, EndpointId, Family, MapId, PolicyId, PoolId, RegionId, TtlRange, Verdict, WhenAllDown,
+    Balance, EndpointId, Family, MapId, PolicyId, PoolId, RegionId, Share, TtlRange, Verdict,
+    WhenAllDown,
 };
 use crate::state::pools::Member;
 
@@ -36,6 +39,15 @@ pub enum Step {
     /// The name has no endpoint of this family, up or down: nothing more is asked, and this is the
     /// only step. The answer holds for every client, for as long as the zone's SOA says.
     NoFamily { family: Family },
+    /// What goes by the client goes by this network, of so many bits, and the answer holds for no wider one.
+    Network { network: IpAddr, bits: u8 },
+    /// For this client, `by` stands for `policy`.
+    Ruled { policy: PolicyId, by: PolicyId },
+    /// Whoever is up declines the query (it takes a share of them only): the choice begins again, and all take what
+    /// comes to them from here on.
+    AllDecline { policy: PolicyId },
+    /// What is answered besides comes from other regions than these.
+    Elsewhere { than: Vec<RegionId> },
     /// A geo policy tries the members of these regions, in this order.
     Regions {
         policy: PolicyId,
@@ -98,6 +110,12 @@ pub enum Unusable {
     FamilyMissing,
     /// None of these is up: those of the family, or of both where `family_fallback` is `nodata`.
     NoneUp(Vec<Candidate>),
+    /// It is up, but takes this share only of the queries that would come to it, and this one is not of them.
+    Declined(Share),
+    /// Fewer of these are up than `min_healthy` asks for.
+    TooFewUp(Vec<Candidate>),
+    /// Its region is in the answer already.
+    RegionAnswered,
     /// None of the pools that the nested policy can reach can serve.
     NothingWithinReach(Vec<(PoolId, Unusable)>),
 }
@@ -109,6 +127,8 @@ pub struct Candidate {
     /// As configured.
     pub weight: u16,
     pub verdict: Verdict,
+    /// Of what the pool would give it, what it takes.
+    pub share: Share,
     /// Whether it could be drawn. If not, it is down, or its weight is 0 and another's is not.
     pub usable: bool,
 }
@@ -120,6 +140,10 @@ pub enum Choice {
     First,
     /// It was its turn.
     Turn,
+    /// The hash of the client's network says so.
+    Hashed,
+    /// Nobody else can serve.
+    LastResort,
     /// With the odds `weight` in `total`, the sum over all eligible. A `total` of 0: only members
     /// of weight 0 can serve, and one was drawn uniformly.
     Drawn { weight: u16, total: u32 },

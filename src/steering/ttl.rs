@@ -111,10 +111,7 @@ mod tests {
         let health = Health {
             endpoints: flips_ms
                 .iter()
-                .map(|&flip_after_ms| EndpointHealth {
-                    verdict: Verdict::Up,
-                    flip_after_ms,
-                })
+                .map(|&flip_after_ms| EndpointHealth::new(Verdict::Up, flip_after_ms))
                 .collect(),
             ..Health::default()
         };

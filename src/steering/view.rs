@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use super::key::Key;
 use super::places::Places;
 use super::ttl::Awaited;
 use super::{Candidate, Unusable};
-use crate::model::{EndpointId, Family, FamilyFallback, PolicyId, PoolId};
+use crate::model::{EndpointId, Family, FamilyFallback, PolicyId, PoolId, RegionId, Share};
 use crate::state::Root;
 use crate::state::health::PoolSlot;
 use crate::state::pools::Member;
@@ -19,8 +20,13 @@ pub(super) struct View<'a> {
     pub family: Family,
     /// Of the policy that the name refers to; it governs those nested in it too.
     pub family_fallback: FamilyFallback,
+    pub key: Key,
     /// Whether every endpoint counts as up.
     pub all_up: bool,
+    /// Whether all take whatever comes to them.
+    pub all_accept: bool,
+    /// Regions that have been answered already.
+    pub elsewhere_than: &'a [RegionId],
 }
 
 impl<'a> View<'a> {
@@ -52,6 +58,7 @@ impl<'a> View<'a> {
 
     #[inline(never)]
     fn policy_can_serve(&self, policy: PolicyId) -> bool {
+        let policy = self.places.ruled(policy, &mut ());
         let reach = &self.root.pools.policies[policy.index()].reach;
         reach.iter().any(|&pool| self.pool_can_serve(pool))
     }
@@ -84,11 +91,12 @@ impl<'a> View<'a> {
         soonest.unwrap_or(Awaited::NOTHING)
     }
 
-    /// The same verdicts as in `pool_can_serve`; where all count as up, nothing is awaited.
+    /// The same verdicts as in `pool_can_serve`; where all count as up, or the pool is up but not asked, nothing
+    /// is awaited.
     pub fn pool_awaited(&self, pool: PoolId) -> Awaited {
         let revival = self.root.health.revival(pool);
         let up_after_ms = match self.family_fallback {
-            _ if self.all_up => u32::MAX,
+            _ if self.all_up || self.is_up(pool) => u32::MAX,
             FamilyFallback::Region => revival.family_ms(self.family),
             FamilyFallback::NoData => revival.either_ms(),
         };
@@ -97,10 +105,46 @@ impl<'a> View<'a> {
 
     #[inline(always)]
     fn pool_can_serve(&self, pool: PoolId) -> bool {
+        self.is_up(pool) && self.accepts(pool) && self.is_elsewhere(pool)
+    }
+
+    #[inline(always)]
+    fn is_up(&self, pool: PoolId) -> bool {
         match self.family_fallback {
             FamilyFallback::Region => !self.usable(pool).is_empty(),
             // Both families go to the same pool, so either of them holds it.
             FamilyFallback::NoData => !self.slot(pool).is_empty(),
+        }
+    }
+
+    /// Whether the pool takes this query, if it takes a share only.
+    #[inline(always)]
+    fn accepts(&self, pool: PoolId) -> bool {
+        let share = self.share(pool);
+        share == Share::ALL || self.all_accept || self.takes(pool, share)
+    }
+
+    #[inline]
+    fn share(&self, pool: PoolId) -> Share {
+        let [v4, v6] = self.slot(pool).accepts;
+        match (self.family_fallback, self.family) {
+            (FamilyFallback::NoData, _) => v4.max(v6),
+            (FamilyFallback::Region, Family::V4) => v4,
+            (FamilyFallback::Region, Family::V6) => v6,
+        }
+    }
+
+    #[inline(never)]
+    fn takes(&self, pool: PoolId, share: Share) -> bool {
+        let seed = self.root.pools.pools[pool.index()].seed;
+        share.takes(self.key.die(seed))
+    }
+
+    #[inline(always)]
+    fn is_elsewhere(&self, pool: PoolId) -> bool {
+        self.elsewhere_than.is_empty() || {
+            let region = self.root.pools.pools[pool.index()].region;
+            !self.elsewhere_than.contains(&region)
         }
     }
 
@@ -117,6 +161,14 @@ impl<'a> View<'a> {
     }
 
     fn pool_unusable(&self, pool: PoolId) -> Unusable {
+        if self.is_up(pool) {
+            let (share, least) = (self.share(pool), self.root.health.share(pool));
+            return match self.is_elsewhere(pool) {
+                false => Unusable::RegionAnswered,
+                true if share < least => Unusable::TooFewUp(self.candidates(pool)),
+                true => Unusable::Declined(share),
+            };
+        }
         let asked = match self.family_fallback {
             FamilyFallback::Region => self.candidates(pool),
             FamilyFallback::NoData => self.candidates_of(pool, |_| true),
@@ -147,6 +199,7 @@ impl<'a> View<'a> {
                 endpoint: id,
                 weight: endpoint.weight,
                 verdict: self.root.health.endpoint(id).verdict,
+                share: self.root.health.endpoint(id).share,
                 usable: usable.contains(&id),
             })
             .collect()

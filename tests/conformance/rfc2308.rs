@@ -54,10 +54,7 @@ fn section_5_the_ttl_of_no_is_the_lesser_of_the_soa_and_its_minimum() {
 #[test]
 fn section_5_no_data_because_all_is_down_ends_with_the_outage() {
     let mut server = server();
-    server.set_health(|_| EndpointHealth {
-        verdict: Verdict::Down,
-        flip_after_ms: 1_000,
-    });
+    server.set_health(|_| EndpointHealth::new(Verdict::Down, 1_000));
     let reply = server.ask(&gslb("or-nodata", "A"));
     assert_eq!(reply.rcode(), "NOERROR");
     // The least TTL of the name, which is less than the zone's 60 s.

@@ -40,10 +40,7 @@ fn assert_echoes(query: &Query, scope: u8) {
 }
 
 fn down() -> EndpointHealth {
-    EndpointHealth {
-        verdict: Verdict::Down,
-        flip_after_ms: 1_000,
-    }
+    EndpointHealth::new(Verdict::Down, 1_000)
 }
 
 // 6: the option.

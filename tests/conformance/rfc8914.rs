@@ -7,10 +7,7 @@ use crate::*;
 
 fn all_down() -> Server {
     let mut server = server();
-    server.set_health(|_| EndpointHealth {
-        verdict: Verdict::Down,
-        flip_after_ms: 1_000,
-    });
+    server.set_health(|_| EndpointHealth::new(Verdict::Down, 1_000));
     server
 }
 
@@ -47,12 +44,14 @@ fn section_3_no_answer_because_all_is_down_says_so() {
 #[test]
 fn section_3_no_answer_because_one_family_is_down_says_so() {
     let mut server = server();
-    server.set_health(|address| EndpointHealth {
-        verdict: match address.is_ipv6() {
-            true => Verdict::Down,
-            false => Verdict::Up,
-        },
-        flip_after_ms: 1_000,
+    server.set_health(|address| {
+        EndpointHealth::new(
+            match address.is_ipv6() {
+                true => Verdict::Down,
+                false => Verdict::Up,
+            },
+            1_000,
+        )
     });
     for name in ["www", "or-nodata", "or-servfail", "or-refuse"] {
         let query = gslb(name, "AAAA").subnet("20.5.2.0/24");

@@ -74,9 +74,8 @@ impl Configuration {
 
     /// With other verdicts, by the endpoints' ids.
     pub fn root_with(&self, verdicts: &[Verdict]) -> Root {
-        let health = Health::new(&self.parts.pools, |id| EndpointHealth {
-            verdict: verdicts[id.index()],
-            flip_after_ms: 1000 * id.0,
+        let health = Health::new(&self.parts.pools, |id| {
+            EndpointHealth::new(verdicts[id.index()], 1000 * id.0)
         });
         self.parts.root(1, Arc::new(health))
     }

@@ -292,10 +292,10 @@ fn endpoint_health(
 ) -> EndpointHealth {
     let target = &pools.targets[target as usize];
     match known.get(&target.key) {
-        Some(health) if health.verdict != Verdict::Unknown => EndpointHealth {
-            verdict: health.verdict,
-            flip_after_ms: target.interval.as_millis() as u32 * health.needed,
-        },
+        Some(health) if health.verdict != Verdict::Unknown => EndpointHealth::new(
+            health.verdict,
+            target.interval.as_millis() as u32 * health.needed,
+        ),
         _ => EndpointHealth::UNKNOWN,
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use meridian::model::{ANSWERS_MAX, Balance, Family, FamilyFallback, PoolId, Verdict, WhenAllDown};
+use meridian::model::{
+    ANSWERS_MAX, Balance, Family, FamilyFallback, MinHealthy, PolicyId, PoolId, Share, Verdict,
+    WhenAllDown,
+};
 use meridian::random::Random;
 use meridian::state::pools::Member;
 use meridian::steering::{Decision, Outcome, Step};
@@ -26,26 +29,45 @@ fn verdict() -> impl Strategy<Value = Verdict> {
     ]
 }
 
+fn share() -> impl Strategy<Value = Share> {
+    prop_oneof![
+        6 => Just(Share::ALL),
+        1 => Just(Share::NONE),
+        1 => (1..u16::MAX).prop_map(Share),
+    ]
+}
+
+fn balance() -> impl Strategy<Value = Balance> {
+    prop::sample::select(&Balance::ALL[..])
+}
+
 prop_compose! {
     fn endpoint()(
         family in family(),
         weight in 0..4u16,
         verdict in verdict(),
         flip_after_ms in prop_oneof![0..60_000u32, Just(u32::MAX)],
+        share in share(),
     ) -> Endpoint {
-        Endpoint { family, weight, verdict, flip_after_ms }
+        Endpoint { family, weight, verdict, flip_after_ms, share }
     }
 }
 
 prop_compose! {
     fn any_pool()(
-        balance in prop_oneof![
-            Just(Balance::Weighted), Just(Balance::RoundRobin), Just(Balance::Random)
-        ],
+        balance in balance(),
         unknown_is_up in any::<bool>(),
+        min_healthy in prop_oneof![
+            3 => Just(MinHealthy::default()),
+            1 => (1..4u32).prop_map(MinHealthy::Count),
+            1 => (1..=100u8).prop_map(MinHealthy::Percent),
+        ],
+        serve_whole in any::<bool>(),
+        share in share(),
+        region in prop::option::of(0..3u16),
         endpoints in prop::collection::vec(endpoint(), 0..5),
     ) -> Pool {
-        Pool { balance, unknown_is_up, endpoints }
+        Pool { balance, unknown_is_up, min_healthy, serve_whole, share, region, endpoints }
     }
 }
 
@@ -58,19 +80,30 @@ fn member(place: u32) -> impl Strategy<Value = Member> {
 }
 
 fn kind(place: u32) -> impl Strategy<Value = Kind> {
-    let members = || prop::collection::vec(member(place), 1..4);
-    let slots = prop::collection::vec(members(), 1..4);
-    let geo = slots.prop_flat_map(|by_slot| {
-        let order: Vec<u8> = (0..by_slot.len() as u8).collect();
-        (Just(by_slot), Just(order).prop_shuffle())
-    });
-    prop_oneof![
-        geo.prop_map(|(by_slot, order)| Kind::Geo(by_slot, order)),
-        members().prop_map(Kind::Failover),
-        prop::collection::vec((member(place), 0..3u16), 1..4).prop_map(Kind::Weighted),
-        members().prop_map(Kind::RoundRobin),
-        members().prop_map(Kind::Random),
-    ]
+    let weights = |balance: Balance| match balance.weighs() {
+        true => 0..3u16,
+        false => 1..2,
+    };
+    let members = move |balance| prop::collection::vec((member(place), weights(balance)), 1..4);
+    let listed = balance()
+        .prop_flat_map(move |balance| (Just(balance), members(balance)))
+        .prop_map(|(balance, members)| Kind::Of(balance, members));
+    let geo = balance()
+        .prop_flat_map(move |balance| {
+            (Just(balance), prop::collection::vec(members(balance), 1..4))
+        })
+        .prop_flat_map(|(balance, by_slot)| {
+            let order: Vec<u8> = (0..by_slot.len() as u8).collect();
+            (Just(balance), Just(by_slot), Just(order).prop_shuffle())
+        })
+        .prop_map(|(balance, tiers, order)| Kind::Nearest(balance, tiers, order));
+    match place {
+        0 => prop_oneof![3 => listed, 2 => geo].boxed(),
+        _ => {
+            let ruled = (0..place).prop_map(|by| Kind::Ruled(PolicyId(by)));
+            prop_oneof![6 => listed, 4 => geo, 1 => ruled].boxed()
+        }
+    }
 }
 
 fn policy(place: u32) -> impl Strategy<Value = Policy> {
@@ -82,8 +115,16 @@ fn policy(place: u32) -> impl Strategy<Value = Policy> {
         Just(WhenAllDown::Refuse),
     ];
     let family_fallback = prop_oneof![Just(FamilyFallback::Region), Just(FamilyFallback::NoData)];
-    (kind(place), when_all_down, family_fallback).prop_map(|(kind, then, fallback)| {
+    let last_resort = prop::collection::vec(member(place), 0..2);
+    let parts = (kind(place), last_resort, when_all_down, family_fallback);
+    parts.prop_map(|(kind, last_resort, then, fallback)| {
+        // Who has rules has nothing else.
+        let last_resort = match kind {
+            Kind::Ruled(_) => Vec::new(),
+            _ => last_resort,
+        };
         Policy::from(kind)
+            .last_resort(last_resort)
             .when_all_down(then)
             .family_fallback(fallback)
     })
@@ -111,9 +152,15 @@ fn draws_from(decision: &Decision, oracle: &Oracle<'_>, pool: PoolId, answers: u
     let drawn: BTreeSet<_> = decision.endpoints().iter().copied().collect();
     let usable = oracle.usable(pool);
     let count = usable.len().min(answers.into()).min(ANSWERS_MAX);
+    let mut endpoints = oracle.world.pools[pool.index()].endpoints.iter();
+    // Who takes a share only may have left it to others.
+    let is_thinned = endpoints.any(|endpoint| endpoint.share != Share::ALL);
     decision.pool == Some(pool)
-        && decision.endpoints().len() == count
-        && drawn.len() == count
+        && match is_thinned {
+            true => (1..=count).contains(&decision.endpoints().len()),
+            false => decision.endpoints().len() == count,
+        }
+        && drawn.len() == decision.endpoints().len()
         && drawn.is_subset(&usable)
 }
 
@@ -135,36 +182,73 @@ fn follows(
 
 /// Whether `decision` is one that `world` allows.
 fn allowed(decision: &Decision, world: &World, family: Family, answers: u8) -> bool {
+    let oracle = |all_up, taking| Oracle {
+        world,
+        family,
+        all_up,
+        taking,
+    };
+    let mut reached = world.reach(world.top()).into_iter();
+    if reached.all(|pool| oracle(true, None).usable(pool).is_empty()) {
+        return decision.outcome == Outcome::NoFamily;
+    }
+    // Whoever takes a share only takes this query or does not.
+    let partial = |pool: &PoolId| {
+        let share = world.pools[pool.index()].share;
+        share != Share::ALL && share != Share::NONE
+    };
+    let pools: Vec<PoolId> = (0..POOLS).map(PoolId).filter(partial).collect();
+    let mut subsets = (0..1u32 << pools.len()).map(|bits| {
+        let pools = pools.iter().enumerate();
+        let taking = pools.filter(|(place, _)| bits >> place & 1 == 1);
+        taking.map(|(_, pool)| *pool).collect::<BTreeSet<_>>()
+    });
+    subsets.any(|taking| {
+        let accepting = oracle(false, Some(taking));
+        let possible = accepting.possible(accepting.ruling());
+        let (seen, possible) = match possible.is_empty() {
+            // If all decline, nobody is let decline.
+            true => (
+                oracle(false, None),
+                oracle(false, None).possible(accepting.ruling()),
+            ),
+            false => (accepting, possible),
+        };
+        match possible.is_empty() {
+            true => allowed_in_need(decision, world, family, answers),
+            false => follows(
+                decision,
+                &seen,
+                &possible,
+                [Outcome::Answer, Outcome::NoData],
+                answers,
+            ),
+        }
+    })
+}
+
+/// The same when nobody can serve.
+fn allowed_in_need(decision: &Decision, world: &World, family: Family, answers: u8) -> bool {
     let oracle = |all_up| Oracle {
         world,
         family,
         all_up,
+        taking: None,
     };
-    let top = &world.policies[world.top().index()];
-    let mut reached = world.reach(world.top()).into_iter();
-    if reached.all(|pool| oracle(true).usable(pool).is_empty()) {
-        return decision.outcome == Outcome::NoFamily;
-    }
-    let possible = oracle(false).possible(world.top());
-    if !possible.is_empty() {
-        return follows(
-            decision,
-            &oracle(false),
-            &possible,
-            [Outcome::Answer, Outcome::NoData],
-            answers,
-        );
-    }
+    let ruling = oracle(false).ruling();
     let up = |pool, family| !oracle(false).usable_of(pool, family).is_empty();
-    let reached = world.reach(world.top());
+    let reached = world.reach(ruling);
     if reached.iter().any(|&pool| up(pool, V4) || up(pool, V6)) {
         return decision.outcome == Outcome::NoData && decision.ttl_s == TTL.min_s;
     }
     let all_down = [Outcome::AnswerAllDown, Outcome::NoDataAllDown];
-    match top.when_all_down {
+    match world.policies[ruling.index()].when_all_down {
         WhenAllDown::All => {
-            let possible = oracle(true).possible(world.top());
-            follows(decision, &oracle(true), &possible, all_down, answers)
+            let possible = oracle(true).possible(ruling);
+            match possible.is_empty() {
+                true => decision.outcome == Outcome::NoDataAllDown,
+                false => follows(decision, &oracle(true), &possible, all_down, answers),
+            }
         }
         WhenAllDown::Fallback(pool) => {
             let all_up = oracle(false).usable(pool).is_empty();
@@ -195,9 +279,10 @@ proptest! {
     fn an_answer_is_never_empty_while_anything_of_the_family_is_up(
         mut world in any_world(), seed: u64, family in family(),
     ) {
-        let top = world.top();
+        let all = world.clone();
+        let top = Oracle { world: &all, family, all_up: false, taking: None }.ruling();
         world.policies[top.index()].family_fallback = FamilyFallback::Region;
-        let oracle = Oracle { world: &world, family, all_up: false };
+        let oracle = Oracle { world: &world, family, all_up: false, taking: None };
         let decision = asker(&world, seed, family, 2).decide();
         let any_up = world.reach(top).into_iter().any(|pool| !oracle.usable(pool).is_empty());
         prop_assert_eq!(decision.outcome == Outcome::Answer, any_up);

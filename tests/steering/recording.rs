@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use meridian::locate::{Client, Subnet};
-use meridian::model::{Balance, EndpointId, PolicyId, PoolId, Verdict, WhenAllDown};
+use meridian::model::{Balance, EndpointId, PolicyId, PoolId, Share, Verdict, WhenAllDown};
 use meridian::steering::{Candidate, Choice, Step, TtlReason, Unusable};
 
 use crate::world::*;
@@ -19,6 +19,7 @@ fn candidate(endpoint: u32, verdict: Verdict) -> Candidate {
         endpoint: EndpointId(endpoint),
         weight: 1,
         verdict,
+        share: Share::ALL,
         usable: verdict == Verdict::Up,
     }
 }

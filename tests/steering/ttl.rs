@@ -118,10 +118,7 @@ fn an_observation_that_changes_no_verdict_changes_what_is_awaited() {
     let kind = Kind::Failover(vec![p(0), p(1)]);
     let mut asker = Asker::new(&world([dark, away], [kind.into()]), 1);
     assert_eq!(asker.decide().ttl_s, 9);
-    let sooner = EndpointHealth {
-        verdict: Verdict::Down,
-        flip_after_ms: 3_000,
-    };
+    let sooner = EndpointHealth::new(Verdict::Down, 3_000);
     let health = asker
         .root
         .health

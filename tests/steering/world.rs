@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use meridian::hashing::{Item, of_octets};
 use meridian::locate::Client;
 use meridian::model::{
-    Balance, EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, RegionId, TtlRange,
-    Verdict, WhenAllDown,
+    Balance, EndpointId, Family, FamilyFallback, MapId, MinHealthy, PolicyId, PoolId, RegionId,
+    Share, TtlRange, Verdict, WhenAllDown,
 };
 use meridian::prefix_table::PrefixTable;
 use meridian::random::Random;
 use meridian::state::health::PoolSlot;
-use meridian::state::pools::{self, Member, PolicyKind, Pools};
+use meridian::state::pools::{self, Member, Order, Pools, Tiers};
+use meridian::state::preference::Preference;
 use meridian::state::{EndpointHealth, Health, Map, Root, Zones};
 use meridian::steering::{Ask, Decision, Draw, Recorder, cursor_count, decide};
 
@@ -31,6 +33,7 @@ pub struct Endpoint {
     pub weight: u16,
     pub verdict: Verdict,
     pub flip_after_ms: u32,
+    pub share: Share,
 }
 
 /// An IPv4 endpoint of weight 1.
@@ -40,6 +43,7 @@ pub fn up() -> Endpoint {
         weight: 1,
         verdict: Verdict::Up,
         flip_after_ms: 2_000,
+        share: Share::ALL,
     }
 }
 
@@ -59,6 +63,10 @@ impl Endpoint {
         Endpoint { weight, ..self }
     }
 
+    pub fn takes(self, share: Share) -> Self {
+        Endpoint { share, ..self }
+    }
+
     pub fn flips_after(self, flip_after_ms: u32) -> Self {
         Endpoint {
             flip_after_ms,
@@ -72,6 +80,10 @@ pub fn pool(endpoints: impl IntoIterator<Item = Endpoint>) -> Pool {
     Pool {
         balance: Balance::Weighted,
         unknown_is_up: true,
+        min_healthy: MinHealthy::default(),
+        serve_whole: false,
+        share: Share::ALL,
+        region: None,
         endpoints: endpoints.into_iter().collect(),
     }
 }
@@ -80,7 +92,22 @@ pub fn pool(endpoints: impl IntoIterator<Item = Endpoint>) -> Pool {
 pub struct Pool {
     pub balance: Balance,
     pub unknown_is_up: bool,
+    pub min_healthy: MinHealthy,
+    pub serve_whole: bool,
+    pub share: Share,
+    /// None: one of its own.
+    pub region: Option<u16>,
     pub endpoints: Vec<Endpoint>,
+}
+
+impl Pool {
+    pub fn balance(self, balance: Balance) -> Self {
+        Pool { balance, ..self }
+    }
+
+    pub fn takes(self, share: Share) -> Self {
+        Pool { share, ..self }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -91,16 +118,45 @@ pub enum Kind {
     Weighted(Vec<(Member, u16)>),
     RoundRobin(Vec<Member>),
     Random(Vec<Member>),
+    /// All at once.
+    Of(Balance, Vec<(Member, u16)>),
+    /// By slot, and the order of slots.
+    Nearest(Balance, Vec<Vec<(Member, u16)>>, Vec<u8>),
+    /// For everybody, this policy stands for it.
+    Ruled(PolicyId),
 }
+
+/// A member with its weight.
+pub type Weighty = (Member, u16);
 
 impl Kind {
     pub fn members(&self) -> Vec<Member> {
+        if let Kind::Ruled(policy) = self {
+            return vec![Member::Policy(*policy)];
+        }
+        let (_, tiers, _) = self.tiers();
+        tiers
+            .into_iter()
+            .flatten()
+            .map(|(member, _)| member)
+            .collect()
+    }
+
+    /// Its tiers, the order in which they are asked (none: as they are), and whom of them is taken.
+    pub fn tiers(&self) -> (Option<Vec<u8>>, Vec<Vec<Weighty>>, Balance) {
+        let plain = |members: &Vec<Member>| members.iter().map(|&m| (m, 1)).collect::<Vec<_>>();
         match self {
-            Kind::Geo(by_slot, _) => by_slot.concat(),
-            Kind::Weighted(members) => members.iter().map(|&(member, _)| member).collect(),
-            Kind::Failover(members) | Kind::RoundRobin(members) | Kind::Random(members) => {
-                members.clone()
+            Kind::Geo(by_slot, order) => {
+                let tiers = by_slot.iter().map(plain).collect();
+                (Some(order.clone()), tiers, Balance::Failover)
             }
+            Kind::Failover(members) => (None, vec![plain(members)], Balance::Failover),
+            Kind::Weighted(members) => (None, vec![members.clone()], Balance::Weighted),
+            Kind::RoundRobin(members) => (None, vec![plain(members)], Balance::RoundRobin),
+            Kind::Random(members) => (None, vec![plain(members)], Balance::Random),
+            Kind::Of(balance, members) => (None, vec![members.clone()], *balance),
+            Kind::Nearest(balance, tiers, order) => (Some(order.clone()), tiers.clone(), *balance),
+            Kind::Ruled(_) => (None, Vec::new(), Balance::Failover),
         }
     }
 }
@@ -108,6 +164,8 @@ impl Kind {
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub kind: Kind,
+    pub last_resort: Vec<Member>,
+    pub spread: Vec<u8>,
     pub when_all_down: WhenAllDown,
     pub family_fallback: FamilyFallback,
 }
@@ -116,6 +174,8 @@ impl From<Kind> for Policy {
     fn from(kind: Kind) -> Self {
         Policy {
             kind,
+            last_resort: Vec::new(),
+            spread: Vec::new(),
             when_all_down: WhenAllDown::All,
             family_fallback: FamilyFallback::Region,
         }
@@ -128,6 +188,26 @@ impl Policy {
             when_all_down,
             ..self
         }
+    }
+
+    pub fn last_resort(self, last_resort: impl IntoIterator<Item = Member>) -> Self {
+        Policy {
+            last_resort: last_resort.into_iter().collect(),
+            ..self
+        }
+    }
+
+    pub fn spread(self, spread: &[u8]) -> Self {
+        Policy {
+            spread: spread.to_vec(),
+            ..self
+        }
+    }
+
+    pub fn members(&self) -> Vec<Member> {
+        let mut members = self.kind.members();
+        members.extend(&self.last_resort);
+        members
     }
 
     pub fn family_fallback(self, family_fallback: FamilyFallback) -> Self {
@@ -179,7 +259,7 @@ impl World {
 
     /// Pools that `policy` reaches, by descending.
     pub fn reach(&self, policy: PolicyId) -> BTreeSet<PoolId> {
-        let members = self.policies[policy.index()].kind.members();
+        let members = self.policies[policy.index()].members();
         let reach = |member: &Member| match *member {
             Member::Pool(pool) => BTreeSet::from([pool]),
             Member::Policy(policy) => self.reach(policy),
@@ -187,15 +267,35 @@ impl World {
         members.iter().flat_map(reach).collect()
     }
 
-    /// Maps that `policy` reads: each geo policy has its own, with the policy's place as its id.
-    fn maps(&self, policy: PolicyId) -> BTreeSet<MapId> {
-        let kind = &self.policies[policy.index()].kind;
-        let own = matches!(kind, Kind::Geo(..)).then_some(MapId(policy.0 as u16));
-        let maps = |member: &Member| match *member {
-            Member::Pool(_) => BTreeSet::new(),
-            Member::Policy(policy) => self.maps(policy),
+    /// What holds of `policy` or of one that it may come to.
+    fn any(&self, policy: PolicyId, holds: &dyn Fn(PolicyId) -> bool) -> bool {
+        let nested = |member: &Member| match *member {
+            Member::Pool(_) => false,
+            Member::Policy(policy) => self.any(policy, holds),
         };
-        kind.members().iter().flat_map(maps).chain(own).collect()
+        holds(policy) || self.policies[policy.index()].members().iter().any(nested)
+    }
+
+    /// Maps that `policy` reads: each has its own, with the policy's place as its id.
+    fn maps(&self, policy: PolicyId) -> BTreeSet<MapId> {
+        let all = (0..self.policies.len() as u32).map(PolicyId);
+        let is_read = |id: &PolicyId| {
+            let kind = &self.policies[id.index()].kind;
+            let reads = matches!(kind, Kind::Geo(..) | Kind::Nearest(..) | Kind::Ruled(_));
+            reads && self.any(policy, &|other| other == *id)
+        };
+        all.filter(is_read).map(|id| MapId(id.0 as u16)).collect()
+    }
+
+    /// Whether anything within reach goes by the client.
+    fn is_by_client(&self, policy: PolicyId) -> bool {
+        let by_balance = |id: PolicyId| {
+            let (_, _, balance) = self.policies[id.index()].kind.tiers();
+            balance.is_by_client()
+        };
+        let pools = self.reach(policy);
+        let mut pools = pools.iter().map(|pool| &self.pools[pool.index()]);
+        self.any(policy, &by_balance) || pools.any(|pool| pool.balance.is_by_client())
     }
 
     pub fn root(&self) -> Root {
@@ -204,7 +304,12 @@ impl World {
         let health = Health::new(&pools, |id| EndpointHealth {
             verdict: known[id.index()].verdict,
             flip_after_ms: known[id.index()].flip_after_ms,
+            share: known[id.index()].share,
         });
+        let shares = (0..).map(PoolId).zip(&self.pools);
+        let shares = shares.map(|(id, pool)| (id, pool.share));
+        let reduced = shares.filter(|(_, share)| *share != Share::ALL).collect();
+        let health = health.with_shares(&pools, reduced);
         Root {
             generation: 1,
             zones: Arc::new(Zones::default()),
@@ -224,10 +329,14 @@ impl World {
         for (id, pool) in self.pools.iter().enumerate() {
             compiled.push(pools::Pool {
                 name: format!("pool-{id}").into(),
-                region: RegionId(id as u16),
+                seed: of_octets(format!("pool-{id}").as_bytes()),
+                region: RegionId(pool.region.unwrap_or(id as u16)),
                 balance: pool.balance,
                 first: EndpointId(endpoints.len() as u32),
                 count: pool.endpoints.len() as u32,
+                preferences: [V4, V6].map(|family| pool.preference(family, endpoints.len())),
+                min_healthy: pool.min_healthy,
+                serve_whole: pool.serve_whole,
                 monitor: None,
                 unknown_is_up: pool.unknown_is_up,
             });
@@ -252,8 +361,22 @@ impl World {
     }
 
     fn compile_policies(&self) -> Box<[pools::Policy]> {
+        let mut first_cursor = 0;
         let compile = |id: usize| {
             let policy = &self.policies[id];
+            let (order, tiers, balance) = policy.kind.tiers();
+            let map = MapId(id as u16);
+            let order = match (&policy.kind, order) {
+                (Kind::Ruled(by), _) => Order::Ruled {
+                    map,
+                    by_class: [*by].into(),
+                },
+                (_, Some(_)) => Order::Nearest(map),
+                (_, None) => Order::Listed,
+            };
+            let cursors = tiers.len() as u32;
+            first_cursor += cursors;
+            let seed = |member: Member| of_octets(format!("{member:?}").as_bytes());
             let reach = self.reach(PolicyId(id as u32));
             let has = |family| {
                 let mut endpoints = reach.iter().flat_map(|p| &self.pools[p.index()].endpoints);
@@ -261,7 +384,14 @@ impl World {
             };
             pools::Policy {
                 name: format!("policy-{id}").into(),
-                kind: compile_kind(&policy.kind, MapId(id as u16)),
+                seed: of_octets(format!("policy-{id}").as_bytes()),
+                order,
+                tiers: Tiers::new(balance, tiers, seed),
+                balance,
+                last_resort: policy.last_resort.as_slice().into(),
+                spread: policy.spread.as_slice().into(),
+                is_by_client: self.is_by_client(PolicyId(id as u32)),
+                first_cursor: first_cursor - cursors,
                 when_all_down: policy.when_all_down,
                 family_fallback: policy.family_fallback,
                 maps: self.maps(PolicyId(id as u32)).into_iter().collect(),
@@ -273,25 +403,24 @@ impl World {
     }
 }
 
-fn compile_kind(kind: &Kind, map: MapId) -> PolicyKind {
-    match kind.clone() {
-        Kind::Geo(by_slot, _) => PolicyKind::Geo {
-            map,
-            by_slot: by_slot.into_iter().collect(),
-        },
-        Kind::Failover(members) => PolicyKind::Failover(members.into()),
-        Kind::Weighted(members) => PolicyKind::Weighted(members.into()),
-        Kind::RoundRobin(members) => PolicyKind::RoundRobin(members.into()),
-        Kind::Random(members) => PolicyKind::Random(members.into()),
+impl Pool {
+    /// Whom clients' hashes prefer, where the first endpoint has this id.
+    fn preference(&self, family: Family, first: usize) -> Option<Preference> {
+        let endpoints = (first as u32..).map(EndpointId).zip(&self.endpoints);
+        let items = endpoints.filter(|(_, endpoint)| endpoint.family == family);
+        let item = |(id, endpoint): (EndpointId, &Endpoint)| {
+            let seed = of_octets(&id.0.to_be_bytes());
+            let weight = endpoint.weight.into();
+            (id, Item { seed, weight })
+        };
+        Preference::new(self.balance, &items.map(item).collect::<Vec<_>>())
     }
 }
 
 /// Everyone is of one class.
 fn compile_map(policy: &Policy) -> Arc<Map> {
-    let order = match &policy.kind {
-        Kind::Geo(_, order) => order.clone(),
-        _ => Vec::new(),
-    };
+    let (order, ..) = policy.kind.tiers();
+    let order = order.unwrap_or_default();
     Arc::new(Map {
         table: PrefixTable::default(),
         regions: (0..order.len() as u16).map(RegionId).collect(),

@@ -17,6 +17,7 @@ pub struct Serves {
     subdivisions: HashMap<[u8; 2], HashMap<Box<str>, Vec<u8>>>,
     countries: HashMap<[u8; 2], Vec<u8>>,
     continents: HashMap<[u8; 2], Vec<u8>>,
+    unlocated: Vec<u8>,
 }
 
 impl Serves {
@@ -41,6 +42,7 @@ impl Serves {
             }
             Selector::Country(country) => self.countries.entry(*country).or_default(),
             Selector::Continent(continent) => self.continents.entry(*continent).or_default(),
+            Selector::Unlocated => &mut self.unlocated,
         }
     }
 
@@ -52,6 +54,9 @@ impl Serves {
         self.subdivisions(location, &mut tier);
         tier(get(&self.countries, location.country));
         tier(get(&self.continents, continent_of(location)));
+        if is_unlocated(location) {
+            tier(&self.unlocated);
+        }
     }
 
     /// Finer subdivisions are more specific than coarser ones.
@@ -64,6 +69,14 @@ impl Serves {
             }
         }
     }
+}
+
+/// Whether nothing says where a location is.
+fn is_unlocated(location: &Location) -> bool {
+    location.network.is_none()
+        && location.continent.is_none()
+        && location.country.is_none()
+        && location.coordinates.is_none()
 }
 
 fn get<K: Hash + Eq>(slots: &HashMap<K, Vec<u8>>, key: Option<K>) -> &[u8] {

@@ -6,11 +6,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    GeoIp, LocationSpec, Network, Place, Policy, PolicyKind, Region, Selector, Server,
+    GeoIp, LocationSpec, Network, Place, Policy, PolicyMember, PolicyOrder, Region, Selector,
+    Server,
 };
 use crate::geoip::{Location, Spans};
 use crate::locate::{Client, LocatedBy, Subnet, locate};
-use crate::model::{Coordinates, FamilyFallback, NetworkId, RegionId, WhenAllDown};
+use crate::model::{Balance, Coordinates, FamilyFallback, NetworkId, RegionId, WhenAllDown};
 
 const FRANKFURT: (f64, f64) = (50.11, 8.68);
 const VIRGINIA: (f64, f64) = (39.04, -77.49);
@@ -47,11 +48,21 @@ fn geo(regions: &[u16], default: &[u16]) -> Policy {
     let pool = crate::config::Member::Pool(crate::model::PoolId(0));
     Policy {
         name: "world".into(),
-        kind: PolicyKind::Geo {
-            members: regions.iter().map(|r| (pool, RegionId(*r))).collect(),
+        order: PolicyOrder::Geo {
             serves: Vec::new(),
             default: default.iter().map(|r| RegionId(*r)).collect(),
         },
+        members: regions
+            .iter()
+            .map(|r| PolicyMember {
+                member: pool,
+                weight: 1,
+                region: Some(RegionId(*r)),
+            })
+            .collect(),
+        balance: Balance::Failover,
+        last_resort: Vec::new(),
+        spread: Vec::new(),
         when_all_down: WhenAllDown::All,
         family_fallback: FamilyFallback::Region,
         place: Place::file("meridian.toml"),
@@ -242,7 +253,7 @@ fn a_policy_overrides_what_a_region_serves() {
     let mut regions = three_regions();
     regions[2].serves = vec![Selector::Country(*b"DE")];
     let mut policy = geo(&[0, 1, 2], &[]);
-    if let PolicyKind::Geo { serves, .. } = &mut policy.kind {
+    if let PolicyOrder::Geo { serves, .. } = &mut policy.order {
         serves.push((RegionId(2), Vec::new()));
         serves.push((RegionId(1), vec![Selector::Country(*b"DE")]));
     }
@@ -295,7 +306,7 @@ fn neighbours_that_rank_alike_share_one_scope() {
 #[test]
 fn policies_that_rank_alike_share_a_map() {
     let mut weighted = geo(&[], &[]);
-    weighted.kind = PolicyKind::Random(Vec::new());
+    weighted.order = PolicyOrder::Listed;
     let policies = vec![
         geo(&[0, 1, 2], &[]),
         weighted,

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use super::place::of_region;
-use super::ranking::Ranking;
+use super::ranking::{Ranking, TooManyClasses};
+use super::rules::{Rules, RulesView};
 use super::serves::Serves;
-use super::sphere::Centre;
-use crate::config::{Config, Diagnostics, LocationSpec, Policy, PolicyKind, Selector};
+use super::sphere::{Centre, Point};
+use crate::config::{Config, Diagnostics, LocationSpec, Policy, PolicyOrder, Selector};
+use crate::geoip::Location;
 use crate::model::{MapId, RegionId};
 use crate::prefix_table::CLASSES_MAX;
 
@@ -17,9 +19,16 @@ pub const REGIONS_MAX: usize = 255;
 
 /// What makes one map different from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct View {
+pub enum View {
+    Regions(RegionsView),
+    Rules(RulesView),
+}
+
+/// How a policy ranks regions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RegionsView {
     /// Each once, in the order in which the policy lists them.
-    pub regions: Vec<RegionId>,
+    regions: Vec<RegionId>,
     /// By slot: what the region serves.
     selectors: Vec<Vec<Selector>>,
     /// Every slot, in the order for clients that are not known.
@@ -28,15 +37,14 @@ pub struct View {
 
 impl View {
     fn new(config: &Config, policy: &Policy) -> Result<Option<Self>, Diagnostics> {
-        let PolicyKind::Geo {
-            members,
-            serves,
-            default,
-        } = &policy.kind
-        else {
-            return Ok(None);
+        let (serves, default) = match &policy.order {
+            PolicyOrder::Listed => return Ok(None),
+            PolicyOrder::When { rules, .. } => {
+                return Ok(Some(View::Rules(RulesView::new(rules))));
+            }
+            PolicyOrder::Geo { serves, default } => (serves, default),
         };
-        let regions = once(members.iter().map(|(_, region)| *region));
+        let regions = once(policy.members.iter().filter_map(|member| member.region));
         if regions.len() > REGIONS_MAX {
             return Err(too_many_regions(policy, regions.len()));
         }
@@ -47,11 +55,19 @@ impl View {
         });
         let slot = |region: &RegionId| regions.iter().position(|r| r == region);
         let default = once(default.iter().chain(&regions).filter_map(slot));
-        Ok(Some(View {
+        Ok(Some(View::Regions(RegionsView {
             selectors: selectors.collect(),
             default: default.into_iter().map(|slot| slot as u8).collect(),
             regions,
-        }))
+        })))
+    }
+
+    /// Those that it ranks; none where it has rules.
+    pub fn regions(&self) -> &[RegionId] {
+        match self {
+            View::Regions(view) => &view.regions,
+            View::Rules(_) => &[],
+        }
     }
 
     /// With all that its ranking goes by.
@@ -64,14 +80,23 @@ impl View {
                 .map(|location| (location, region.bias))
         };
         MapKey {
-            locations: self.regions.iter().map(location).collect(),
+            locations: self.regions().iter().map(location).collect(),
             depth: config.geoip.depth,
             view: self,
         }
     }
 
-    /// How it ranks.
-    pub fn ranking(&self, config: &Config) -> Ranking {
+    /// How it tells classes of clients apart.
+    pub fn classifier(&self, config: &Config) -> Classifier {
+        match self {
+            View::Regions(view) => Classifier::Ranking(view.ranking(config)),
+            View::Rules(view) => Classifier::Rules(Rules::new(view)),
+        }
+    }
+}
+
+impl RegionsView {
+    fn ranking(&self, config: &Config) -> Ranking {
         let places = self.regions.iter().map(|region| {
             let region = &config.regions[region.index()];
             let place = of_region(region.location.as_ref()?)?;
@@ -83,6 +108,34 @@ impl View {
             config.geoip.depth.into(),
             self.default.clone(),
         )
+    }
+}
+
+/// Location -> class.
+pub enum Classifier {
+    Ranking(Ranking),
+    Rules(Rules),
+}
+
+impl Classifier {
+    /// The class of a location, which is at `place`.
+    pub fn class(
+        &mut self,
+        location: &Location,
+        place: Option<Point>,
+    ) -> Result<u16, TooManyClasses> {
+        match self {
+            Classifier::Ranking(ranking) => ranking.class(location, place),
+            Classifier::Rules(rules) => Ok(rules.class(location)),
+        }
+    }
+
+    /// As [`crate::state::Map`] holds them.
+    pub fn into_orders(self) -> Box<[u8]> {
+        match self {
+            Classifier::Ranking(ranking) => ranking.into_orders(),
+            Classifier::Rules(_) => Box::default(),
+        }
     }
 }
 

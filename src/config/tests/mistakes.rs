@@ -754,7 +754,7 @@ fn policies() {
         (
             "[policy.turns]\nround-robin = [\"web-eu\", \"web-us\"]",
             "[policy.¦turns]",
-            "a policy needs one of `geo`, `failover`, `weighted`, `round-robin` and `random` \
+            "a policy needs one of `geo`, `failover`, `weighted`, `round-robin`, `random`, `smooth`, `source-hash`, `consistent-hash` and `rendezvous` \
              (for example `geo = [\"web-eu\", \"web-us\"]`)",
         ),
         (

@@ -6,6 +6,7 @@ mod limits;
 mod mistakes;
 mod never_panics;
 mod right;
+mod steering;
 mod traffic;
 
 use std::path::Path;

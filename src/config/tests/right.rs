@@ -147,34 +147,43 @@ fn policies_are_read() {
     let config = full();
     let pool = |id| Member::Pool(PoolId(id));
     let world = &config.policies[0];
-    assert_eq!(
-        world.kind,
-        PolicyKind::Geo {
-            members: vec![(pool(0), RegionId(0)), (pool(1), RegionId(1))],
-            serves: vec![(RegionId(1), vec![Selector::Country(*b"DE")])],
-            default: vec![RegionId(1)],
-        }
-    );
+    let order = PolicyOrder::Geo {
+        serves: vec![(RegionId(1), vec![Selector::Country(*b"DE")])],
+        default: vec![RegionId(1)],
+    };
+    assert_eq!(world.order, order);
+    let members = |id: usize| -> Vec<_> {
+        let members = config.policies[id].members.iter();
+        members.map(|m| (m.member, m.weight, m.region)).collect()
+    };
+    let (eu, us) = (Some(RegionId(0)), Some(RegionId(1)));
+    assert_eq!(members(0), [(pool(0), 1, eu), (pool(1), 1, us)]);
+    assert_eq!(world.balance, Balance::Failover);
     assert_eq!(world.when_all_down, WhenAllDown::Fallback(PoolId(3)));
     assert_eq!(world.family_fallback, FamilyFallback::NoData);
-    assert_eq!(
-        config.policies[1].kind,
-        PolicyKind::Weighted(vec![(Member::Policy(PolicyId(0)), 95), (pool(2), 0)])
-    );
+    let nested = |id| Member::Policy(PolicyId(id));
+    let listed = [
+        (
+            Balance::Weighted,
+            [(nested(0), 95, None), (pool(2), 0, None)],
+        ),
+        (
+            Balance::Failover,
+            [(nested(1), 1, None), (pool(2), 1, None)],
+        ),
+        (
+            Balance::RoundRobin,
+            [(pool(0), 1, None), (pool(1), 1, None)],
+        ),
+        (Balance::Random, [(pool(0), 1, None), (nested(3), 1, None)]),
+    ];
+    for (id, (balance, expected)) in (1..).zip(listed) {
+        assert_eq!(config.policies[id].order, PolicyOrder::Listed);
+        assert_eq!(config.policies[id].balance, balance);
+        assert_eq!(members(id), expected);
+    }
     assert_eq!(config.policies[1].when_all_down, WhenAllDown::ServFail);
-    assert_eq!(
-        config.policies[2].kind,
-        PolicyKind::Failover(vec![Member::Policy(PolicyId(1)), pool(2)])
-    );
     assert_eq!(config.policies[2].when_all_down, WhenAllDown::All);
-    assert_eq!(
-        config.policies[3].kind,
-        PolicyKind::RoundRobin(vec![pool(0), pool(1)])
-    );
-    assert_eq!(
-        config.policies[4].kind,
-        PolicyKind::Random(vec![pool(0), Member::Policy(PolicyId(3))])
-    );
 }
 
 #[test]
@@ -239,10 +248,11 @@ fn a_nested_policy_within_one_region_is_a_member_of_geo() {
             "[policy.us]\nfailover = [\"web-us\", \"mail\"]\n\n[policy.canary]",
         );
     let config = parse_text(&text).expect("one region").config;
-    let PolicyKind::Geo { members, .. } = &config.policies[0].kind else {
-        panic!("geo");
-    };
-    assert_eq!(members[1], (Member::Policy(PolicyId(1)), RegionId(1)));
+    let us = &config.policies[0].members[1];
+    assert_eq!(
+        (us.member, us.region),
+        (Member::Policy(PolicyId(1)), Some(RegionId(1)))
+    );
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use super::{Abreast, Asked};
 use crate::dns::edns::Edns;
 use crate::dns::rtype;
-use crate::model::{Family, PolicyId, PoolId};
+use crate::model::{Balance, Family, PolicyId, PoolId};
 use crate::prefix_table::{Ahead, RESERVED};
-use crate::state::pools::{Member, Policy, PolicyKind};
+use crate::state::pools::{Member, Order, Policy};
 use crate::state::usable::Usable;
 use crate::state::zone::{BalancedName, ZoneEntry};
 use crate::state::{Map, Root};
@@ -105,19 +105,22 @@ impl<'a> SteeredWalk<'a> {
     /// left to the answer.
     #[inline]
     fn choose(&mut self) {
-        match self.policy.map(|policy| &policy.kind) {
-            Some(PolicyKind::Geo { by_slot, .. }) => {
+        let Some(policy) = self.policy else { return };
+        let tier = match policy.order {
+            Order::Listed => Some(0),
+            Order::Nearest(_) => {
                 let order = self.place.map_or(&[][..], |place| place.order());
-                let members = order.iter().find_map(|&slot| by_slot.get(slot).first());
-                self.take(members.copied());
+                let mut slots = order.iter().map(|&slot| usize::from(slot));
+                slots.find(|&slot| !policy.tiers.get(slot).members.is_empty())
             }
-            Some(PolicyKind::Failover(members)) => self.take(members.first().copied()),
-            Some(PolicyKind::Weighted(members)) => self.take(members.iter().map(|m| m.0)),
-            Some(PolicyKind::RoundRobin(members) | PolicyKind::Random(members)) => {
-                self.take(members.iter().copied());
-            }
-            None => {}
-        }
+            Order::Ruled { .. } => None,
+        };
+        let members = tier.map_or(&[][..], |tier| policy.tiers.get(tier).members);
+        let count = match policy.balance {
+            Balance::Failover => 1,
+            _ => POOLS_MAX,
+        };
+        self.take(members.iter().take(count).map(|&(member, _)| member));
     }
 
     #[inline]
