@@ -45,7 +45,7 @@ pub(super) fn decided(
     let ask = Ask {
         policy,
         family,
-        // Of which there are several does not matter: all are of one pool.
+        // Clients turn to the first.
         answers: 1,
         ttl: TtlRange { min_s: 0, max_s: 0 },
     };
@@ -67,7 +67,8 @@ pub(super) fn decided(
         (Outcome::Refuse, _) => Destination::Refused,
         _ => Destination::NoData,
     };
-    (destination, choices.is_drawn)
+    // Who takes a share only of what would come to it may have taken this one without a word.
+    (destination, choices.is_drawn || root.health.is_reduced())
 }
 
 /// Watches for choices among several.
@@ -79,10 +80,10 @@ impl Recorder for Choices {
     fn record(&mut self, step: impl FnOnce() -> Step) {
         if let Step::Taken { by, .. } = step() {
             self.is_drawn |= match by {
-                Choice::First => false,
+                Choice::First | Choice::LastResort => false,
                 // The only one of those with a weight.
                 Choice::Drawn { weight, total } => total == 0 || total != u32::from(weight),
-                Choice::Turn => true,
+                Choice::Turn | Choice::Hashed => true,
             };
         }
     }

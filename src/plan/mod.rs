@@ -9,7 +9,8 @@
 //! all maps and the ranges of the world side by side, so that the work is linear in their number. What becomes
 //! of a kind of clients is asked of [`steering`](crate::steering) itself. Where a policy draws, many clients of the
 //! kind ask, with equal dice before and after, and their shares count: these are the only figures that
-//! are estimates.
+//! are estimates. Where it goes by the client (by a hash of its network), each of them counts by itself; where it
+//! goes by the die, nobody has a place of his own, and as few count as moved as the shares allow.
 //!
 //! | file | question |
 //! |---|---|

@@ -135,15 +135,25 @@ impl Finding<'_> {
         if !is_drawn_before && !is_drawn_after {
             return vec![(before, after, 1.0)];
         }
-        self.is_drawn = true;
         let codes = population.samples()[kind].clone();
-        let (mut before, mut after) = (Vec::new(), Vec::new());
+        let (mut before, mut after) = (Shares::new(), Shares::new());
+        let mut pairs = Account::default();
+        let mut goes_by_client = true;
         for (index, &code) in codes.iter().enumerate() {
             // The same die before and after, so that what is drawn alike does not seem to move.
             let seed = (kind as u64) << 32 | index as u64;
             let asker = population.clients.asker(code);
-            add(&mut before, self.before(&asker, seed).0);
-            add(&mut after, self.after(&asker, seed).0);
+            let mut pair = |seed| (self.before(&asker, seed).0, self.after(&asker, seed).0);
+            let (from, to) = pair(seed);
+            goes_by_client = goes_by_client && pair(!seed) == (from, to);
+            add(&mut before, from);
+            add(&mut after, to);
+            pairs.add((from, to, 1.0 / codes.len() as f64));
+        }
+        self.is_drawn |= before.len() > 1 || after.len() > 1;
+        // Where the die decides nothing, each client has a place of its own to be moved from.
+        if goes_by_client {
+            return pairs.flows;
         }
         for (_, share) in before.iter_mut().chain(&mut after) {
             *share /= codes.len() as f64;

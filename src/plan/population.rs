@@ -182,13 +182,13 @@ fn point(index: u128, parts: u128, whole: u128) -> u128 {
 #[derive(Default)]
 struct Numbers {
     known: HashMap<Box<[u16]>, u32>,
-    last: (Box<[u16]>, u32),
+    last: (Vec<u16>, u32),
 }
 
 impl Numbers {
     fn number(&mut self, classes: &[u16]) -> u32 {
         // Neighbours are often of one kind.
-        if *self.last.0 == *classes && !self.known.is_empty() {
+        if self.last.0 == classes && !self.known.is_empty() {
             return self.last.1;
         }
         let number = match self.known.get(classes) {
@@ -199,7 +199,9 @@ impl Numbers {
                 next
             }
         };
-        self.last = (classes.into(), number);
+        self.last.0.clear();
+        self.last.0.extend_from_slice(classes);
+        self.last.1 = number;
         number
     }
 }

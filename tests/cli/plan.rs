@@ -174,6 +174,35 @@ fn shares_of_a_weighted_policy_are_estimated() {
 }
 
 #[test]
+fn where_hashes_choose_each_client_counts_by_itself() {
+    let place = place();
+    let of = |kind: &str, members: &str| {
+        let policy = format!("{kind} = [{members}]");
+        config().replace(r#"geo = ["web-eu", "web-us", "web-ap"]"#, &policy)
+    };
+    let (two, three) = (r#""web-eu", "web-us""#, r#""web-eu", "web-us", "web-ap""#);
+    // By chance, and by hashes made for that, a third goes to the new one; other hashes deal all anew.
+    for (kind, least, most) in [
+        ("random", 0.31, 0.36),
+        ("rendezvous", 0.31, 0.36),
+        ("source-hash", 0.31, 0.70),
+    ] {
+        place.write("meridian.toml", of(kind, two));
+        place.write("new.toml", of(kind, three));
+        let plan = plan(&place, &["meridian.toml", "new.toml"]);
+        let clients = clients(&plan, 0);
+        let moved = number(&clients["moved"]);
+        assert!((least..most).contains(&moved), "{kind}: {clients}");
+        let is_kept = kind != "source-hash";
+        let flows = clients["flows"].as_array().unwrap();
+        assert!(
+            !is_kept || flows.iter().all(|flow| flow["to"] == "ap"),
+            "{clients}"
+        );
+    }
+}
+
+#[test]
 fn what_is_down_already_is_down_before_and_after() {
     let place = place();
     let arguments = ["meridian.toml", "--drain", "eu", "--already-down", "us"];
