@@ -39,8 +39,23 @@ pub(super) fn decided(
     policy: PolicyId,
     family: Family,
     client: &Client,
-    seed: u64,
 ) -> (Destination, bool) {
+    let mut choices = Choices { is_drawn: false };
+    let destination = drawn(side, policy, family, client, 0, &mut choices);
+    // Who takes a share only of what would come to it may have taken this one without a word.
+    let is_drawn = choices.is_drawn || side.root.health.is_reduced();
+    (destination, is_drawn)
+}
+
+/// Where `client` is sent when the die is made of `seed`.
+pub(super) fn drawn<R: Recorder>(
+    side: &Side<'_>,
+    policy: PolicyId,
+    family: Family,
+    client: &Client,
+    seed: u64,
+    recorder: &mut R,
+) -> Destination {
     let root = side.root;
     let ask = Ask {
         policy,
@@ -54,21 +69,18 @@ pub(super) fn decided(
         // Without cursors, turns are drawn.
         cursors: &mut [],
     };
-    let mut choices = Choices { is_drawn: false };
-    let decision = decide(root, &ask, client, &mut draw, &mut choices);
+    let decision = decide(root, &ask, client, &mut draw, recorder);
     let region = decision.pool.map(|pool| {
         let region = root.pools.pools[pool.index()].region;
         root.pools.regions[region.index()].name.clone()
     });
-    let destination = match (decision.outcome, region) {
+    match (decision.outcome, region) {
         (Outcome::Answer, Some(region)) => Destination::Region(region),
         (Outcome::AnswerAllDown, Some(region)) => Destination::AllDown(region),
         (Outcome::ServFail, _) => Destination::ServFail,
         (Outcome::Refuse, _) => Destination::Refused,
         _ => Destination::NoData,
-    };
-    // Who takes a share only of what would come to it may have taken this one without a word.
-    (destination, choices.is_drawn || root.health.is_reduced())
+    }
 }
 
 /// Watches for choices among several.

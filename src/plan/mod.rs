@@ -123,7 +123,7 @@ pub fn destination_of(
     address: IpAddr,
     seed: u64,
 ) -> Destination {
-    destination::decided(side, policy, family, &client_at(address), seed).0
+    destination::drawn(side, policy, family, &client_at(address), seed, &mut ())
 }
 
 /// The client that asks for itself.

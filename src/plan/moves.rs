@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::destination::decided;
+use super::destination::{decided, drawn};
 use super::places::{NOWHERE, Place, UNKNOWN};
 use super::population::Population;
 use super::{Asker, Cell, Destination, Policies, Sides};
@@ -130,10 +130,15 @@ impl Finding<'_> {
     /// What becomes of a kind of clients: from, to and which share of it.
     fn flows(&mut self, kind: usize, population: &mut Population<'_>) -> Vec<(u16, u16, f64)> {
         let asker = population.clients.asker(population.kinds[kind].code);
-        let (before, is_drawn_before) = self.before(&asker, 0);
-        let (after, is_drawn_after) = self.after(&asker, 0);
+        let Policies {
+            before: old,
+            after: new,
+        } = self.policies;
+        let (before, is_drawn_before) =
+            decided(&self.sides.before, old, asker.family, &asker.before);
+        let (after, is_drawn_after) = decided(&self.sides.after, new, asker.family, &asker.after);
         if !is_drawn_before && !is_drawn_after {
-            return vec![(before, after, 1.0)];
+            return vec![(self.number(before), self.number(after), 1.0)];
         }
         let codes = population.samples()[kind].clone();
         let (mut before, mut after) = (Shares::new(), Shares::new());
@@ -143,9 +148,8 @@ impl Finding<'_> {
             // The same die before and after, so that what is drawn alike does not seem to move.
             let seed = (kind as u64) << 32 | index as u64;
             let asker = population.clients.asker(code);
-            let mut pair = |seed| (self.before(&asker, seed).0, self.after(&asker, seed).0);
-            let (from, to) = pair(seed);
-            goes_by_client = goes_by_client && pair(!seed) == (from, to);
+            let (from, to) = self.pair(&asker, seed);
+            goes_by_client = goes_by_client && self.pair(&asker, !seed) == (from, to);
             add(&mut before, from);
             add(&mut after, to);
             pairs.add((from, to, 1.0 / codes.len() as f64));
@@ -161,16 +165,27 @@ impl Finding<'_> {
         flows(&before, &after)
     }
 
-    fn before(&mut self, asker: &Asker, seed: u64) -> (u16, bool) {
-        let (side, policy) = (&self.sides.before, self.policies.before);
-        let (destination, is_drawn) = decided(side, policy, asker.family, &asker.before, seed);
-        (self.number(destination), is_drawn)
-    }
-
-    fn after(&mut self, asker: &Asker, seed: u64) -> (u16, bool) {
-        let (side, policy) = (&self.sides.after, self.policies.after);
-        let (destination, is_drawn) = decided(side, policy, asker.family, &asker.after, seed);
-        (self.number(destination), is_drawn)
+    /// Where the client goes before and after.
+    fn pair(&mut self, asker: &Asker, seed: u64) -> (u16, u16) {
+        let Policies { before, after } = self.policies;
+        let family = asker.family;
+        let from = drawn(
+            &self.sides.before,
+            before,
+            family,
+            &asker.before,
+            seed,
+            &mut (),
+        );
+        let to = drawn(
+            &self.sides.after,
+            after,
+            family,
+            &asker.after,
+            seed,
+            &mut (),
+        );
+        (self.number(from), self.number(to))
     }
 
     fn number(&mut self, destination: Destination) -> u16 {

@@ -60,7 +60,7 @@ const SAMPLE_MAX: usize = 1 << 14;
 /// The fewest.
 const SAMPLE_MIN: usize = 1 << 6;
 /// Clients of all kinds that ask, about.
-const SAMPLES: usize = 1 << 20;
+const SAMPLES: usize = 1 << 19;
 
 impl<'a> Population<'a> {
     /// All addresses of a family, which ask those of the family `asked` for.
