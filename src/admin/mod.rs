@@ -113,6 +113,8 @@ pub struct Overridden {
     pub standing: Vec<Standing>,
     /// By [`key`](crate::overrides::key): whose word holds for an endpoint.
     pub why: HashMap<String, String>,
+    /// By name: why a pool takes a part only.
+    pub why_pools: HashMap<String, String>,
 }
 
 /// Which overrides are meant.

@@ -73,7 +73,7 @@ impl Words<'_> {
                     "{}: passed over by {}: {}",
                     self.member(*member),
                     self.policy(*policy),
-                    self.unusable(why)
+                    self.unusable(pool_of(*member), why)
                 ),
             ),
             Step::Eligible {
@@ -264,7 +264,7 @@ impl Words<'_> {
         )
     }
 
-    fn unusable(&self, why: &Unusable) -> String {
+    fn unusable(&self, pool: Option<PoolId>, why: &Unusable) -> String {
         match why {
             Unusable::FamilyMissing => "it has no address of the family".to_owned(),
             Unusable::NoneUp(candidates) => {
@@ -272,7 +272,10 @@ impl Words<'_> {
                 format!("none of its endpoints is up ({})", list.join("; "))
             }
             Unusable::Declined(share) => {
-                format!("it takes {share} of what would come to it, and this is not of it")
+                let name = pool.map(|id| &*self.root.pools.pools[id.index()].name);
+                let why = name.and_then(|name| self.overridden.why_pools.get(name));
+                let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+                format!("it takes {share} of what would come to it{why}, and this is not of it")
             }
             Unusable::TooFewUp(candidates) => {
                 let list: Vec<_> = candidates.iter().map(|c| self.candidate(c)).collect();
@@ -282,7 +285,9 @@ impl Words<'_> {
             Unusable::NothingWithinReach(pools) => {
                 let list: Vec<_> = pools
                     .iter()
-                    .map(|(id, why)| format!("{}: {}", self.pool(*id), self.unusable(why)))
+                    .map(|(id, why)| {
+                        format!("{}: {}", self.pool(*id), self.unusable(Some(*id), why))
+                    })
                     .collect();
                 format!("no pool in its reach can serve ({})", list.join("; "))
             }
@@ -330,6 +335,13 @@ impl Words<'_> {
                 "nothing is answered for now; less if the zone's SOA says so".to_owned()
             }
         }
+    }
+}
+
+fn pool_of(member: Member) -> Option<PoolId> {
+    match member {
+        Member::Pool(id) => Some(id),
+        Member::Policy(_) => None,
     }
 }
 

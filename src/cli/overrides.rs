@@ -8,7 +8,7 @@ use crate::admin::client;
 use crate::admin::{Said, Socket, Standing, Which};
 use crate::clock;
 use crate::config;
-use crate::overrides::{Action, Order, What};
+use crate::overrides::{Action, Order, Percent, What};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -25,13 +25,15 @@ pub struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Take it for down, healthy or not, so that nobody new is sent there while anything else is up
-    Drain(Say),
+    Drain(Slowly),
     /// Take it for up, whatever probes say
     Up(Say),
     /// Take it for down, whatever probes say
     Down(Say),
     /// Let it stay what it is, whatever probes say from now on
     Freeze(Say),
+    /// Let it take a part only of what would come to it
+    Weight(Weight),
     /// Take words back
     Clear(Clear),
     /// Show the words that stand
@@ -55,6 +57,23 @@ struct Say {
     /// Who says so [default: who is logged in]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct Slowly {
+    #[command(flatten)]
+    say: Say,
+    /// Little by little, within this time, such as 10m [default: at once]
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    over: Option<Duration>,
+}
+
+#[derive(clap::Args)]
+struct Weight {
+    #[command(flatten)]
+    slowly: Slowly,
+    /// Which part, such as 10%
+    percent: Percent,
 }
 
 #[derive(clap::Args)]
@@ -92,17 +111,22 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn ask(socket: &Path, command: Command) -> Result<String, String> {
-    let (action, say) = match command {
-        Command::Drain(say) => (Action::Drain, say),
-        Command::Up(say) => (Action::Up, say),
-        Command::Down(say) => (Action::Down, say),
-        Command::Freeze(say) => (Action::Freeze, say),
+    let at_once = |say| Slowly { say, over: None };
+    let (action, slowly, percent) = match command {
+        Command::Drain(slowly) => (Action::Drain, slowly, None),
+        Command::Up(say) => (Action::Up, at_once(say), None),
+        Command::Down(say) => (Action::Down, at_once(say), None),
+        Command::Freeze(say) => (Action::Freeze, at_once(say), None),
+        Command::Weight(weight) => (Action::Weight, weight.slowly, Some(weight.percent)),
         Command::Clear(clear) => return clear_some(socket, clear).await,
         Command::List { json } => return list(socket, json).await,
     };
+    let Slowly { say, over } = slowly;
     let order = Order {
         what: say.what,
         action,
+        percent,
+        over_s: over.map(|time| time.as_secs()),
         reason: say.reason,
         by: say.by.or_else(who),
         for_s: say.time.map(|time| time.as_secs()),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use toml::de::DeValue;
 
@@ -9,6 +10,7 @@ use super::address::{endpoint_address, socket};
 use super::reader::{Reader, Table, Value, quoted};
 use super::references::References;
 use super::scalar::{boolean, choice, integer, list};
+use super::units::duration;
 use super::{Endpoint, Pool};
 use crate::hashing::rendezvous::ITEMS_MAX;
 use crate::model::{Balance, MinHealthy};
@@ -39,6 +41,15 @@ fn pool(
     let min_healthy = table.optional(reader, "min_healthy", min_healthy);
     let serve_whole = table.optional(reader, "serve_whole", boolean);
     let balance_span = table.key_span("balance");
+    let slow_start = table.optional(reader, "slow_start", |r, v| {
+        duration(r, v, Duration::from_secs(1)..=Duration::from_secs(3600))
+    });
+    let manual_resume = table.optional(reader, "manual_resume", boolean);
+    if !is_monitored {
+        for key in ["slow_start", "manual_resume"] {
+            table.refuse(reader, key, "has no effect in a pool without `monitor`");
+        }
+    }
     let example = "[\"192.0.2.1\"]";
     let endpoints = table.required(reader, "endpoints", example, |reader, value| {
         endpoints(reader, value, is_monitored, endpoints_left)
@@ -59,6 +70,8 @@ fn pool(
         balance: balance.unwrap_or(Balance::Weighted),
         min_healthy: min_healthy.unwrap_or_default(),
         serve_whole: serve_whole.unwrap_or(false),
+        slow_start,
+        manual_resume: manual_resume.unwrap_or(false),
         endpoints: endpoints?,
     })
 }

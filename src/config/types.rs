@@ -326,6 +326,11 @@ pub struct Pool {
     pub min_healthy: MinHealthy,
     /// While as many are up, the others are answered as well. Default false.
     pub serve_whole: bool,
+    /// An endpoint that comes back from being down takes a tenth of its part at first, and all of it after this time; so
+    /// does a pool of which nothing was up. 1 s..=1 h. Default: all of it at once.
+    pub slow_start: Option<Duration>,
+    /// Whether an endpoint that went down stays down until somebody clears that. Default false.
+    pub manual_resume: bool,
     pub endpoints: Vec<Endpoint>,
 }
 

@@ -15,14 +15,16 @@ use tokio::task::JoinHandle;
 use super::limiting::Limiting;
 use super::overriding::Overriding;
 use super::preparation::Prepared;
+use super::recovery::{Recovery, Seen};
 use super::verdicts::Verdicts;
 use super::{Notice, aside};
 use crate::admin::{Command, Live, Reloaded, Said, Standing, Which, ZoneTrouble};
+use crate::clock;
 use crate::compile::{Adjust, ServedZone, Whole};
 use crate::config::{Diagnostic, Diagnostics, Place, Server};
 use crate::geoip::watch::{Watcher, watch};
 use crate::model::{EndpointId, Verdict};
-use crate::overrides;
+use crate::overrides::{self, Action};
 use crate::state::Publisher;
 use crate::state::health::{EndpointHealth, Health};
 
@@ -45,6 +47,7 @@ pub struct Control {
     pub publisher: Publisher,
     pub verdicts: Verdicts,
     pub overriding: Overriding,
+    pub recovery: Recovery,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
     pub live: Arc<Live>,
     pub limiting: Limiting,
@@ -126,6 +129,7 @@ impl Control {
                     self.publisher.sweep();
                     self.limiting.look();
                     self.expire_overrides();
+                    self.go_on();
                 }
             }
         }
@@ -184,11 +188,75 @@ impl Control {
         self.live.overridden.store(Arc::new(told));
     }
 
+    /// What changed, and with it the parts that pools take.
     fn publish_changes(&mut self, changes: Vec<(EndpointId, EndpointHealth)>) {
-        if !changes.is_empty() {
-            let before = self.publisher.current();
-            let health = before.health.with(&self.whole.parts.pools, &changes);
+        let before = Arc::clone(&self.publisher.current().health);
+        let (health, held) = self.with_changes(&before, changes);
+        if let Some(health) = health {
             self.publish(Arc::new(health));
+        }
+        for id in held {
+            self.hold_down(id);
+        }
+    }
+
+    /// `before` with what changed, if anything did, and with the parts that pools take; and who is to stay down.
+    fn with_changes(
+        &mut self,
+        before: &Health,
+        changes: Vec<(EndpointId, EndpointHealth)>,
+    ) -> (Option<Health>, Vec<EndpointId>) {
+        let seen = Seen {
+            before,
+            whole: &self.whole,
+            overriding: &self.overriding,
+            now_unix_ms: clock::unix_ms(),
+        };
+        let (changes, held) = self.recovery.look(&seen, changes);
+        let mut shares = self.overriding.pool_shares();
+        for (id, share) in self.recovery.pool_shares(&seen) {
+            let of_words = shares.entry(id).or_default();
+            *of_words = of_words.and(share);
+        }
+        if changes.is_empty() && before.shares() == &shares {
+            return (None, held);
+        }
+        let pools = &self.whole.parts.pools;
+        let health = before.with(pools, &changes).with_shares(pools, shares);
+        (Some(health), held)
+    }
+
+    /// Keeps down what went down where somebody has to say that it may come back.
+    fn hold_down(&mut self, id: EndpointId) {
+        let pools = &self.whole.parts.pools;
+        let what = overrides::key(pools, id).parse();
+        let Ok(what) = what else { return };
+        let order = overrides::Order {
+            what,
+            action: Action::Down,
+            percent: None,
+            over_s: None,
+            reason: Some("it went down (manual_resume)".to_owned()),
+            by: None,
+            for_s: None,
+        };
+        match self.overriding.add(order, pools, &self.verdicts) {
+            Ok((_, changes)) => {
+                self.publish_overridden(changes);
+                // What was wrong with that is logged.
+                drop(self.overriding.save());
+            }
+            Err(why) => tracing::error!("what went down cannot be held down: {why}"),
+        }
+    }
+
+    /// What takes its time goes on.
+    fn go_on(&mut self) {
+        let pools = &self.whole.parts.pools;
+        match self.overriding.go_on(pools, &self.verdicts) {
+            Some(changes) => self.publish_overridden(changes),
+            None if self.recovery.is_under_way() => self.publish_changes(Vec::new()),
+            None => {}
         }
     }
 
@@ -265,7 +333,10 @@ impl Control {
             Some(health) => {
                 let pools = &self.whole.parts.pools;
                 self.overriding.adopt(pools);
-                self.publish(Arc::new(self.overriding.imposed(health, pools)));
+                self.recovery.adopt(&before.parts.pools, pools);
+                let health = self.overriding.imposed(health, pools);
+                let (changed, _) = self.with_changes(&health, Vec::new());
+                self.publish(Arc::new(changed.unwrap_or(health)));
                 self.tell_overridden();
                 let (preparation, parts) = (self.verdicts.preparation(), self.whole.parts.clone());
                 let finish = move || preparation.finish(&parts);

@@ -9,6 +9,7 @@ mod control;
 mod limiting;
 mod overriding;
 mod preparation;
+mod recovery;
 mod verdicts;
 
 use std::net::{IpAddr, SocketAddr};
@@ -32,6 +33,7 @@ pub use control::log;
 use control::{Control, Order};
 use limiting::Limiting;
 use overriding::Overriding;
+use recovery::Recovery;
 use verdicts::Verdicts;
 
 /// How to start.
@@ -125,6 +127,7 @@ impl Daemon {
         let overriding =
             Overriding::open(server.state_dir.as_deref(), pools).map_err(StartError::System)?;
         let health = overriding.imposed(verdicts.health(pools), pools);
+        let health = health.with_shares(pools, overriding.pool_shares());
         let publisher = Publisher::new(whole.parts.root(1, Arc::new(health)));
         let root = publisher.reader();
         let (commands, command_queue) = mpsc::channel(16);
@@ -155,6 +158,7 @@ impl Daemon {
             publisher,
             verdicts,
             overriding,
+            recovery: Recovery::default(),
             notices,
             live: live_too,
             limiting: Limiting::new(nameserver.counters().to_vec()),

@@ -1,6 +1,6 @@
 //! Operators' words between verdicts and the table that answers are made from.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use super::verdicts::Verdicts;
 use crate::admin::{Overridden, Standing};
 use crate::clock;
-use crate::model::EndpointId;
-use crate::overrides::{Book, Forced, Order, Override, key, path_in};
+use crate::model::{EndpointId, PoolId, Share};
+use crate::overrides::{Book, Imposed, Order, Override, key, path_in};
 use crate::state::Pools;
 use crate::state::health::{EndpointHealth, Health};
 
@@ -19,7 +19,7 @@ type Changes = Vec<(EndpointId, EndpointHealth)>;
 /// The words that stand, and what they make of the endpoints that are served.
 pub struct Overriding {
     book: Book,
-    forced: HashMap<EndpointId, Forced>,
+    imposed: Imposed,
     /// Counts changes.
     version: u64,
     /// The newest that was saved.
@@ -37,27 +37,80 @@ impl Overriding {
             tracing::info!(endpoints = %word.what, "still {word}");
         }
         Ok(Overriding {
-            forced: book.forced(pools, clock::unix_ms()),
+            imposed: book.imposed(pools, clock::unix_ms()),
             book,
             version: 0,
             saved: Arc::default(),
         })
     }
 
-    /// Without what is forced to be something else.
+    /// Without what is forced to be something else, and with the part that each takes.
     pub fn heard(&self, changes: Changes) -> Changes {
-        let is_heard = |(id, _): &(EndpointId, EndpointHealth)| !self.forced.contains_key(id);
-        changes.into_iter().filter(is_heard).collect()
+        let is_heard = |(id, _): &(EndpointId, _)| !self.imposed.verdicts.contains_key(id);
+        let changes = changes.into_iter().filter(is_heard);
+        changes
+            .map(|(id, health)| (id, self.with_share(id, health)))
+            .collect()
     }
 
-    /// `health`, of `pools`, with what is forced.
-    pub fn imposed(&self, health: Health, pools: &Pools) -> Health {
-        if self.forced.is_empty() {
-            return health;
+    fn with_share(&self, id: EndpointId, health: EndpointHealth) -> EndpointHealth {
+        match self.imposed.endpoints.get(&id) {
+            Some(part) => EndpointHealth {
+                share: part.share,
+                ..health
+            },
+            None => health,
         }
-        let forced = self.forced.iter();
-        let forced: Changes = forced.map(|(&id, forced)| (id, forced.health)).collect();
-        health.with(pools, &forced)
+    }
+
+    /// What an endpoint is by these words, where probes say `observed` of it.
+    fn word(
+        &self,
+        id: EndpointId,
+        observed: impl Fn(EndpointId) -> EndpointHealth,
+    ) -> EndpointHealth {
+        let forced = self.imposed.verdicts.get(&id);
+        self.with_share(
+            id,
+            forced.map_or_else(|| observed(id), |forced| forced.health),
+        )
+    }
+
+    /// `health`, of `pools`, with what is imposed on endpoints.
+    pub fn imposed(&self, health: Health, pools: &Pools) -> Health {
+        let imposed: Changes = self
+            .endpoints()
+            .map(|id| (id, self.word(id, |id| health.endpoint(id))))
+            .collect();
+        match imposed.is_empty() {
+            true => health,
+            false => health.with(pools, &imposed),
+        }
+    }
+
+    /// Whether it is said what an endpoint is.
+    pub fn has_word(&self, id: EndpointId) -> bool {
+        self.imposed.verdicts.contains_key(&id)
+    }
+
+    /// Which part an endpoint is to take.
+    pub fn share(&self, id: EndpointId) -> Share {
+        let part = self.imposed.endpoints.get(&id);
+        part.map_or(Share::ALL, |part| part.share)
+    }
+
+    /// Of pools that are to take a part only.
+    pub fn pool_shares(&self) -> BTreeMap<PoolId, Share> {
+        let parts = self.imposed.pools.iter();
+        parts.map(|(&id, part)| (id, part.share)).collect()
+    }
+
+    /// Those of which anything is said.
+    fn endpoints(&self) -> impl Iterator<Item = EndpointId> {
+        let verdicts = self.imposed.verdicts.keys();
+        let shares = self.imposed.endpoints.keys();
+        let shares = shares.filter(|id| !self.imposed.verdicts.contains_key(id));
+        verdicts.chain(shares).copied()
     }
 
     /// Goes over to other endpoints.
@@ -66,7 +119,7 @@ impl Overriding {
         for word in words.filter(|word| word.what.endpoints(pools).is_empty()) {
             tracing::warn!(endpoints = %word.what, "no endpoint (any more) to be {word}");
         }
-        self.forced = self.book.forced(pools, clock::unix_ms());
+        self.imposed = self.book.imposed(pools, clock::unix_ms());
     }
 
     /// Takes an order; what stands then, and what changes by it.
@@ -102,6 +155,11 @@ impl Overriding {
         (cleared.collect(), changes)
     }
 
+    /// Goes on with what takes its time; what changes by it, if anything does.
+    pub fn go_on(&mut self, pools: &Pools, verdicts: &Verdicts) -> Option<Changes> {
+        self.imposed.is_moving.then(|| self.look(pools, verdicts))
+    }
+
     /// Forgets those whose time is over; what changes by it, if anything does.
     pub fn expire(&mut self, pools: &Pools, verdicts: &Verdicts) -> Option<Changes> {
         let over = self.book.expire(clock::unix_ms());
@@ -132,24 +190,43 @@ impl Overriding {
         })
     }
 
-    /// Looks again what is forced; what it was and what it is now differ in the endpoints that are returned.
+    /// Looks again what is imposed; the endpoints of which anything was said or is said now are returned.
     fn look(&mut self, pools: &Pools, verdicts: &Verdicts) -> Changes {
-        let now = self.book.forced(pools, clock::unix_ms());
-        let before = std::mem::replace(&mut self.forced, now);
-        let freed = before.keys().filter(|id| !self.forced.contains_key(id));
-        let freed = freed.map(|&id| (id, verdicts.endpoint(pools, id)));
-        let forced = self.forced.iter().map(|(&id, forced)| (id, forced.health));
-        freed.chain(forced).collect()
+        let before: Vec<EndpointId> = self.endpoints().collect();
+        self.imposed = self.book.imposed(pools, clock::unix_ms());
+        let endpoints = before.into_iter().chain(self.endpoints());
+        let observed = |id| verdicts.endpoint(pools, id);
+        endpoints.map(|id| (id, self.word(id, observed))).collect()
     }
 
     /// For the admin API.
     pub fn told(&self, pools: &Pools) -> Overridden {
         let words = self.book.overrides();
-        let why = self.forced.iter();
+        let verdicts = self
+            .imposed
+            .verdicts
+            .iter()
+            .map(|(&id, forced)| (id, &forced.why));
+        let parts = self
+            .imposed
+            .endpoints
+            .iter()
+            .map(|(&id, part)| (id, &part.why));
+        let mut why: HashMap<String, String> = HashMap::new();
+        for (id, word) in verdicts.chain(parts) {
+            let words = why.entry(key(pools, id)).or_default();
+            if !words.is_empty() {
+                words.push_str("; ");
+            }
+            words.push_str(word);
+        }
+        let pool_name = |id: PoolId| pools.pools[id.index()].name.to_string();
+        let why_pools = self.imposed.pools.iter();
         Overridden {
             standing: words.map(|word| standing(word.clone(), pools)).collect(),
-            why: why
-                .map(|(&id, forced)| (key(pools, id), forced.why.clone()))
+            why,
+            why_pools: why_pools
+                .map(|(&id, part)| (pool_name(id), part.why.clone()))
                 .collect(),
         }
     }

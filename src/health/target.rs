@@ -134,6 +134,8 @@ pub(super) mod tests {
             balance: Balance::Weighted,
             min_healthy: MinHealthy::default(),
             serve_whole: false,
+            slow_start: None,
+            manual_resume: false,
             endpoints: endpoints.iter().map(endpoint).collect(),
         };
         Config {

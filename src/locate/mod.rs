@@ -1,6 +1,10 @@
 //! Client subnet -> class and scope.
 
+mod network;
+
 use std::net::IpAddr;
+
+pub use network::ClientNetwork;
 
 use crate::model::Family;
 use crate::prefix_table::RESERVED;

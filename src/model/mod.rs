@@ -192,6 +192,16 @@ impl Share {
     pub const ALL: Self = Share(u16::MAX);
     pub const NONE: Self = Share(0);
 
+    /// What is left when both hold.
+    pub fn and(self, other: Share) -> Share {
+        match (self, other) {
+            (Share::ALL, share) | (share, Share::ALL) => share,
+            (Share(a), Share(b)) => {
+                Share((u32::from(a) * u32::from(b) / u32::from(u16::MAX)) as u16)
+            }
+        }
+    }
+
     /// Whether it takes the query that has this die.
     #[inline]
     pub const fn takes(self, die: u16) -> bool {

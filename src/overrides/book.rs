@@ -1,6 +1,6 @@
 //! Which words stand, and how do they outlive a restart? In `overrides.json` in the state folder.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Forced, Order, Override, forced};
+use super::{Action, Imposed, Order, Override, imposed};
 use crate::durable;
 use crate::model::{EndpointId, Verdict};
 use crate::state::Pools;
@@ -139,7 +139,7 @@ impl Book {
                 .iter()
                 .map(|&id| (key(pools, id), verdict(id)))
                 .collect(),
-            Action::Drain | Action::Up | Action::Down => BTreeMap::new(),
+            Action::Drain | Action::Up | Action::Down | Action::Weight => BTreeMap::new(),
         };
         let contents = Arc::make_mut(&mut self.contents);
         contents.last_id += 1;
@@ -147,6 +147,8 @@ impl Book {
             id: contents.last_id,
             what: order.what,
             action: order.action,
+            percent: order.percent,
+            over_s: order.over_s,
             reason: order.reason,
             by: order.by,
             since_unix_ms: now_unix_ms,
@@ -174,14 +176,14 @@ impl Book {
         self.clear(|word| word.until_unix_ms.is_some_and(|until| until <= now_unix_ms))
     }
 
-    /// What they make of the endpoints of `pools`.
-    pub fn forced(&self, pools: &Pools, now_unix_ms: u64) -> HashMap<EndpointId, Forced> {
+    /// What they make of `pools` and their endpoints.
+    pub fn imposed(&self, pools: &Pools, now_unix_ms: u64) -> Imposed {
         let held = |word: u64, endpoint: EndpointId| {
             let mut entries = self.contents.overrides.iter();
             let entry = entries.find(|entry| entry.word.id == word)?;
             entry.held.get(&key(pools, endpoint)).copied()
         };
-        forced(self.overrides(), held, pools, now_unix_ms)
+        imposed(self.overrides(), held, pools, now_unix_ms)
     }
 }
 
@@ -206,11 +208,19 @@ fn check(order: &Order) -> Result<(), String> {
             return Err(format!("`{name}` has a control character"));
         }
     }
-    match order.for_s {
-        Some(for_s) if !(1..=FOR_MAX_S).contains(&for_s) => Err(format!(
-            "for {for_s} s is out of range: expected 1 s to 10 years"
-        )),
-        _ => Ok(()),
+    for (name, seconds) in [("for", order.for_s), ("over", order.over_s)] {
+        if let Some(seconds) = seconds.filter(|seconds| !(1..=FOR_MAX_S).contains(seconds)) {
+            return Err(format!(
+                "{name} {seconds} s is out of range: expected 1 s to 10 years"
+            ));
+        }
+    }
+    match (order.action, order.percent, order.over_s) {
+        (Action::Weight, None, _) => Err("`percent` is missing: which part is to be taken".into()),
+        (Action::Weight, Some(_), _) | (Action::Drain, None, _) => Ok(()),
+        (_, Some(_), _) => Err("`percent` is for the action `weight` alone".into()),
+        (_, None, Some(_)) => Err("`over_s` is for the actions `drain` and `weight` alone".into()),
+        (_, None, None) => Ok(()),
     }
 }
 
@@ -231,12 +241,14 @@ fn read(path: &Path) -> Result<Contents, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::overrides::forced::tests::pools;
+    use crate::overrides::imposed::tests::pools;
 
     fn order(what: &str, action: Action, for_s: Option<u64>) -> Order {
         Order {
             what: what.parse().unwrap(),
             action,
+            percent: None,
+            over_s: None,
             reason: Some("new disks".to_owned()),
             by: Some("ann".to_owned()),
             for_s,
@@ -270,8 +282,9 @@ mod tests {
         save(&book);
         let mut again = open(&folder);
         assert!(again.overrides().eq(book.overrides()));
-        let (forced, now) = (again.forced(&pools(), 2_000), 2_000);
-        assert_eq!(forced, book.forced(&pools(), now));
+        let (imposed, now) = (again.imposed(&pools(), 2_000), 2_000);
+        assert_eq!(imposed, book.imposed(&pools(), now));
+        let forced = imposed.verdicts;
         assert_eq!(forced[&EndpointId(3)].health.verdict, Verdict::Down);
         assert_eq!(
             forced[&EndpointId(0)].why,
@@ -304,6 +317,10 @@ mod tests {
         long.by = Some("x".repeat(TEXT_MAX + 1));
         let mut control = order("eu", Action::Drain, None);
         control.reason = Some("\x1b[2J".to_owned());
+        let mut part = order("eu", Action::Drain, None);
+        part.percent = Some("10%".parse().unwrap());
+        let mut slow = order("eu", Action::Up, None);
+        slow.over_s = Some(60);
         for (order, words) in [
             (
                 order("mars", Action::Drain, None),
@@ -313,6 +330,9 @@ mod tests {
             (order("eu", Action::Drain, Some(u64::MAX)), "out of range"),
             (long, "`by` is longer"),
             (control, "`reason` has a control character"),
+            (order("eu", Action::Weight, None), "`percent` is missing"),
+            (part, "`percent` is for the action `weight` alone"),
+            (slow, "`over_s` is for the actions"),
         ] {
             let error = book.add(order, &pools(), down, 0).unwrap_err();
             assert!(error.contains(words), "{error}");

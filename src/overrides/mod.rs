@@ -1,19 +1,22 @@
-//! An operator's word against what probes say: drain, up, down, freeze.
+//! An operator's word against what probes and the configuration say: drain, up, down, freeze, weight.
 //!
 //! | file | question |
 //! |---|---|
 //! | `what` | which endpoints does it mean? |
 //! | `book` | which words stand, and how do they outlive a restart? |
-//! | `forced` | what do they make of an endpoint? |
+//! | `imposed` | what do they make of endpoints and pools? |
+//! | `percent` | which part of what it would take? |
 
 mod book;
-mod forced;
+mod imposed;
+mod percent;
 mod what;
 
 use serde::{Deserialize, Serialize};
 
 pub use book::{Book, Page, key, path_in};
-pub use forced::{Forced, forced};
+pub use imposed::{Forced, Imposed, Part, imposed};
+pub use percent::Percent;
 pub use what::What;
 
 /// What is to hold for the endpoints.
@@ -21,7 +24,7 @@ pub use what::What;
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Counts as down, healthy or not, so that nobody new is sent there; unless nothing else is up and
-    /// `when_all_down` has it answered all the same.
+    /// `when_all_down` has it answered all the same. With a time to do it in, it takes less and less until then.
     Drain,
     /// Counts as up, whatever probes say.
     Up,
@@ -29,6 +32,8 @@ pub enum Action {
     Down,
     /// Stays what probes had made of it when this was said. Where another word holds, that goes on.
     Freeze,
+    /// Takes a part only of what would come to it.
+    Weight,
 }
 
 /// What an operator asks for.
@@ -37,6 +42,13 @@ pub enum Action {
 pub struct Order {
     pub what: What,
     pub action: Action,
+    /// Which part; of [`Action::Weight`] alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<Percent>,
+    /// In how many seconds it comes to that, little by little; of [`Action::Weight`] and [`Action::Drain`] alone.
+    /// Default: at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_s: Option<u64>,
     /// Why, for those who find it later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -56,6 +68,10 @@ pub struct Override {
     pub what: What,
     pub action: Action,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<Percent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_s: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -72,6 +88,7 @@ impl std::fmt::Display for Action {
             Action::Up => "forced up",
             Action::Down => "forced down",
             Action::Freeze => "frozen",
+            Action::Weight => "weighted",
         })
     }
 }
@@ -80,6 +97,12 @@ impl std::fmt::Display for Override {
     /// As explain says it: `drained by ann: new disks (override 3)`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.action)?;
+        if let Some(percent) = self.percent {
+            write!(f, " {percent}")?;
+        }
+        if let Some(over_s) = self.over_s {
+            write!(f, " over {over_s} s")?;
+        }
         if let Some(by) = &self.by {
             write!(f, " by {by}")?;
         }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::glob;
-use crate::model::EndpointId;
+use crate::model::{EndpointId, PoolId};
 use crate::state::Pools;
 use crate::state::pools::Pool;
 
@@ -126,16 +126,29 @@ impl fmt::Display for What {
 }
 
 impl What {
-    /// The endpoints of `pools` that it means.
-    pub fn endpoints(&self, pools: &Pools) -> Vec<EndpointId> {
+    /// Whether it means endpoints by their address, and not all of a pool.
+    pub fn is_of_addresses(&self) -> bool {
+        self.address.is_some()
+    }
+
+    /// The pools that it means, or endpoints of which it means.
+    pub fn pools(&self, pools: &Pools) -> Vec<PoolId> {
         let fits = |name: &str| glob::fits(self.name.as_bytes(), name.as_bytes());
-        let is_meant = |pool: &&Pool| {
+        let is_meant = |pool: &Pool| {
             let region = &pools.regions[pool.region.index()].name;
             (self.kind != Kind::Region && fits(&pool.name))
                 || (self.kind != Kind::Pool && fits(region))
         };
-        let pools_meant = pools.pools.iter().filter(is_meant);
-        let ids = pools_meant.flat_map(|pool| pool.endpoint_ids());
+        let ids = (0..).map(PoolId).zip(&pools.pools);
+        ids.filter(|(_, pool)| is_meant(pool))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    /// The endpoints of `pools` that it means.
+    pub fn endpoints(&self, pools: &Pools) -> Vec<EndpointId> {
+        let pools_meant = self.pools(pools).into_iter();
+        let ids = pools_meant.flat_map(|id| pools.pools[id.index()].endpoint_ids());
         ids.filter(|id| {
             self.address
                 .is_none_or(|address| pools.endpoints[id.index()].address == address)
@@ -147,7 +160,7 @@ impl What {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::overrides::forced::tests::pools;
+    use crate::overrides::imposed::tests::pools;
 
     #[test]
     fn a_text_means_what_the_table_says() {

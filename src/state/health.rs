@@ -221,6 +221,9 @@ impl Health {
 
     /// The table when these pools, and no others, take a part only of what would come to them.
     pub fn with_shares(&self, pools: &Pools, shares: BTreeMap<PoolId, Share>) -> Self {
+        if *self.shares == shares {
+            return self.clone();
+        }
         let mut health = self.clone();
         health.shares = Arc::new(shares);
         let ids = (self.shares.keys()).chain(health.shares.keys());
@@ -243,6 +246,11 @@ impl Health {
     #[inline]
     pub fn is_reduced(&self) -> bool {
         self.reduced > 0
+    }
+
+    /// Of all pools that do not take all.
+    pub fn shares(&self) -> &BTreeMap<PoolId, Share> {
+        &self.shares
     }
 
     /// Of the queries that would come to the pool, those that it takes, however many of its endpoints are up.

@@ -1,6 +1,7 @@
 //! Regions, pools, endpoints and policies in the form that steering reads: dense tables by id.
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::addresses::Addresses;
@@ -262,18 +263,28 @@ impl Tiers {
         self.len() == 0
     }
 
-    /// One without members where there is none of this number.
+    /// The members of a tier; none where there is none of this number.
+    #[inline]
+    pub fn members(&self, number: usize) -> &[(Member, u16)] {
+        &self.members[self.range(number)]
+    }
+
+    /// A tier with all that hashes need of it.
     #[inline]
     pub fn get(&self, number: usize) -> Tier<'_> {
-        let range = match self.starts.get(number..number + 2) {
-            Some(&[start, end]) => start as usize..end as usize,
-            _ => 0..0,
-        };
         Tier {
             number,
-            members: &self.members[range.clone()],
-            items: self.items.get(range).unwrap_or_default(),
+            members: self.members(number),
+            items: self.items.get(self.range(number)).unwrap_or_default(),
             ring: self.rings.get(number),
+        }
+    }
+
+    #[inline]
+    fn range(&self, number: usize) -> Range<usize> {
+        match self.starts.get(number..number + 2) {
+            Some(&[start, end]) => start as usize..end as usize,
+            _ => 0..0,
         }
     }
 }

@@ -89,7 +89,15 @@ impl<'a, R: Recorder> Members<'a, R> {
     /// One of those that can serve, if any can.
     #[inline(always)]
     fn of_tier(&mut self, number: usize, draw: &mut Draw<'_>) -> Option<Member> {
-        let tier = self.policy.tiers.get(number);
+        if self.policy.balance == Balance::Failover {
+            return self.first(self.policy.tiers.members(number));
+        }
+        self.balanced(self.policy.tiers.get(number), draw)
+    }
+
+    /// The same where it is not simply the first.
+    #[inline(never)]
+    fn balanced(&mut self, tier: Tier<'_>, draw: &mut Draw<'_>) -> Option<Member> {
         match self.policy.balance {
             Balance::Failover => self.first(tier.members),
             Balance::Weighted => self.drawn(tier.members, weight, draw.random),

@@ -36,54 +36,65 @@ pub fn decide<R: Recorder>(
     let mut places = Places::new(root, &asked.maps, client);
     places.look_up(recorder);
     let key = Key::new(root, asked, client, draw.random, recorder);
-    let scope = places.scope().max(key.scope);
-    if client.subnet.is_some() {
-        recorder.record(|| Step::Scope { bits: scope });
-    }
     let policy = places.ruled(ask.policy, recorder);
-    let view = View {
+    let mut view = View {
         root,
         places: &places,
         family,
         family_fallback: policies[policy.index()].family_fallback,
-        key,
+        key: &key,
         all_up: false,
         all_accept: false,
         elsewhere_than: &[],
     };
-    let mut decision = match source(view, policy, draw, recorder) {
-        Ok(source) if policies[policy.index()].spread.is_empty() => {
-            answer(&source, ask, draw, recorder)
-        }
-        // Of a last resort, there is no more to be had elsewhere.
-        Ok(source) if source.outcome != Outcome::Answer => answer(&source, ask, draw, recorder),
-        Ok(source) => answer_spread(source, policy, ask, draw, recorder),
-        Err(outcome) => Decision {
-            outcome,
-            drawn: Drawn::NOTHING,
-            pool: None,
-            ttl_s: ttl::of_outage(ask.ttl, outcome, recorder),
-            scope: 0,
-        },
+    let scope = view.scope();
+    if client.subnet.is_some() {
+        recorder.record(|| Step::Scope { bits: scope });
+    }
+    let mut decision = Decision {
+        outcome: Outcome::Answer,
+        drawn: Drawn::NOTHING,
+        pool: None,
+        ttl_s: 0,
+        scope,
     };
-    decision.scope = scope;
+    match source(&mut view, policy, draw, recorder) {
+        Ok(source) => {
+            decision.outcome = source.outcome;
+            decision.pool = Some(source.pool);
+            let spread = &policies[policy.index()].spread;
+            let drawn = &mut decision.drawn;
+            // In need, there is no more to be had elsewhere.
+            let awaited = if spread.is_empty() || source.outcome != Outcome::Answer {
+                draw_from(&view, source.pool, ask.answers, draw, drawn, recorder);
+                source.awaited
+            } else {
+                draw_spread(&view, policy, source, draw, drawn, recorder)
+            };
+            let drawn = decision.drawn.as_slice();
+            decision.ttl_s = ttl::of_answer(ask.ttl, drawn, awaited, &root.health, recorder);
+        }
+        Err(outcome) => {
+            decision.outcome = outcome;
+            decision.ttl_s = ttl::of_outage(ask.ttl, outcome, recorder);
+        }
+    }
     decision
 }
 
 /// Where the endpoints come from: never a pool that has none to answer.
-struct Source<'a> {
+struct Source {
     pool: PoolId,
-    view: View<'a>,
     outcome: Outcome,
     /// What would have been answered instead, were it up.
     awaited: Awaited,
 }
 
-impl<'a> Source<'a> {
+impl Source {
     /// `pool` as `view` shows it, or NODATA when nothing of the family is usable there.
     fn new<R: Recorder>(
         pool: PoolId,
-        view: View<'a>,
+        view: &View<'_>,
         outcome: Outcome,
         awaited: Awaited,
         recorder: &mut R,
@@ -98,23 +109,22 @@ impl<'a> Source<'a> {
         }
         Ok(Source {
             pool,
-            view,
             outcome,
             awaited,
         })
     }
 }
 
-/// The pool that answers, or what is said instead.
+/// The pool that answers, or what is said instead. In need, `view` becomes the one that it is seen by.
 #[inline]
-fn source<'a, R: Recorder>(
-    view: View<'a>,
+fn source<R: Recorder>(
+    view: &mut View<'_>,
     policy: PolicyId,
     draw: &mut Draw<'_>,
     recorder: &mut R,
-) -> Result<Source<'a>, Outcome> {
+) -> Result<Source, Outcome> {
     let mut awaited = Awaited::NOTHING;
-    match choose(&view, policy, draw, &mut awaited, recorder) {
+    match choose(view, policy, draw, &mut awaited, recorder) {
         Some(pool) => Source::new(pool, view, Outcome::Answer, awaited, recorder),
         None => nobody(view, policy, draw, recorder),
     }
@@ -122,19 +132,19 @@ fn source<'a, R: Recorder>(
 
 /// As [`source`], when nobody can serve the query.
 #[cold]
-fn nobody<'a, R: Recorder>(
-    view: View<'a>,
+fn nobody<R: Recorder>(
+    view: &mut View<'_>,
     policy: PolicyId,
     draw: &mut Draw<'_>,
     recorder: &mut R,
-) -> Result<Source<'a>, Outcome> {
-    let all_accept = View {
-        all_accept: true,
-        ..view
-    };
-    if all_accept.can_serve(Member::Policy(policy)) {
+) -> Result<Source, Outcome> {
+    view.all_accept = true;
+    if view.can_serve(Member::Policy(policy)) {
         recorder.record(|| Step::AllDecline { policy });
-        return source(all_accept, policy, draw, recorder);
+        let mut awaited = Awaited::NOTHING;
+        let pool = choose(view, policy, draw, &mut awaited, recorder);
+        let pool = pool.ok_or(Outcome::NoData)?;
+        return Source::new(pool, view, Outcome::Answer, awaited, recorder);
     }
     // Half an outage: an address that is down, or an error, would keep clients from the family
     // that is up.
@@ -148,28 +158,28 @@ fn nobody<'a, R: Recorder>(
 
 /// As [`source`], when nothing that the policy can reach is up, in either family.
 #[cold]
-fn all_down<'a, R: Recorder>(
-    up: View<'a>,
+fn all_down<R: Recorder>(
+    view: &mut View<'_>,
     policy: PolicyId,
     draw: &mut Draw<'_>,
     recorder: &mut R,
-) -> Result<Source<'a>, Outcome> {
-    let then = up.root.pools.policies[policy.index()].when_all_down;
+) -> Result<Source, Outcome> {
+    let then = view.root.pools.policies[policy.index()].when_all_down;
     recorder.record(|| Step::AllDown { policy, then });
-    let all = View { all_up: true, ..up };
-    let mut awaited = up.any_awaited(policy);
+    let mut awaited = view.any_awaited(policy);
     match then {
         WhenAllDown::All => {
-            let pool = choose(&all, policy, draw, &mut awaited, recorder);
+            view.all_up = true;
+            let pool = choose(view, policy, draw, &mut awaited, recorder);
             let pool = pool.ok_or(Outcome::NoDataAllDown)?;
-            Source::new(pool, all, Outcome::AnswerAllDown, awaited, recorder)
+            Source::new(pool, view, Outcome::AnswerAllDown, awaited, recorder)
         }
         WhenAllDown::Fallback(pool) => {
-            let any_up = !up.usable(pool).is_empty();
+            let any_up = !view.usable(pool).is_empty();
             recorder.record(|| Step::Fallback { pool, up: any_up });
-            let view = if any_up { up } else { all };
             if !any_up {
-                awaited = up.pool_awaited(pool).min(awaited);
+                awaited = view.pool_awaited(pool).min(awaited);
+                view.all_up = true;
             }
             Source::new(pool, view, Outcome::AnswerAllDown, awaited, recorder)
         }
@@ -179,68 +189,63 @@ fn all_down<'a, R: Recorder>(
     }
 }
 
-/// Draws the endpoints out of `source`.
-#[inline]
-fn answer<R: Recorder>(
-    source: &Source<'_>,
-    ask: &Ask,
-    draw: &mut Draw<'_>,
-    recorder: &mut R,
-) -> Decision {
-    let drawn = drawn(source.view, source.pool, ask.answers, draw, recorder);
-    decision(source, drawn, ask, recorder)
-}
-
-/// The same, out of the preferred region first and then of others, as many from each as `policy` says.
+/// Draws endpoints out of the preferred region first and then of others, as many from each as `policy` says. What would
+/// have been answered instead is returned.
 #[inline(never)]
-fn answer_spread<R: Recorder>(
-    mut source: Source<'_>,
+fn draw_spread<R: Recorder>(
+    view: &View<'_>,
     policy: PolicyId,
-    ask: &Ask,
+    source: Source,
     draw: &mut Draw<'_>,
+    all: &mut Drawn,
     recorder: &mut R,
-) -> Decision {
-    let pools = &source.view.root.pools;
+) -> Awaited {
+    let Source {
+        mut pool,
+        mut awaited,
+        ..
+    } = source;
+    let pools = &view.root.pools;
     let is_new = |known: &Drawn, endpoint: EndpointId| {
         let address = |id: EndpointId| pools.endpoints[id.index()].address;
-        let known = known.as_slice().iter();
-        known
-            .map(|&id| address(id))
-            .all(|known| known != address(endpoint))
+        let mut known = known.as_slice().iter().map(|&id| address(id));
+        known.all(|known| known != address(endpoint))
     };
-    let (mut all, mut pool) = (Drawn::NOTHING, source.pool);
     let (mut regions, mut known) = ([RegionId(0); ANSWERS_MAX], 0);
-    for &count in &pools.policies[policy.index()].spread {
+    let spread = &pools.policies[policy.index()].spread;
+    for &count in spread.iter().take(ANSWERS_MAX) {
         if known > 0 {
             let elsewhere = View {
                 elsewhere_than: &regions[..known],
-                ..source.view
+                ..*view
             };
-            let than = || elsewhere.elsewhere_than.to_vec();
-            recorder.record(|| Step::Elsewhere { than: than() });
-            let awaited = &mut source.awaited;
-            match choose(&elsewhere, policy, draw, awaited, recorder) {
+            recorder.record(|| Step::Elsewhere {
+                than: elsewhere.elsewhere_than.to_vec(),
+            });
+            match choose(&elsewhere, policy, draw, &mut awaited, recorder) {
                 Some(other) => pool = other,
                 None => break,
             }
         }
-        let drawn = drawn(source.view, pool, ANSWERS_MAX as u8, draw, recorder);
+        let mut drawn = Drawn::NOTHING;
+        draw_from(view, pool, ANSWERS_MAX as u8, draw, &mut drawn, recorder);
         all.append(&drawn, count.into(), is_new);
         regions[known] = pools.pools[pool.index()].region;
         known += 1;
     }
-    decision(&source, all, ask, recorder)
+    awaited
 }
 
 /// At most so many of the endpoints of `pool`.
 #[inline]
-fn drawn<R: Recorder>(
-    view: View<'_>,
+fn draw_from<R: Recorder>(
+    view: &View<'_>,
     pool: PoolId,
     answers: u8,
     draw: &mut Draw<'_>,
+    drawn: &mut Drawn,
     recorder: &mut R,
-) -> Drawn {
+) {
     let root = view.root;
     let slot = view.slot(pool);
     let balance = slot.balance;
@@ -261,24 +266,22 @@ fn drawn<R: Recorder>(
         from.preference = pool.preferences[view.family as usize].as_ref();
         from.hash = view.key.hash(pool.seed);
     }
-    let mut drawn = Drawn::NOTHING;
     if slot.is_thinned && !view.all_accept {
-        thinned(view, from, answers, draw.random, cursor, &mut drawn);
+        thinned(view, from, answers, draw.random, cursor, drawn);
     } else {
-        draw::draw(from, answers, draw.random, cursor, &mut drawn);
+        draw::draw(from, answers, draw.random, cursor, drawn);
     }
     recorder.record(|| Step::Drawn {
         pool,
         endpoints: drawn.as_slice().to_vec(),
     });
-    drawn
 }
 
 /// Draws where some endpoints take a share only: those that are drawn and do not take the query leave it to
 /// those drawn after them.
 #[inline(never)]
 fn thinned(
-    view: View<'_>,
+    view: &View<'_>,
     from: draw::Source<'_>,
     answers: u8,
     random: &mut Random,
@@ -291,20 +294,4 @@ fn thinned(
         let seed = hashing::mix(id.0.into());
         root.health.endpoint(id).share.takes(view.key.die(seed))
     });
-}
-
-fn decision<R: Recorder>(
-    source: &Source<'_>,
-    drawn: Drawn,
-    ask: &Ask,
-    recorder: &mut R,
-) -> Decision {
-    let health = &source.view.root.health;
-    Decision {
-        outcome: source.outcome,
-        pool: Some(source.pool),
-        ttl_s: ttl::of_answer(ask.ttl, drawn.as_slice(), source.awaited, health, recorder),
-        drawn,
-        scope: 0,
-    }
 }

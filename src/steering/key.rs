@@ -1,11 +1,8 @@
 //! Who is the client, to those who go by that?
 
-use std::net::IpAddr;
-
 use super::{Recorder, Step};
 use crate::hashing::mix;
-use crate::locate::Client;
-use crate::model::{CLIENT_BITS, Family};
+use crate::locate::{Client, ClientNetwork};
 use crate::random::Random;
 use crate::state::Root;
 use crate::state::pools::Policy;
@@ -44,36 +41,19 @@ impl Key {
         key
     }
 
-    /// The client's network is what its subnet has of the first /24 or /56, or where there is no subnet, that of
-    /// the resolver.
     #[inline(never)]
     fn of<R: Recorder>(client: &Client, recorder: &mut R) -> Self {
-        let (address, source) = match client.subnet {
-            Some(subnet) => (subnet.address, subnet.source),
-            None => (client.resolver, u8::MAX),
-        };
-        let address = match client.subnet {
-            Some(_) => address,
-            // An IPv4 client on an IPv6 socket.
-            None => address.to_canonical(),
-        };
-        let family = Family::of(&address);
-        let bits = source.min(CLIENT_BITS[family as usize]);
-        let network = network(address, bits);
-        recorder.record(|| Step::Network { network, bits });
-        let octets = match network {
-            IpAddr::V4(address) => u64::from(address.to_bits()),
-            // No more than 56 bits are there.
-            IpAddr::V6(address) => (address.to_bits() >> 64) as u64 | 1,
-        };
-        let hash = mix(octets);
+        let network = ClientNetwork::of(client);
+        let ClientNetwork { address, bits, .. } = network;
+        recorder.record(|| Step::Network {
+            network: address,
+            bits,
+        });
+        let hash = mix(network.number());
         Key {
             client: hash,
             nonce: hash,
-            scope: match client.subnet {
-                Some(_) => bits,
-                None => 0,
-            },
+            scope: network.scope,
         }
     }
 
@@ -89,19 +69,5 @@ impl Key {
     pub fn die(self, seed: u64) -> u16 {
         // Apart from the hash that has chosen it already.
         (mix(!self.nonce ^ seed) >> 48) as u16
-    }
-}
-
-/// The first `bits` of an address.
-fn network(address: IpAddr, bits: u8) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
-            IpAddr::V4((address.to_bits() & mask).into())
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
-            IpAddr::V6((address.to_bits() & mask).into())
-        }
     }
 }

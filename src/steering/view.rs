@@ -20,7 +20,7 @@ pub(super) struct View<'a> {
     pub family: Family,
     /// Of the policy that the name refers to; it governs those nested in it too.
     pub family_fallback: FamilyFallback,
-    pub key: Key,
+    pub key: &'a Key,
     /// Whether every endpoint counts as up.
     pub all_up: bool,
     /// Whether all take whatever comes to them.
@@ -30,6 +30,12 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// How long the network is that the answer holds for.
+    #[inline]
+    pub fn scope(&self) -> u8 {
+        self.places.scope().max(self.key.scope)
+    }
+
     #[inline]
     pub fn slot(&self, pool: PoolId) -> &'a PoolSlot {
         match self.all_up {

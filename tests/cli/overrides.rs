@@ -104,6 +104,62 @@ fn what_is_frozen_stays_what_it_was() {
 }
 
 #[test]
+fn who_is_weighted_takes_a_part_and_explain_says_why() {
+    let place = place();
+    let server = Server::frozen(&place);
+    let told = said(
+        &place,
+        &["weight", "eu", "0%", "--by", "ann", "--reason", "canary"],
+    );
+    assert!(
+        told.contains("2 endpoints: weighted 0 % by ann: canary (override 1)"),
+        "{told}"
+    );
+    assert_eq!(europe(&server), US);
+    let explain = ["explain", WWW, "-c", "meridian.toml", "--client", EUROPE];
+    let explained = place.run(&explain).stdout;
+    let why = "it takes 0 % of what would come to it (weighted 0 % by ann: canary (override 1)), and this is not of it";
+    assert!(explained.contains(why), "{explained}");
+    // The later word holds.
+    said(&place, &["weight", "pool:web-eu", "25%"]);
+    let mut counted = explain.to_vec();
+    counted.extend(["--clients", "20000", "--seed", "7", "--json"]);
+    let explained: Value = serde_json::from_str(&place.run(&counted).stdout).unwrap();
+    let shares = explained["distribution"].as_array().unwrap();
+    let away = shares
+        .iter()
+        .find(|share| share["answer"] == US[0])
+        .unwrap();
+    let share = away["share"].as_f64().unwrap();
+    assert!((0.74..0.76).contains(&share), "{explained}");
+    said(&place, &["clear", "--all"]);
+    assert_eq!(europe(&server), EU);
+    // Of one endpoint, the others of its pool take what it leaves.
+    said(&place, &["weight", "192.0.2.1", "0%"]);
+    assert_eq!(europe(&server), ["192.0.2.2"]);
+}
+
+#[test]
+fn a_drain_may_take_its_time() {
+    let place = place();
+    let server = Server::frozen(&place);
+    said(&place, &["drain", "eu", "--over", "3s"]);
+    let list: Value = serde_json::from_str(&said(&place, &["list", "--json"])).unwrap();
+    assert_eq!(list[0]["over_s"], 3);
+    // On the way, some still get there: at first nearly all.
+    assert_eq!(europe(&server), EU);
+    let is_down = || {
+        let status = place.run(&["explain", WWW, "-c", "meridian.toml", "--client", EUROPE]);
+        status
+            .stdout
+            .contains("192.0.2.1 weight 3 down, drained over 3 s")
+            .then_some(())
+    };
+    eventually("the end of it", is_down);
+    assert_eq!(europe(&server), US);
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_and_changes_nothing() {
     let place = place();
     let server = Server::frozen(&place);
@@ -118,6 +174,7 @@ fn what_cannot_be_meant_is_refused_and_changes_nothing() {
             &["drain", "eu", "--for", "1d"],
             "expected a time such as 90s",
         ),
+        (&["weight", "eu", "110%"], "expected 0 % to 100 %"),
         (&["clear", "7"], "there is no override 7"),
         (&["clear", "eu"], "there is no override of `eu`"),
         (&["clear"], "required"),

@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use meridian::compile::{self, Parts};
 use meridian::config::{self, Config, Diagnostics};
 use meridian::geoip::{self, World};
-use meridian::model::Verdict;
+use meridian::model::{PoolId, Share, Verdict};
 use meridian::state::{EndpointHealth, Health, Root};
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ use crate::zones::errors;
 pub const APEX: &str = "gslb.example.com.";
 
 /// Each policy has a balanced name of its own name.
-pub const POLICIES: [&str; 8] = [
+pub const POLICIES: [&str; 15] = [
     "geo",
     "other-geo",
     "one-region",
@@ -30,6 +30,13 @@ pub const POLICIES: [&str; 8] = [
     "weighted",
     "round-robin",
     "random",
+    "rendezvous",
+    "consistent-hash",
+    "source-hash",
+    "smooth",
+    "geo-balance",
+    "spread",
+    "ruled",
 ];
 
 /// A configuration with verdicts for its endpoints.
@@ -69,14 +76,21 @@ impl Configuration {
     }
 
     pub fn root(&self) -> Root {
-        self.root_with(&self.verdicts)
+        self.root_of(&self.verdicts, &[])
     }
 
-    /// With other verdicts, by the endpoints' ids.
-    pub fn root_with(&self, verdicts: &[Verdict]) -> Root {
-        let health = Health::new(&self.parts.pools, |id| {
-            EndpointHealth::new(verdicts[id.index()], 1000 * id.0)
+    /// With other verdicts, by the endpoints' ids, where pools and endpoints take these parts only, by their ids. More, or fewer, than there are.
+    pub fn root_of(&self, verdicts: &[Verdict], shares: &[Share]) -> Root {
+        let pools = &self.parts.pools;
+        let share = |place: usize| shares.get(place).copied().unwrap_or_default();
+        let health = Health::new(pools, |id| EndpointHealth {
+            share: share(pools.pools.len() + id.index()),
+            ..EndpointHealth::new(verdicts[id.index()], 1000 * id.0)
         });
+        let ids = (0..pools.pools.len() as u32).map(PoolId);
+        let of_pools = ids.map(|id| (id, share(id.index())));
+        let reduced = of_pools.filter(|(_, share)| *share != Share::ALL).collect();
+        let health = health.with_shares(pools, reduced);
         self.parts.root(1, Arc::new(health))
     }
 
@@ -125,6 +139,16 @@ pub fn verdicts() -> impl Strategy<Value = Vec<Verdict>> {
         1 => Just(Verdict::Unknown),
     ];
     prop::collection::vec(verdict, 30)
+}
+
+/// Parts that some take only.
+pub fn shares() -> impl Strategy<Value = Vec<Share>> {
+    let share = prop_oneof![
+        4 => Just(Share::ALL),
+        1 => Just(Share::NONE),
+        2 => any::<u16>().prop_map(Share),
+    ];
+    prop::collection::vec(share, 0..30)
 }
 
 pub fn configuration() -> impl Strategy<Value = Configuration> {

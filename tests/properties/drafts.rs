@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use meridian::model::Balance;
 use proptest::prelude::*;
 
 use crate::configurations::{APEX, POLICIES};
@@ -19,12 +20,15 @@ pub struct Draft {
     when_all_down: Vec<&'static str>,
     family_fallback: &'static str,
     weights: [u8; 3],
+    /// Of one `geo` policy.
+    balance: &'static str,
 }
 
 #[derive(Clone, Debug)]
 struct Pool {
     region: usize,
     balance: &'static str,
+    min_healthy: &'static str,
     /// Whether IPv6, and the weight.
     endpoints: Vec<(bool, u8)>,
 }
@@ -73,10 +77,17 @@ impl Draft {
 
     fn write_pool(&self, id: usize, to: &mut String) -> fmt::Result {
         let Pool {
-            balance, endpoints, ..
+            balance,
+            min_healthy,
+            endpoints,
+            ..
         } = &self.pools[id];
         writeln!(to, "[pool.p{id}]\nregion = \"r{}\"", self.region_of(id))?;
-        writeln!(to, "monitor = \"m\"\nbalance = {balance:?}\nendpoints = [")?;
+        writeln!(
+            to,
+            "monitor = \"m\"\nbalance = {balance:?}\nmin_healthy = {min_healthy}"
+        )?;
+        writeln!(to, "endpoints = [")?;
         for (host, (is_v6, weight)) in endpoints.iter().enumerate() {
             let address = match is_v6 {
                 false => format!("198.51.{id}.{host}"),
@@ -155,6 +166,21 @@ impl Draft {
             format!("weighted = {{ geo = {a}, other-geo = {b}, p0 = {c} }}"),
             "round-robin = [\"other-geo\", \"p0\", \"geo\"]".to_owned(),
             "random = [\"weighted\", \"failover\", \"geo\"]".to_owned(),
+            format!("rendezvous = {{ geo = {a}, other-geo = {b}, p0 = {c} }}"),
+            format!(
+                "consistent-hash = {:?}\nlast_resort = [\"geo\"]",
+                names(&beside)
+            ),
+            "source-hash = [\"p0\", \"p1\", \"round-robin\"]".to_owned(),
+            format!("smooth = {{ geo = {c}, p0 = {a}, p1 = {b} }}"),
+            format!("geo = {:?}\nbalance = {:?}", names(&all), self.balance),
+            format!("geo = {:?}\nspread = [2, 1]", names(&all)),
+            format!(
+                "geo = {:?}\nwhen = [{{ clients = [\"country:DE\", \"unlocated\"], use = \"rendezvous\" }}, \
+                 {{ except = [\"continent:AF\"], within = [\"r{}\"] }}]",
+                names(&all),
+                self.region_of(0)
+            ),
         ]
     }
 }
@@ -207,13 +233,18 @@ fn region() -> impl Strategy<Value = Region> {
         .prop_map(|(location, serves)| Region { location, serves })
 }
 
+fn balance() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(Balance::ALL.map(Balance::name).to_vec())
+}
+
 prop_compose! {
     fn pool()(
         region in 0..4usize,
-        balance in prop::sample::select(vec!["weighted", "round-robin", "random"]),
+        balance in balance(),
+        min_healthy in prop::sample::select(vec!["1", "2", "\"50%\""]),
         endpoints in prop::collection::vec((any::<bool>(), 0..3u8), 1..5),
     ) -> Pool {
-        Pool { region, balance, endpoints }
+        Pool { region, balance, min_healthy, endpoints }
     }
 }
 
@@ -237,7 +268,10 @@ prop_compose! {
         when_all_down in prop::collection::vec(when_all_down(), POLICIES.len()),
         family_fallback in prop_oneof![3 => Just("region"), 1 => Just("nodata")],
         weights in prop::array::uniform3(0..3u8),
+        balance in balance(),
     ) -> Draft {
-        Draft { regions, networks, pools, unknown_is, when_all_down, family_fallback, weights }
+        Draft {
+            regions, networks, pools, unknown_is, when_all_down, family_fallback, weights, balance,
+        }
     }
 }

@@ -12,7 +12,7 @@ use meridian::random::Random;
 use meridian::state::Root;
 use proptest::prelude::*;
 
-use crate::configurations::{balanced_question, configuration};
+use crate::configurations::{balanced_question, configuration, shares};
 use crate::engine::{RESOLVER, TCP, decode, scope};
 
 fn sent(
@@ -87,9 +87,10 @@ proptest! {
 
     #[test]
     fn the_explained_answer_is_the_one_that_is_sent(
-        configuration in configuration(), (name, rtype) in balanced_question(), client in client(), seed: u64,
+        configuration in configuration(), (name, rtype) in balanced_question(), client in client(),
+        shares in shares(), seed: u64,
     ) {
-        let root = configuration.root();
+        let root = configuration.root_of(&configuration.verdicts, &shares);
         let client = client.map(|(address, source)| IpNet::new(std::net::Ipv4Addr::from(address).into(), source).unwrap());
         let question = Question {
             name: name.to_string(),

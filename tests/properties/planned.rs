@@ -10,7 +10,7 @@ use meridian::plan::{
 use meridian::state::Root;
 use proptest::prelude::*;
 
-use crate::configurations::{Configuration, POLICIES, configuration, verdicts};
+use crate::configurations::{Configuration, POLICIES, configuration, shares, verdicts};
 
 fn side<'a>(of: &'a Configuration, root: &'a Root) -> Side<'a> {
     Side {
@@ -54,28 +54,29 @@ fn subnet(address: IpAddr) -> Client {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn nobody_moves_where_nothing_changes(configuration in configuration()) {
-        let root = configuration.root();
+    fn nobody_moves_where_nothing_changes(
+        configuration in configuration(),
+        shares in shares(),
+        name in prop::sample::select(&POLICIES[..]),
+    ) {
+        let root = configuration.root_of(&configuration.verdicts, &shares);
         let (before, after) = (side(&configuration, &root), side(&configuration, &root));
         let sides = Sides { before, after };
         let places = Places::new(&sides);
-        for name in POLICIES {
-            let id = policy(&configuration, name);
-            let policies = Policies { before: id, after: id };
-            for clients in [Family::V4, Family::V6] {
-                let mut population =
-                    Population::of_space(sides, &places, policies, clients, Family::V4);
-                let moves = Moves::new(&sides, policies, &mut population);
-                prop_assert_eq!(moves.counted.moved(), 0.0);
-                prop_assert_eq!(moves.unlocated.moved(), 0.0);
-                check_sums(&moves, &population);
-            }
+        let id = policy(&configuration, name);
+        let policies = Policies { before: id, after: id };
+        for clients in [Family::V4, Family::V6] {
+            let mut population =
+                Population::of_space(sides, &places, policies, clients, Family::V4);
+            let moves = Moves::new(&sides, policies, &mut population);
+            prop_assert_eq!(moves.counted.moved(), 0.0);
+            prop_assert_eq!(moves.unlocated.moved(), 0.0);
+            check_sums(&moves, &population);
         }
     }
-
 }
 
 proptest! {
@@ -88,11 +89,11 @@ proptest! {
         configuration in configuration(),
         other in verdicts(),
     ) {
-        let (one, two) = (configuration.root(), configuration.root_with(&other));
+        let (one, two) = (configuration.root(), configuration.root_of(&other, &[]));
         let (before, after) = (side(&configuration, &one), side(&configuration, &two));
         let sides = Sides { before, after };
         let places = Places::new(&sides);
-        for name in ["geo", "other-geo", "one-region", "nested-geo", "failover"] {
+        for name in ["geo", "other-geo", "one-region", "nested-geo", "failover", "ruled"] {
             let id = policy(&configuration, name);
             let policies = Policies { before: id, after: id };
             for clients in [Family::V4, Family::V6] {

@@ -111,11 +111,11 @@ impl<'a> SteeredWalk<'a> {
             Order::Nearest(_) => {
                 let order = self.place.map_or(&[][..], |place| place.order());
                 let mut slots = order.iter().map(|&slot| usize::from(slot));
-                slots.find(|&slot| !policy.tiers.get(slot).members.is_empty())
+                slots.find(|&slot| !policy.tiers.members(slot).is_empty())
             }
             Order::Ruled { .. } => None,
         };
-        let members = tier.map_or(&[][..], |tier| policy.tiers.get(tier).members);
+        let members = tier.map_or(&[][..], |tier| policy.tiers.members(tier));
         let count = match policy.balance {
             Balance::Failover => 1,
             _ => POOLS_MAX,
