@@ -40,6 +40,7 @@
 //! | [`health`] | which endpoints are up? | control |
 //! | [`overrides`] | what does the operator say against that? | control |
 //! | [`load`] | how much is there to do, and who takes which share of it? | control |
+//! | [`plan`] | who would be sent elsewhere by a change? | both |
 //! | [`admin`] | what may be asked of a running server? | control |
 //! | [`telemetry`] | what is logged? | control |
 //! | [`daemon`] | who joins the planes? | both |
@@ -67,6 +68,7 @@ pub mod locate;
 pub mod model;
 pub mod nameserver;
 pub mod overrides;
+pub mod plan;
 pub mod prefix_table;
 pub mod random;
 pub mod state;

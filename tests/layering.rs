@@ -51,6 +51,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("telemetry", &[]),
+    // A plan asks steering itself about every kind of client, so that it can never tell another story.
+    (
+        "plan",
+        &[
+            "dns",
+            "geoip",
+            "locate",
+            "model",
+            "prefix_table",
+            "random",
+            "state",
+            "steering",
+        ],
+    ),
     // `explain` asks the answer engine itself, so that it can never tell another story.
     (
         "admin",
@@ -100,6 +114,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "locate",
             "model",
             "overrides",
+            "plan",
             "random",
             "state",
             "telemetry",

@@ -247,8 +247,10 @@ fn every_command_does_what_it_is_shown_for() {
             "cargo run --release -- serve --config my-gslb/meridian.toml" => {
                 serve_what_was_written(folder, arguments);
             }
-            "cargo test" => {}          // This is it.
-            _ if is_told(command) => {} // Of another test.
+            "cargo test" => {} // This is it.
+            // Of other tests.
+            _ if is_told(command) => {}
+            _ if PLANNING.iter().any(|start| command.starts_with(start)) => {}
             _ if words[0] == "dig" => {
                 let network = match () {
                     () if command.ends_with("+subnet=193.0.0.0/24") => "127.0.10.",
@@ -319,6 +321,42 @@ fn what_a_running_server_is_told_is_taken_as_it_is_shown() {
     assert!(shown > 3);
 }
 
+/// What is shown to be done before a change.
+const PLANNING: [&str; 2] = ["meridian plan ", "meridian replay "];
+
+#[test]
+fn plans_are_made_as_they_are_shown() {
+    let folder = with_example();
+    let at = |name: &str| folder.path().join(name);
+    let example = fs::read_to_string(at("meridian.toml")).unwrap();
+    let serves_less = example.replace(r#""continent:EU", "continent:AF""#, r#""continent:EU""#);
+    assert_ne!(serves_less, example);
+    fs::write(at("new.toml"), serves_less).unwrap();
+    fs::write(at("asked.txt"), "www.gslb.example.com A 193.0.0.0/24\n").unwrap();
+    let scripts = blocks("sh");
+    let lines = scripts.iter().flat_map(|script| script.lines());
+    let is_planning = |line: &&str| PLANNING.iter().any(|start| line.starts_with(start));
+    let mut shown = 0;
+    for line in lines.filter(is_planning) {
+        let words = line.split_once('#').map_or(line, |(words, _)| words);
+        let arguments: Vec<_> = words.split_whitespace().skip(1).collect();
+        let output = run(folder.path(), &arguments);
+        assert!(output.status.success(), "{line}: {output:?}");
+        let said = text(&output.stdout);
+        assert!(
+            said.contains("www.gslb.example.com.") || said.contains("nobody moves"),
+            "{said}"
+        );
+        shown += 1;
+    }
+    assert_eq!(shown, 3);
+    assert!(
+        fs::read_to_string(at("map.svg"))
+            .unwrap()
+            .contains("</svg>")
+    );
+}
+
 #[test]
 fn the_tour_in_parentheses_works() {
     let tour = format!("{CARGO_RUN}demo --tour");
@@ -358,11 +396,12 @@ fn every_subcommand_and_option_that_is_named_exists() {
 }
 
 #[test]
-fn options_named_alone_belong_to_serve_explain_or_override() {
+fn options_named_alone_belong_to_a_command() {
     let folder = tempfile::tempdir().unwrap();
     let help =
         |command: &[&str]| text(&run(folder.path(), &[command, &["--help"]].concat()).stdout);
-    let known = help(&["serve"]) + &help(&["explain"]) + &help(&["override", "drain"]);
+    let known =
+        help(&["serve"]) + &help(&["explain"]) + &help(&["override", "drain"]) + &help(&["plan"]);
     for code in inline_code() {
         if let Some(option) = code
             .split_whitespace()

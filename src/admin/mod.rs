@@ -16,6 +16,7 @@
 pub mod client;
 pub mod explain;
 pub mod record;
+pub mod replay;
 mod server;
 mod socket;
 mod words;

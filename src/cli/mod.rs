@@ -5,8 +5,12 @@ mod check;
 mod demo;
 mod explain;
 mod geoip;
+mod imagined;
 mod load;
 mod overrides;
+mod plan;
+mod recorded;
+mod replay;
 mod running;
 mod serve;
 
@@ -41,6 +45,18 @@ enum Command {
     Check(check::Arguments),
     /// Say how a name is answered for a client, and why
     Explain(explain::Arguments),
+    /// Say who would be sent elsewhere by another configuration or database, or by a drain
+    ///
+    /// Two configurations are compared, or one with itself when something is drained, for every network
+    /// that their databases know: nothing is asked of a running server, and nothing is changed. All endpoints count as
+    /// up, except for those that options name. Each address counts as if it asked for itself.
+    Plan(plan::Arguments),
+    /// Say how recorded queries would be answered, without a server
+    ///
+    /// Each query is given to the answer engine as if it had just come. All endpoints count as up, except for those that
+    /// options name. A recording is a text of lines NAME TYPE CLIENT (a client subnet such as 193.0.0.0/24, or a
+    /// resolver's address), or a capture: pcap, pcapng or dnstap.
+    Replay(replay::Arguments),
     /// Tell a running server what to take for up, down or drained, whatever probes say
     Override(overrides::Arguments),
     /// Tell a running server how loaded pools and endpoints are, or see what it knows
@@ -74,6 +90,8 @@ pub fn main() -> ExitCode {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Check(arguments) => check::run(&arguments),
             Command::Explain(arguments) => explain::run(arguments).await,
+            Command::Plan(arguments) => plan::run(&arguments),
+            Command::Replay(arguments) => replay::run(&arguments),
             Command::Override(arguments) => overrides::run(arguments).await,
             Command::Load(arguments) => load::run(arguments).await,
             Command::Bench(arguments) => bench::run(*arguments).await,

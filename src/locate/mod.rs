@@ -12,7 +12,7 @@ use crate::state::Map;
 use crate::state::map::CLASS_DEFAULT;
 
 /// Who asks: the network that the query speaks for, and who carried it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Client {
     /// The EDNS Client Subnet, unless there was none or its SOURCE was 0 (a request for privacy).
     pub subnet: Option<Subnet>,
@@ -21,7 +21,7 @@ pub struct Client {
 }
 
 /// A client network as EDNS Client Subnet carries it: bits past `source` are zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Subnet {
     pub address: IpAddr,
     /// SOURCE PREFIX-LENGTH: 1..=32 or 1..=128.

@@ -104,6 +104,18 @@ impl PrefixTable {
         }
     }
 
+    /// The runs of IPv4, in ascending order: where each begins (it ends where the next one does), and its
+    /// class, which may be [`RESERVED`]. The first begins at the first address of all.
+    pub fn runs_v4(&self) -> impl Iterator<Item = (u32, u16)> {
+        self.v4.iter()
+    }
+
+    /// The same of IPv6. Runs within [`ipv4_forms`] have classes of their own, from [`CLASSES_MAX`] on, which
+    /// say that the IPv4 runs are read there.
+    pub fn runs_v6(&self) -> impl Iterator<Item = (u128, u16)> {
+        self.v6.iter()
+    }
+
     /// How many runs there are in both families.
     pub fn run_count(&self) -> usize {
         self.v4.len() + self.v6.len()

@@ -220,6 +220,11 @@ impl<A: Address> Runs<A> {
         (0..self.starts.count()).map(|run| self.starts.get(run))
     }
 
+    /// The first address and the class of each run, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (A, u16)> {
+        self.starts().zip(self.classes.iter().copied())
+    }
+
     pub fn len(&self) -> usize {
         self.starts.count()
     }

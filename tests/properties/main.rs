@@ -9,6 +9,7 @@
 //! | `hickory` | do zones answer as hickory-server's do? |
 //! | `steered_answers` | over whole configurations: is what is answered up, and do scopes hold? |
 //! | `explained` | does `explain` tell the answer that is sent? |
+//! | `planned` | does `plan` say what steering does with every client? |
 //! | `engine` | asks, and reads the answer with hickory-proto |
 //! | `zones` | random zones and questions to them |
 //! | `reference` | RFC 1034, 4.3.2, slowly |
@@ -21,6 +22,7 @@ mod explained;
 mod hickory;
 mod malformed;
 mod messages;
+mod planned;
 mod reference;
 mod static_answers;
 mod steered_answers;

@@ -7,7 +7,7 @@ mod counts;
 mod courier;
 mod flight;
 mod load;
-mod queries;
+pub(super) mod queries;
 mod replay;
 mod reply;
 mod report;

@@ -131,7 +131,7 @@ fn unknown_keys_and_tables() {
             "unknown key `colour` ([server] knows `listen`, `state_dir`, `udp_threads`, \
              `udp_payload_max`, `tcp_connections_max`, `tcp_per_client_max`, `tcp_idle_timeout`, \
              `startup_grace`, `saved_max_age`, `drain_time`, `panic`, `identity`, `cookies`, \
-             `allow_query` and `rate_limit`)",
+             `allow_query`, `explain_to` and `rate_limit`)",
         ),
         (
             "[geoip]",
