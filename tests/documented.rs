@@ -313,10 +313,12 @@ fn every_balance_has_a_page() {
     let kinds = meridian::model::Balance::ALL.map(|balance| balance.name());
     for kind in kinds.into_iter().chain(["geo"]) {
         assert!(index.contains(&format!("[{kind}]({kind}.md)")), "{kind}");
-        assert!(
-            in_repository(&format!("docs/steering/{kind}.md")).exists(),
-            "{kind}"
-        );
+        let page = in_repository(&format!("docs/steering/{kind}.md"));
+        assert!(page.exists(), "{kind}");
+    }
+    for balance in meridian::model::Balance::BY_LOAD {
+        let kind = balance.name();
+        assert!(index.contains(&format!("[{kind}](least.md)")), "{kind}");
     }
 }
 

@@ -38,7 +38,7 @@ fn pool(
     let region = table.required(reader, "region", "\"eu\"", |r, v| references.region(r, v));
     let monitor = table.optional(reader, "monitor", |r, v| references.monitor(r, v));
     let is_monitored = table.key_span("monitor").is_some();
-    let balance = table.optional(reader, "balance", balance);
+    let balance = table.optional(reader, "balance", balance_of_endpoints);
     let min_healthy = table.optional(reader, "min_healthy", min_healthy);
     let serve_whole = table.optional(reader, "serve_whole", boolean);
     let balance_span = table.key_span("balance");
@@ -81,11 +81,21 @@ fn pool(
 
 /// How one of several is chosen.
 pub(super) fn balance(reader: &mut Reader, value: &Value) -> Option<Balance> {
-    choice(
-        reader,
-        value,
-        &Balance::ALL.map(|balance| (balance.name(), balance)),
-    )
+    one_of(reader, value, &Balance::ALL)
+}
+
+/// The same of endpoints, which may go by their load as well.
+fn balance_of_endpoints(reader: &mut Reader, value: &Value) -> Option<Balance> {
+    let all = [&Balance::ALL[..], &Balance::BY_LOAD].concat();
+    one_of(reader, value, &all)
+}
+
+fn one_of(reader: &mut Reader, value: &Value, balances: &[Balance]) -> Option<Balance> {
+    let choices: Vec<_> = balances
+        .iter()
+        .map(|balance| (balance.name(), *balance))
+        .collect();
+    choice(reader, value, &choices)
 }
 
 /// `2` or `"50%"`

@@ -161,9 +161,20 @@ impl Control {
             tracing::debug!(%pool, "{}", taking.why);
         }
         self.live.shed.store(Arc::new(self.loading.why(pools)));
-        if !changed.is_empty() {
-            self.publish_changes(Vec::new());
+        let weighed = self.weighed(&health);
+        if !changed.is_empty() || !weighed.is_empty() {
+            self.publish_changes(weighed);
         }
+    }
+
+    /// The endpoints of `before` that take another share now by their load.
+    fn weighed(&mut self, before: &Health) -> Vec<(EndpointId, EndpointHealth)> {
+        let changed = self.loading.weigh(&self.whole, before).into_iter();
+        let health = |id| EndpointHealth {
+            share: self.overriding.share(id),
+            ..before.endpoint(id)
+        };
+        changed.map(|id| (id, health(id))).collect()
     }
 
     fn add_override(&mut self, order: overrides::Order, reply: SaidTo) {
@@ -239,7 +250,10 @@ impl Control {
             overriding: &self.overriding,
             now_unix_ms: clock::unix_ms(),
         };
-        let (changes, held) = self.recovery.look(&seen, changes);
+        let (mut changes, held) = self.recovery.look(&seen, changes);
+        for (id, health) in &mut changes {
+            health.share = health.share.and(self.loading.endpoint_share(*id));
+        }
         let mut shares = self.shares_besides_load(&self.seen(before));
         add_shares(&mut shares, self.loading.shares());
         if changes.is_empty() && before.shares() == &shares {
@@ -376,7 +390,8 @@ impl Control {
                 self.overriding.adopt(pools);
                 self.recovery.adopt(&before.parts.pools, pools);
                 let health = self.overriding.imposed(health, pools);
-                let (changed, _) = self.with_changes(&health, Vec::new());
+                let weighed = self.weighed(&health);
+                let (changed, _) = self.with_changes(&health, weighed);
                 self.publish(Arc::new(changed.unwrap_or(health)));
                 self.tell_overridden();
                 let (preparation, parts) = (self.verdicts.preparation(), self.whole.parts.clone());

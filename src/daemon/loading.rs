@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use super::spilling::{Spilling, Taking, World};
+use super::spilling::{QUANTUM, Spilling, Taking, World};
 use crate::admin::Loaded;
 use crate::clock;
 use crate::compile::{Parts, Whole};
 use crate::config::Config;
 use crate::health::probe::Told;
-use crate::load::{Fraction, Reading, Report, Reports, Values};
-use crate::model::{EndpointId, PoolId, Share, TargetKey};
+use crate::load::{Fraction, Kind, Reading, Report, Reports, Values, shares};
+use crate::model::{Balance, EndpointId, Family, PoolId, Share, TargetKey, Verdict};
 use crate::overrides::key;
 use crate::state::Pools;
 use crate::state::health::Health;
@@ -23,6 +23,8 @@ const TOLD_MAX: usize = 10;
 pub struct Loading {
     reports: Reports,
     spilling: Spilling,
+    /// Of endpoints of pools that go by load: the shares of those that do not take all.
+    least: HashMap<EndpointId, Share>,
     /// Pools by name, once somebody asks.
     names: Option<HashMap<Box<str>, PoolId>>,
     /// Targets whose last word of their load could not be read.
@@ -36,6 +38,7 @@ impl Loading {
         Loading {
             reports: Reports::default(),
             spilling: Spilling::default().among(&whole.config, &whole.parts.pools),
+            least: HashMap::new(),
             names: None,
             unreadable: HashSet::new(),
             began: clock::now(),
@@ -47,6 +50,7 @@ impl Loading {
         let pools = &whole.parts.pools;
         self.spilling = std::mem::take(&mut self.spilling).among(&whole.config, pools);
         self.names = None;
+        self.least.clear();
         let numbers = &whole.parts.target_numbers;
         self.unreadable.retain(|key| numbers.contains_key(key));
         if !self.reports.is_empty() {
@@ -145,6 +149,67 @@ impl Loading {
         self.spilling.step(&world, &read, now_ms)
     }
 
+    /// Looks which endpoints have less to do than others of their pool, where it goes by that; whose share is another
+    /// one now is returned.
+    pub fn weigh(&mut self, whole: &Whole, health: &Health) -> Vec<EndpointId> {
+        let now_ms = self.ms(clock::now());
+        let pools = &whole.parts.pools;
+        let mut least = HashMap::new();
+        for (id, pool) in (0..).map(PoolId).zip(&pools.pools) {
+            let Some(kind) = kind(pool.balance) else {
+                continue;
+            };
+            let max_age_ms = max_age_ms(&whole.config, id);
+            let is_up = |id: &EndpointId| match health.endpoint(*id).verdict {
+                Verdict::Up => true,
+                Verdict::Down => false,
+                Verdict::Unknown => pool.unknown_is_up,
+            };
+            // The families are drawn from apart.
+            for family in [Family::V4, Family::V6] {
+                let is_of =
+                    |id: &EndpointId| Family::of(&pools.endpoints[id.index()].address) == family;
+                let ids: Vec<_> = pool.endpoint_ids().filter(is_of).filter(is_up).collect();
+                let known = ids.iter().map(|&id| {
+                    let reading = self.reports.read(&key(pools, id), now_ms, max_age_ms);
+                    let values = reading.measured().map(|measured| measured.values);
+                    let value = values.and_then(|values| match kind {
+                        Kind::LeastTime => values.time_ms,
+                        Kind::LeastConnections | Kind::WeightedLeastConnections => {
+                            values.connections
+                        }
+                    });
+                    (pools.endpoints[id.index()].weight, value)
+                });
+                let shares = shares(kind, &known.collect::<Vec<_>>());
+                let reduced = ids
+                    .into_iter()
+                    .zip(shares)
+                    .filter(|(_, share)| *share != Share::ALL);
+                least.extend(reduced);
+            }
+        }
+        let before = |id: &EndpointId| self.least.get(id).copied().unwrap_or_default();
+        let mut changed = Vec::new();
+        for (&id, share) in &mut least {
+            let before = before(&id);
+            if share.0.abs_diff(before.0) > QUANTUM {
+                changed.push(id);
+            } else {
+                *share = before;
+            }
+        }
+        changed.extend(self.least.keys().filter(|id| !least.contains_key(id)));
+        least.retain(|_, share| *share != Share::ALL);
+        self.least = least;
+        changed
+    }
+
+    /// Which part an endpoint takes by its load.
+    pub fn endpoint_share(&self, id: EndpointId) -> Share {
+        self.least.get(&id).copied().unwrap_or_default()
+    }
+
     /// Of pools that do not take all that would come to them, by their load.
     pub fn shares(&self) -> BTreeMap<PoolId, Share> {
         self.spilling.shares()
@@ -205,6 +270,16 @@ fn loaded(what: &str, reading: Reading) -> Loaded {
         words: reading.to_string(),
         share: None,
         why: None,
+    }
+}
+
+/// What endpoints go by, if it is their load.
+fn kind(balance: Balance) -> Option<Kind> {
+    match balance {
+        Balance::LeastConnections => Some(Kind::LeastConnections),
+        Balance::WeightedLeastConnections => Some(Kind::WeightedLeastConnections),
+        Balance::LeastTime => Some(Kind::LeastTime),
+        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::state::health::Health;
 /// How much lower the low-water mark is than the high-water mark, as a part of the capacity.
 const BAND: f64 = 0.1;
 /// A share is told of when it differs from what was told by more: a hundredth of all.
-const QUANTUM: u16 = u16::MAX / 100;
+pub const QUANTUM: u16 = u16::MAX / 100;
 
 /// What a pool takes before the first look at its load.
 const NEW: &str = "takes all: its load was not looked at yet";

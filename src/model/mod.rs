@@ -139,9 +139,16 @@ pub enum Balance {
     ConsistentHash,
     /// By the client's network, whom it likes best: when one is gone, only its clients move.
     Rendezvous,
+    /// As random, but who has more connections takes less. Of endpoints alone, as the others by load.
+    LeastConnections,
+    /// As weighted, but who has more connections for its weight takes less.
+    WeightedLeastConnections,
+    /// As weighted, but who takes longer takes less.
+    LeastTime,
 }
 
 impl Balance {
+    /// Those of policies and pools alike.
     pub const ALL: [Balance; 8] = [
         Balance::Weighted,
         Balance::Failover,
@@ -151,6 +158,12 @@ impl Balance {
         Balance::SourceHash,
         Balance::ConsistentHash,
         Balance::Rendezvous,
+    ];
+    /// Those of pools alone: what is reported of endpoints decides which share each of them takes.
+    pub const BY_LOAD: [Balance; 3] = [
+        Balance::LeastConnections,
+        Balance::WeightedLeastConnections,
+        Balance::LeastTime,
     ];
 
     /// As configurations write it.
@@ -164,6 +177,9 @@ impl Balance {
             Balance::SourceHash => "source-hash",
             Balance::ConsistentHash => "consistent-hash",
             Balance::Rendezvous => "rendezvous",
+            Balance::LeastConnections => "least-connections",
+            Balance::WeightedLeastConnections => "weighted-least-connections",
+            Balance::LeastTime => "least-time",
         }
     }
 
@@ -171,7 +187,7 @@ impl Balance {
     pub const fn weighs(self) -> bool {
         !matches!(
             self,
-            Balance::Failover | Balance::RoundRobin | Balance::Random
+            Balance::Failover | Balance::RoundRobin | Balance::Random | Balance::LeastConnections
         )
     }
 

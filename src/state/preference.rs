@@ -31,7 +31,10 @@ impl Preference {
             | Balance::RoundRobin
             | Balance::Random
             | Balance::Smooth
-            | Balance::SourceHash => return None,
+            | Balance::SourceHash
+            | Balance::LeastConnections
+            | Balance::WeightedLeastConnections
+            | Balance::LeastTime => return None,
         };
         Some(Preference {
             endpoints: endpoints.iter().map(|&(id, _)| id).collect(),

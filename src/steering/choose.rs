@@ -100,8 +100,13 @@ impl<'a, R: Recorder> Members<'a, R> {
     fn balanced(&mut self, tier: Tier<'_>, draw: &mut Draw<'_>) -> Option<Member> {
         match self.policy.balance {
             Balance::Failover => self.first(tier.members),
-            Balance::Weighted => self.drawn(tier.members, weight, draw.random),
-            Balance::Random => self.drawn(tier.members, |_| 1, draw.random),
+            // By load, only pools draw.
+            Balance::Weighted | Balance::WeightedLeastConnections | Balance::LeastTime => {
+                self.drawn(tier.members, weight, draw.random)
+            }
+            Balance::Random | Balance::LeastConnections => {
+                self.drawn(tier.members, |_| 1, draw.random)
+            }
             Balance::RoundRobin => self.next(tier, draw),
             Balance::Smooth => self.spread(tier, draw),
             Balance::SourceHash => {

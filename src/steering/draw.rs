@@ -86,10 +86,19 @@ pub(super) fn draw(
     let usable = from.usable;
     let count = usize::from(answers).min(usable.len()).min(ANSWERS_MAX);
     match (from.balance, usable) {
-        (Balance::Weighted, Usable::Weighted(weighted)) => {
-            by_weight(usable, weighted, count, random, to);
-        }
-        (Balance::Weighted | Balance::Random, _) => {
+        // Who has more to do than others takes a share only.
+        (
+            Balance::Weighted | Balance::WeightedLeastConnections | Balance::LeastTime,
+            Usable::Weighted(weighted),
+        ) => by_weight(usable, weighted, count, random, to),
+        (
+            Balance::Weighted
+            | Balance::Random
+            | Balance::LeastConnections
+            | Balance::WeightedLeastConnections
+            | Balance::LeastTime,
+            _,
+        ) => {
             distinct(usable, count, usable.len() as u32, random, to, |point| {
                 let (start, width) = (point, 1);
                 (point as usize, Span { start, width })

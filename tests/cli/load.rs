@@ -207,3 +207,49 @@ load_json = \"/cpu/1\"
     server.process.until_stderr("the load cannot be read: load");
     assert_eq!(listed(&place, "web-ap/203.0.113.1"), Value::Null);
 }
+
+#[test]
+fn who_has_more_to_do_is_answered_less_until_that_is_stale_and_explain_says_so() {
+    let place = place();
+    let pool = "[pool.web-eu]\n";
+    let keys = "balance = \"least-connections\"\nload_max_age = \"3s\"\n";
+    let config = config()
+        .replace(pool, &format!("{pool}{keys}"))
+        .replace("answers = 2", "answers = 1");
+    place.write("meridian.toml", config);
+    let mut server = Server::frozen(&place);
+    let busy = "192.0.2.1 weight 3 unknown, takes ";
+    assert!(!explain(&place).contains(busy));
+    let report = || {
+        set(&place, &["web-eu/192.0.2.1", "--connections", "900"]);
+        set(&place, &["web-eu/192.0.2.2", "--connections", "99"]);
+    };
+    let explained = eventually("a smaller share", || {
+        report();
+        Some(explain(&place)).filter(|told| told.contains(busy))
+    });
+    // Nine times as many connections, less the tenth that counts as noise: the square root is about 3, so that it is
+    // answered a quarter of the time.
+    let counted = [
+        "explain",
+        WWW,
+        "-c",
+        "meridian.toml",
+        "--client",
+        EUROPE,
+        "--clients",
+        "20000",
+        "--json",
+    ];
+    let told: Value = serde_json::from_str(&place.run(&counted).stdout).unwrap();
+    let shares = told["distribution"].as_array().unwrap();
+    let of_busy = shares.iter().find(|share| share["answer"] == "192.0.2.1");
+    let share = of_busy.unwrap()["share"].as_f64().unwrap();
+    assert!((0.2..0.3).contains(&share), "{told} {explained}");
+    report();
+    server.reload("configuration reloaded");
+    assert!(explain(&place).contains(busy));
+    eventually("the end of it", || {
+        (!explain(&place).contains(busy)).then_some(())
+    });
+}
