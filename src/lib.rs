@@ -40,6 +40,7 @@
 //! | [`health`] | which endpoints are up? | control |
 //! | [`overrides`] | what does the operator say against that? | control |
 //! | [`plan`] | who would be sent elsewhere by a change? | both |
+//! | [`load`] | how much is there to do, and who takes which share of it? | control |
 //! | [`admin`] | what may be asked of a running server? | control |
 //! | [`telemetry`] | what is logged? | control |
 //! | [`daemon`] | who joins the planes? | both |
@@ -62,6 +63,7 @@ pub mod geoip;
 pub mod glob;
 pub mod hashing;
 pub mod health;
+pub mod load;
 pub mod locate;
 pub mod model;
 pub mod nameserver;

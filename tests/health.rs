@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use meridian::config::{At, HttpProbe, Monitor, Panic, Place, ProbeKind, TlsProbe};
+use meridian::config::{At, HttpProbe, LoadFrom, Monitor, Panic, Place, ProbeKind, TlsProbe};
 use meridian::health::failure::Step;
 use meridian::health::probe::{self, TlsConfigs};
 use meridian::health::{Change, Engine, Failure, Settings, TargetSpec, saved};
@@ -97,6 +97,7 @@ fn http() -> HttpProbe {
         expect_status: vec![(200, 299)],
         expect_body: None,
         body_limit: 65_536,
+        load: None,
     }
 }
 
@@ -360,6 +361,47 @@ async fn what_is_expected_beyond_the_limit_does_not_count() {
     assert!(ask_http(&server, probe.clone()).await.is_err());
     probe.body_limit = 110;
     assert_eq!(ask_http(&server, probe).await, Ok(()));
+}
+
+async fn told(server: &Server, load: LoadFrom, body_limit: u32) -> Result<String, String> {
+    let mut probe = http();
+    (probe.load, probe.body_limit) = (Some(Box::new(load)), body_limit);
+    let spec = spec(ProbeKind::Http(probe), server.address, SHORT);
+    let mut asker = probe::asker(&spec, &TlsConfigs::default());
+    assert_eq!(asker.ask().await, Ok(()));
+    let told = asker.take_told().expect("it is asked for");
+    assert_eq!(asker.take_told(), None);
+    told
+}
+
+#[tokio::test]
+async fn the_load_is_read_from_a_header_or_from_a_field_of_the_body() {
+    let response = "HTTP/1.1 200 OK\r\nX-Load: 85%\r\nContent-Length: 25\r\n\r\n{\"web\":{\"load\":[1,0.5]}}\n";
+    let server = Server::answering(response);
+    let header = |name: &str| LoadFrom::Header(name.into());
+    let json = |pointer: &str| LoadFrom::Json(pointer.into());
+    assert_eq!(told(&server, header("x-load"), 10).await, Ok("85%".into()));
+    let missing = told(&server, header("x-lod"), 10).await;
+    assert_eq!(missing, Err("the answer has no header x-lod".into()));
+    let pointer = json("/web/load/1");
+    assert_eq!(told(&server, pointer.clone(), 25).await, Ok("0.5".into()));
+    let cut = told(&server, pointer, 24).await;
+    assert_eq!(cut, Err("the body is longer than 24 octets".into()));
+}
+
+#[tokio::test]
+async fn a_load_that_cannot_be_read_is_no_failure() {
+    let endless = Server::pouring("HTTP/1.1 200 OK\r\n\r\n", b"....");
+    let json = || LoadFrom::Json("/load".into());
+    let long = told(&endless, json(), 10_000).await;
+    assert_eq!(long, Err("the body is longer than 10000 octets".into()));
+    let silent = Server::new(|mut stream, _| {
+        read_head(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
+        let _ = stream.read(&mut [0]);
+    });
+    let late = told(&silent, json(), 10_000).await.expect_err("nothing");
+    assert!(late.contains("not there after"), "{late}");
 }
 
 #[tokio::test]

@@ -249,7 +249,7 @@ fn every_command_does_what_it_is_shown_for() {
             }
             "cargo test" => {} // This is it.
             // Of other tests.
-            _ if command.starts_with(OVERRIDE) => {}
+            _ if is_told(command) => {}
             _ if PLANNING.iter().any(|start| command.starts_with(start)) => {}
             _ if words[0] == "dig" => {
                 let network = match () {
@@ -274,11 +274,15 @@ fn every_command_does_what_it_is_shown_for() {
     }
 }
 
-/// What `meridian override` is shown with.
-const OVERRIDE: &str = "meridian override ";
+/// Whether it tells a running server something.
+fn is_told(command: &str) -> bool {
+    ["meridian override ", "meridian load "]
+        .iter()
+        .any(|told| command.starts_with(told))
+}
 
 #[test]
-fn operators_words_are_taken_as_they_are_shown() {
+fn what_a_running_server_is_told_is_taken_as_it_is_shown() {
     let folder = with_example();
     let config = folder.path().join("meridian.toml");
     let mut example = fs::read_to_string(&config).unwrap();
@@ -302,7 +306,7 @@ fn operators_words_are_taken_as_they_are_shown() {
     let scripts = blocks("sh");
     let lines = scripts.iter().flat_map(|script| script.lines());
     let mut shown = 0;
-    for line in lines.filter(|line| line.starts_with(OVERRIDE)) {
+    for line in lines.filter(|line| is_told(line)) {
         let words = line.strip_prefix("meridian").unwrap();
         let script = format!("exec '{}'{words}", env!("CARGO_BIN_EXE_meridian"));
         let mut shell = Command::new("sh");

@@ -171,7 +171,7 @@ fn tcp_is_answered_on_the_same_port_as_udp() {
 fn an_address_in_use_is_refused_before_anything_runs() {
     let (_nameserver, address) = start("127.0.0.1:0");
     let again = settings(&["127.0.0.1:0", &address.to_string()]);
-    let error = try_start(again).unwrap_err();
+    let error = try_start(again).err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     assert!(error.to_string().contains(&address.to_string()), "{error}");
 }

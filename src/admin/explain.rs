@@ -1,6 +1,6 @@
 //! Why a name is answered as it is: the answer engine itself, asked with a recorder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -13,12 +13,14 @@ use super::words::Words;
 use crate::dns::mnemonic::{self, TypeName};
 use crate::dns::{MESSAGE_LEN_MAX, Name, QueryName, query};
 use crate::geoip::World;
+use crate::model::PoolId;
 use crate::nameserver::access;
 use crate::nameserver::answer::{
     DEFAULT_PAYLOAD, Query, Transport, Worker, answer, answer_recorded,
 };
 use crate::random::Random;
 use crate::state::Root;
+use crate::state::pools::Member;
 use crate::state::zone::ZoneEntry;
 use crate::steering::Step;
 
@@ -99,6 +101,8 @@ pub struct Believed {
     /// Where verdicts come from, in words.
     pub verdicts: String,
     pub overridden: Arc<Overridden>,
+    /// By pool that may shed: what it takes by its load, and why.
+    pub shed: Arc<HashMap<String, String>>,
 }
 
 /// Asks the engine and tells the reasons.
@@ -155,7 +159,12 @@ pub fn explain(
     let entry = root.zones.find(&lookup, code).map(|(entry, _)| entry);
     steps.push(zone_line(entry));
     steps.extend(access_line(root, entry, asked.peer));
-    steps.extend(recorded.iter().map(|step| words.line(step)));
+    let mut told = HashSet::new();
+    for step in &recorded {
+        steps.push(words.line(step));
+        let pool = pool_of(step).filter(|&pool| told.insert(pool));
+        steps.extend(pool.and_then(|pool| load_line(root, believed, pool)));
+    }
     Ok(Explanation {
         name: name.to_string(),
         rtype,
@@ -164,6 +173,28 @@ pub fn explain(
         steps,
         answer: decode(&reply[..length]).ok_or("there is no answer")?,
         distribution: distribution(&mut worker, root, &asked, &mut reply, question.clients),
+    })
+}
+
+/// The pool that a step is about.
+fn pool_of(step: &Step) -> Option<PoolId> {
+    match step {
+        Step::PassedOver { member, .. } | Step::Taken { member, .. } => match member {
+            Member::Pool(pool) => Some(*pool),
+            Member::Policy(_) => None,
+        },
+        Step::Candidates { pool, .. } => Some(*pool),
+        _ => None,
+    }
+}
+
+/// What the pool takes by its load, if it may shed.
+fn load_line(root: &Root, believed: &Believed, pool: PoolId) -> Option<Line> {
+    let name = &root.pools.pools[pool.index()].name;
+    let why = believed.shed.get(&**name)?;
+    Some(Line {
+        step: "load".to_owned(),
+        text: format!("pool {name} {why}"),
     })
 }
 

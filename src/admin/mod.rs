@@ -7,6 +7,8 @@
 //! | `GET /v1/overrides` | every [`Standing`] |
 //! | `POST /v1/overrides` with an [`Order`](crate::overrides::Order) | [`Said`], with the [`Standing`] that it became |
 //! | `POST /v1/overrides/clear` with a [`Which`] | [`Said`], with every [`Standing`] that was taken back |
+//! | `GET /v1/load` | every [`Loaded`] |
+//! | `POST /v1/load` with a list of [`Report`](crate::load::Report)s | [`Taken`]; or 422, and then none is taken |
 //! | `POST /v1/reload` | 200 with [`Reloaded`], or 422 with what is wrong with the new configuration |
 //!
 //! Errors are JSON: `{"error": "..."}`.
@@ -115,6 +117,34 @@ pub struct Overridden {
     pub why: HashMap<String, String>,
     /// By name: why a pool takes a part only.
     pub why_pools: HashMap<String, String>,
+}
+
+/// What is known of the load of a pool or an endpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// The pool, or the endpoint as `pool/address`.
+    pub what: String,
+    /// What was reported, smoothed; nothing that is too old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<f64>,
+    /// As a part of the capacity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_ms: Option<f64>,
+    /// The same in words, or why nothing is known.
+    pub words: String,
+    /// Of a pool that may shed: the part that its load leaves it of what would come to it, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// How many reports were taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    pub taken: usize,
 }
 
 /// Which overrides are meant.

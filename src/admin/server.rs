@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -8,12 +9,16 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::explain::{self, Believed, Explanation, Line, Question};
-use super::{EndpointStatus, Overridden, Reloaded, Said, Standing, Status, Which, ZoneTrouble};
+use super::{
+    EndpointStatus, Loaded, Overridden, Reloaded, Said, Standing, Status, Taken, Which, ZoneTrouble,
+};
 use crate::geoip::World;
+use crate::load::Report;
 use crate::overrides::{Order, key};
 use crate::state::feedback::Counters;
 use crate::state::{Root, RootReader};
@@ -27,6 +32,10 @@ pub enum Command {
     Override(Order, oneshot::Sender<Result<Said, String>>),
     /// Take some back; the answer says which.
     ClearOverrides(Which, oneshot::Sender<Result<Said, String>>),
+    /// Take these reports, or none where one is wrong.
+    Load(Vec<Report>, oneshot::Sender<Result<Taken, String>>),
+    /// Say what is known of loads.
+    Loads(oneshot::Sender<Vec<Loaded>>),
 }
 
 /// What requests are answered from.
@@ -35,6 +44,8 @@ pub struct Live {
     pub world: ArcSwap<World>,
     pub zones_in_trouble: ArcSwap<Vec<ZoneTrouble>>,
     pub overridden: ArcSwap<Overridden>,
+    /// By pool that may shed: what it takes by its load, and why.
+    pub shed: ArcSwap<HashMap<String, String>>,
     pub config_path: PathBuf,
     pub listening: Vec<std::net::SocketAddr>,
     /// In words, for explain: probes, or a file.
@@ -50,6 +61,7 @@ pub fn router(live: Arc<Live>) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/explain", post(explain))
         .route("/v1/reload", post(reload))
+        .route("/v1/load", get(loads).post(load))
         .route("/v1/overrides", get(overrides).post(add_override))
         .route("/v1/overrides/clear", post(clear_overrides))
         .fallback(async || error(StatusCode::NOT_FOUND, "there is no such thing to ask for"))
@@ -113,6 +125,7 @@ async fn explain(
     let believed = Believed {
         verdicts: (live.verdicts)(),
         overridden: live.overridden.load_full(),
+        shed: live.shed.load_full(),
     };
     // Many clients take a while: not on the threads that probes share.
     let explained =
@@ -188,11 +201,27 @@ async fn clear_overrides(
     command(&live, which, Command::ClearOverrides).await
 }
 
+async fn load(
+    State(live): State<Arc<Live>>,
+    reports: Result<Json<Vec<Report>>, JsonRejection>,
+) -> Response {
+    command(&live, reports, Command::Load).await
+}
+
+async fn loads(State(live): State<Arc<Live>>) -> Response {
+    let (reply, loads) = oneshot::channel();
+    let asked = live.commands.send(Command::Loads(reply)).await;
+    match (asked, loads.await) {
+        (Ok(()), Ok(loads)) => Json(loads).into_response(),
+        _ => error(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"),
+    }
+}
+
 /// Has the control loop do what the request's body says.
-async fn command<B>(
+async fn command<B, T: Serialize>(
     live: &Live,
     body: Result<Json<B>, JsonRejection>,
-    command: impl FnOnce(B, oneshot::Sender<Result<Said, String>>) -> Command,
+    command: impl FnOnce(B, oneshot::Sender<Result<T, String>>) -> Command,
 ) -> Response {
     let body = match body {
         Ok(Json(body)) => body,

@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod geoip;
 mod imagined;
+mod load;
 mod overrides;
 mod plan;
 mod recorded;
@@ -58,6 +59,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Tell a running server what to take for up, down or drained, whatever probes say
     Override(overrides::Arguments),
+    /// Tell a running server how loaded pools and endpoints are, or see what it knows
+    Load(load::Arguments),
     /// Load a server on this machine, and say what its answers cost
     ///
     /// Queries go over UDP (or TCP), from one core that is never idle meanwhile. Without --rate it is a closed loop:
@@ -90,6 +93,7 @@ pub fn main() -> ExitCode {
             Command::Plan(arguments) => plan::run(&arguments),
             Command::Replay(arguments) => replay::run(&arguments),
             Command::Override(arguments) => overrides::run(arguments).await,
+            Command::Load(arguments) => load::run(arguments).await,
             Command::Bench(arguments) => bench::run(*arguments).await,
             Command::Geoip(arguments) => geoip::run(&arguments),
         }

@@ -154,6 +154,7 @@ fn link(
             allow_query: allow_query(&served.zone),
             zone: Arc::clone(&served.zone),
             has_data: served.has_data(),
+            explains: service.traffic.explain_to.is_some(),
         }
     });
     let zones = Zones::new(entries.collect());

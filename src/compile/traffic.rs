@@ -13,6 +13,10 @@ pub(super) fn compile(config: &Config) -> Traffic {
     let server = &config.server;
     Traffic {
         allow_query: list(config, server.allow_query.as_deref()),
+        explain_to: list(
+            config,
+            server.explain_to.as_deref().filter(|to| !to.is_empty()),
+        ),
         rate_limit: server
             .rate_limit
             .as_ref()

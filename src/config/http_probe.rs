@@ -2,12 +2,20 @@
 
 use toml::de::DeValue;
 
+use super::load::load_from;
 use super::reader::{Reader, Table, Value, quoted};
 use super::scalar::{boolean, integer, one_or_many, path, text};
 use super::{HttpProbe, TlsProbe};
 use crate::dns::Name;
 
-const HTTP_KEYS: [&str; 4] = ["host", "expect_status", "expect_body", "body_limit"];
+const HTTP_KEYS: [&str; 6] = [
+    "host",
+    "expect_status",
+    "expect_body",
+    "body_limit",
+    "load_header",
+    "load_json",
+];
 const TLS_KEYS: [&str; 3] = ["sni", "ca", "insecure"];
 
 const BODY_LIMIT_DEFAULT: u32 = 64 * 1024;
@@ -49,6 +57,7 @@ pub(super) fn http_probe(
     });
     let body_limit = body_limit.unwrap_or(BODY_LIMIT_DEFAULT);
     let expect_body = table.optional(reader, "expect_body", |r, v| body(r, v, body_limit));
+    let load = load_from(reader, table).map(Box::new);
     Some(HttpProbe {
         tls,
         path: path?,
@@ -56,6 +65,7 @@ pub(super) fn http_probe(
         expect_status: expect_status.unwrap_or_else(|| vec![(200, 299)]),
         expect_body,
         body_limit,
+        load,
     })
 }
 

@@ -27,6 +27,7 @@ mod http_probe;
 mod identity;
 mod include;
 mod inputs;
+mod load;
 mod location;
 mod monitor;
 mod near;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::address::{endpoint_address, socket};
+use super::load::{capacity, pool_load};
 use super::reader::{Reader, Table, Value, quoted};
 use super::references::References;
 use super::scalar::{boolean, choice, integer, list};
@@ -50,6 +51,7 @@ fn pool(
             table.refuse(reader, key, "has no effect in a pool without `monitor`");
         }
     }
+    let load = pool_load(reader, &mut table);
     let example = "[\"192.0.2.1\"]";
     let endpoints = table.required(reader, "endpoints", example, |reader, value| {
         endpoints(reader, value, is_monitored, endpoints_left)
@@ -72,6 +74,7 @@ fn pool(
         serve_whole: serve_whole.unwrap_or(false),
         slow_start,
         manual_resume: manual_resume.unwrap_or(false),
+        load,
         endpoints: endpoints?,
     })
 }
@@ -148,7 +151,7 @@ pub(super) fn take(left: &mut usize, count: usize) -> bool {
     rest.is_some()
 }
 
-/// `"192.0.2.1"` or `{ address, weight, check }`.
+/// `"192.0.2.1"` or `{ address, weight, check, capacity }`.
 fn endpoint<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) -> Option<Endpoint> {
     let place = reader.place(value.span().start);
     if let DeValue::String(_) = value.get_ref() {
@@ -156,6 +159,7 @@ fn endpoint<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) -
             address: endpoint_address(reader, value)?,
             weight: 1,
             check: None,
+            capacity: None,
             place,
         });
     }
@@ -168,11 +172,13 @@ fn endpoint<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) -
     if !is_monitored {
         table.refuse(reader, "check", "has no effect in a pool without `monitor`");
     }
+    let capacity = capacity(reader, &mut table);
     table.finish(reader);
     Some(Endpoint {
         address: address?,
         weight: weight.unwrap_or(1),
         check,
+        capacity,
         place,
     })
 }

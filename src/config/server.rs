@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::access::allow_query;
+use super::access::{allow_query, client_networks};
 use super::address::socket;
 use super::identity::{cookies, identity};
 use super::rate_limit::rate_limit;
@@ -38,6 +38,7 @@ impl Default for Server {
             identity: Identity::default(),
             cookies: Cookies::default(),
             allow_query: None,
+            explain_to: None,
             rate_limit: None,
         }
     }
@@ -83,6 +84,9 @@ pub(super) fn server<'t>(
     }
     server.allow_query =
         table.optional(reader, "allow_query", |r, v| allow_query(r, references, v));
+    server.explain_to = table.optional(reader, "explain_to", |r, v| {
+        client_networks(r, references, v)
+    });
     server.rate_limit = table.optional(reader, "rate_limit", |r, v| rate_limit(r, references, v));
     warn_without_state_dir(reader, &table);
     table.finish(reader);

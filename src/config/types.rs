@@ -86,6 +86,9 @@ pub struct Server {
     /// a query comes from which counts, never its client subnet. A zone's own list replaces this
     /// one. Default: everyone. Follows a reload.
     pub allow_query: Option<Vec<ClientNetwork>>,
+    /// Who may ask for TXT at `_explain.NAME` and `_explain-aaaa.NAME`, to be told how they are answered A and AAAA of
+    /// a name, and why. Default: nobody, and such names are as any others.
+    pub explain_to: Option<Vec<ClientNetwork>>,
     /// Response rate limiting. Default: none; an empty table `[server.rate_limit]` turns it on with
     /// its defaults. Follows a reload, which forgets who has asked how much.
     pub rate_limit: Option<RateLimit>,
@@ -299,6 +302,19 @@ pub struct HttpProbe {
     pub expect_body: Option<String>,
     /// Octets of the body that are read at most. Default 64 KiB; up to 1 MiB.
     pub body_limit: u32,
+    /// Default: nowhere.
+    pub load: Option<Box<LoadFrom>>,
+}
+
+/// Where the answer to a probe says how loaded the endpoint is: as a part of its capacity (`0.85`), or
+/// `85%`. What cannot be read there is no failure of the probe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadFrom {
+    /// `load_header = "x-load"`: a header field; lower case.
+    Header(String),
+    /// `load_json = "/load"`: what a JSON pointer (RFC 6901) finds in the body, which must not be longer
+    /// than `body_limit`.
+    Json(String),
 }
 
 /// TLS towards a probed endpoint.
@@ -331,10 +347,33 @@ pub struct Pool {
     pub slow_start: Option<Duration>,
     /// Whether an endpoint that went down stays down until somebody clears that. Default false.
     pub manual_resume: bool,
+    pub load: PoolLoad,
     pub endpoints: Vec<Endpoint>,
 }
 
-/// One element of `endpoints`: `"192.0.2.1"` or `{ address, weight, check }`.
+/// What a pool can bear.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolLoad {
+    /// Connections, or whatever is reported as such: 1..=1,000,000,000. Default: the sum of its endpoints'
+    /// where they have one; without any, only loads that are reported as a part of it count.
+    pub capacity: Option<u32>,
+    /// Default: it takes all that comes to it.
+    pub shed: Option<Shed>,
+    /// `load_max_age`: a report that is older is ignored. 1 s..=1 h. Default 10 s.
+    pub max_age: Duration,
+}
+
+/// `shed = { above = "90%", floor = "10%" }`: the excess goes to the next pool.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shed {
+    /// The load past which the excess goes elsewhere, as a part of the capacity: 0.2..=1.0. All is taken again
+    /// below what is 0.1 less.
+    pub above: f64,
+    /// The part of what would come that is taken whatever the load: 0.01..=1.0. Default 0.1.
+    pub floor: f64,
+}
+
+/// One element of `endpoints`: `"192.0.2.1"` or `{ address, weight, check, capacity }`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
     pub address: IpAddr,
@@ -342,6 +381,8 @@ pub struct Endpoint {
     pub weight: u16,
     /// What is probed. Default: the address at the monitor's port.
     pub check: Option<SocketAddr>,
+    /// As that of a pool. Default: its part of the pool's, by weight.
+    pub capacity: Option<u32>,
     pub place: Place,
 }
 

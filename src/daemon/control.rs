@@ -4,7 +4,7 @@
 //! [`Work`], a task whose result it takes over when it is there. Meanwhile verdicts are published
 //! and a stop is a stop.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +13,18 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::limiting::Limiting;
+use super::loading::Loading;
 use super::overriding::Overriding;
 use super::preparation::Prepared;
 use super::recovery::{Recovery, Seen};
 use super::verdicts::Verdicts;
 use super::{Notice, aside};
-use crate::admin::{Command, Live, Reloaded, Said, Standing, Which, ZoneTrouble};
+use crate::admin::{Command, Live, Reloaded, Said, Standing, Taken, Which, ZoneTrouble};
 use crate::clock;
 use crate::compile::{Adjust, ServedZone, Whole};
 use crate::config::{Diagnostic, Diagnostics, Place, Server};
 use crate::geoip::watch::{Watcher, watch};
-use crate::model::{EndpointId, Verdict};
+use crate::model::{EndpointId, PoolId, Share, Verdict};
 use crate::overrides::{self, Action};
 use crate::state::Publisher;
 use crate::state::health::{EndpointHealth, Health};
@@ -48,6 +49,7 @@ pub struct Control {
     pub verdicts: Verdicts,
     pub overriding: Overriding,
     pub recovery: Recovery,
+    pub loading: Loading,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
     pub live: Arc<Live>,
     pub limiting: Limiting,
@@ -114,6 +116,13 @@ impl Control {
                     Command::Reload(reply) => requests.push_back(Request::Everything(reply)),
                     Command::Override(order, reply) => self.add_override(order, reply),
                     Command::ClearOverrides(which, reply) => self.clear_overrides(&which, reply),
+                    Command::Load(reports, reply) => {
+                        let added = self.loading.add(&reports, &self.whole);
+                        let _ = reply.send(added.map(|()| Taken { taken: reports.len() }));
+                    }
+                    Command::Loads(reply) => {
+                        let _ = reply.send(self.loading.told(&self.whole));
+                    }
                 },
                 Some(()) = replaced(&mut databases) => requests.push_back(Request::Databases),
                 (request, outcome) = finished(&mut work) => {
@@ -130,6 +139,7 @@ impl Control {
                     self.limiting.look();
                     self.expire_overrides();
                     self.go_on();
+                    self.shed();
                 }
             }
         }
@@ -137,6 +147,23 @@ impl Control {
             work.task.abort();
         }
         self.verdicts.stop().await;
+    }
+
+    /// Hears what was told of loads, and lets pools shed by it.
+    fn shed(&mut self) {
+        self.loading.hear(self.verdicts.take_told(), &self.whole);
+        let pools = &self.whole.parts.pools;
+        let health = Arc::clone(&self.publisher.current().health);
+        let besides = self.shares_besides_load(&self.seen(&health));
+        let changed = self.loading.step(&self.whole, &health, &besides);
+        for taking in &changed {
+            let pool = &pools.pools[taking.pool.index()].name;
+            tracing::debug!(%pool, "{}", taking.why);
+        }
+        self.live.shed.store(Arc::new(self.loading.why(pools)));
+        if !changed.is_empty() {
+            self.publish_changes(Vec::new());
+        }
     }
 
     fn add_override(&mut self, order: overrides::Order, reply: SaidTo) {
@@ -213,17 +240,30 @@ impl Control {
             now_unix_ms: clock::unix_ms(),
         };
         let (changes, held) = self.recovery.look(&seen, changes);
-        let mut shares = self.overriding.pool_shares();
-        for (id, share) in self.recovery.pool_shares(&seen) {
-            let of_words = shares.entry(id).or_default();
-            *of_words = of_words.and(share);
-        }
+        let mut shares = self.shares_besides_load(&self.seen(before));
+        add_shares(&mut shares, self.loading.shares());
         if changes.is_empty() && before.shares() == &shares {
             return (None, held);
         }
         let pools = &self.whole.parts.pools;
         let health = before.with(pools, &changes).with_shares(pools, shares);
         (Some(health), held)
+    }
+
+    fn seen<'a>(&'a self, before: &'a Health) -> Seen<'a> {
+        Seen {
+            before,
+            whole: &self.whole,
+            overriding: &self.overriding,
+            now_unix_ms: clock::unix_ms(),
+        }
+    }
+
+    /// The parts that pools take by operators' words, and of those that are coming back.
+    fn shares_besides_load(&self, seen: &Seen<'_>) -> BTreeMap<PoolId, Share> {
+        let mut shares = self.overriding.pool_shares();
+        add_shares(&mut shares, self.recovery.pool_shares(seen));
+        shares
     }
 
     /// Keeps down what went down where somebody has to say that it may come back.
@@ -328,6 +368,7 @@ impl Control {
 
     fn adopt(&mut self, whole: Whole, prepared: Prepared) {
         let before = std::mem::replace(&mut self.whole, whole);
+        self.loading.adopt(&self.whole);
         self.live.world.store(Arc::clone(&self.whole.world));
         match self.verdicts.adopt(prepared, &self.whole.parts) {
             Some(health) => {
@@ -414,6 +455,14 @@ impl Control {
                 tracing::warn!("replaced databases will not be noticed (SIGHUP reloads): {e}");
             })
             .ok()
+    }
+}
+
+/// Who takes a part for several reasons takes that part of that part.
+fn add_shares(shares: &mut BTreeMap<PoolId, Share>, more: BTreeMap<PoolId, Share>) {
+    for (id, share) in more {
+        let all = shares.entry(id).or_default();
+        *all = all.and(share);
     }
 }
 

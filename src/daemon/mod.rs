@@ -6,10 +6,13 @@
 
 mod aside;
 mod control;
+mod explaining;
 mod limiting;
+mod loading;
 mod overriding;
 mod preparation;
 mod recovery;
+mod spilling;
 mod verdicts;
 
 use std::net::{IpAddr, SocketAddr};
@@ -31,7 +34,9 @@ use crate::state::feedback::{Counters, SampleQueue};
 use crate::state::{Publisher, RootReader};
 pub use control::log;
 use control::{Control, Order};
+use explaining::Told;
 use limiting::Limiting;
+use loading::Loading;
 use overriding::Overriding;
 use recovery::Recovery;
 use verdicts::Verdicts;
@@ -136,6 +141,7 @@ impl Daemon {
             world: ArcSwap::from(Arc::clone(&whole.world)),
             zones_in_trouble: ArcSwap::default(),
             overridden: ArcSwap::from_pointee(overriding.told(pools)),
+            shed: ArcSwap::default(),
             config_path: path.clone(),
             listening: bound.local_addrs().to_vec(),
             verdicts: verdicts.source(),
@@ -144,6 +150,7 @@ impl Daemon {
         });
         let admin = admin.map(|(socket, listener)| (socket, serve_admin(listener, &live)));
         let nameserver = bound
+            .explained_by(Arc::new(Told(Arc::clone(&live))))
             .start(root)
             .map_err(|e| StartError::System(e.to_string()))?;
         let _ = live.counters.set(nameserver.counters().to_vec());
@@ -153,6 +160,7 @@ impl Daemon {
         let control = Control {
             path,
             adjust,
+            loading: Loading::new(&whole),
             started: whole.config.server.clone(),
             whole,
             publisher,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -14,6 +15,7 @@ use crate::clock;
 use crate::compile::{Parts, Whole};
 use crate::config::Diagnostics;
 use crate::health::frozen::Frozen;
+use crate::health::probe::Told;
 use crate::health::{self, Change, Engine, TargetHealth, saved};
 use crate::model::{EndpointId, Share, TargetKey, Verdict};
 use crate::state::health::{EndpointHealth, Health};
@@ -103,6 +105,14 @@ impl Verdicts {
             batch.extend(more);
         }
         probed.apply(batch, parts, notices)
+    }
+
+    /// What targets told of their load since this was asked before.
+    pub fn take_told(&self) -> HashMap<TargetKey, (Instant, Told)> {
+        match self {
+            Verdicts::Probed(probed) => probed.engine.take_told(),
+            Verdicts::Frozen { .. } => HashMap::new(),
+        }
     }
 
     /// For getting ready, aside, for another configuration, from now on.

@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::belief::{Moment, Remembered, TargetHealth};
 use super::judge::Judge;
 use super::panic::Guard;
-use super::probe::{self, Ask, Observation, TlsConfigs};
+use super::probe::{self, Ask, Observation, TlsConfigs, Told};
 use super::schedule::Schedule;
 use super::target::TargetSpec;
 use crate::clock;
@@ -94,6 +94,8 @@ struct Shared {
     wake: Notify,
     /// A target became known.
     progress: Notify,
+    /// What targets told of their load since somebody asked, the last word of each.
+    told: Mutex<HashMap<TargetKey, (Instant, Told)>>,
     permits: Semaphore,
     probes_max: usize,
     missed: AtomicU64,
@@ -137,6 +139,7 @@ impl Engine {
             remembered: Mutex::new(remembered),
             wake: Notify::new(),
             progress: Notify::new(),
+            told: Mutex::default(),
             permits: Semaphore::new(probes_max),
             probes_max,
             missed: AtomicU64::new(0),
@@ -223,6 +226,11 @@ impl Engine {
         lock(&self.shared.judge).turns()
     }
 
+    /// What targets told of their load since this was asked before: each when, and what it said last.
+    pub fn take_told(&self) -> HashMap<TargetKey, (Instant, Told)> {
+        std::mem::take(&mut lock(&self.shared.told))
+    }
+
     pub fn status(&self) -> Status {
         let (unknown, targets, holds_until) = {
             let judge = lock(&self.shared.judge);
@@ -256,6 +264,10 @@ async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>) {
         };
         let observation = observe(ask.as_mut()).await;
         drop(permit);
+        if let Some(told) = ask.take_told() {
+            let told = (clock::now(), told);
+            lock(&shared.told).insert(spec.key.clone(), told);
+        }
         lock(&shared.judge).observe(&spec.key, observation, Moment::now());
         shared.progress.notify_waiters();
         shared.wake.notify_one();

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Endpoint, HttpProbe, Monitor, Pool, ProbeKind};
+use crate::config::{Config, Endpoint, HttpProbe, LoadFrom, Monitor, Pool, ProbeKind};
 use crate::model::{RegionId, TargetKey};
 
 /// Everything needed to probe one target.
@@ -92,6 +92,14 @@ fn http_key(probe: &HttpProbe, address: SocketAddr) -> String {
         add("body", body);
         add("within", &probe.body_limit.to_string());
     }
+    match probe.load.as_deref() {
+        Some(LoadFrom::Header(name)) => add("load-header", name),
+        Some(LoadFrom::Json(pointer)) => {
+            add("load-json", pointer);
+            add("of", &probe.body_limit.to_string());
+        }
+        None => {}
+    }
     key
 }
 
@@ -116,7 +124,7 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::{At, GeoIp, Place, Server, TlsProbe};
+    use crate::config::{At, GeoIp, Place, PoolLoad, Server, TlsProbe};
     use crate::model::{Balance, MinHealthy, MonitorId};
 
     /// A configuration of these pools and their endpoints, watched by one monitor.
@@ -125,6 +133,7 @@ pub(super) mod tests {
             address: address.parse().expect("an address"),
             weight: 1,
             check: None,
+            capacity: None,
             place: Place::file("c.toml"),
         };
         let pool = |(name, endpoints): &(&str, &[&str])| Pool {
@@ -136,6 +145,11 @@ pub(super) mod tests {
             serve_whole: false,
             slow_start: None,
             manual_resume: false,
+            load: PoolLoad {
+                capacity: None,
+                shed: None,
+                max_age: Duration::from_secs(10),
+            },
             endpoints: endpoints.iter().map(endpoint).collect(),
         };
         Config {
@@ -176,6 +190,7 @@ pub(super) mod tests {
             expect_status: vec![(200, 299)],
             expect_body: None,
             body_limit: 65_536,
+            load: None,
         }
     }
 
@@ -247,6 +262,8 @@ pub(super) mod tests {
             Box::new(|p| p.expect_status = vec![(200, 200), (301, 302)]),
             Box::new(|p| p.expect_body = Some("ok".into())),
             Box::new(|p| p.expect_body = Some("ok expect=1".into())),
+            Box::new(|p| p.load = Some(Box::new(LoadFrom::Header("load".into())))),
+            Box::new(|p| p.load = Some(Box::new(LoadFrom::Json("/load".into())))),
             Box::new(tls(|_| ())),
             Box::new(tls(|t| t.insecure = true)),
             Box::new(tls(|t| t.sni = Some("a.example".into()))),

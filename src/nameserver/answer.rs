@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::access::{self, NOT_ALLOWED};
 use super::chaos;
+use super::explaining::{self, Explainer};
 use super::options::{Greeting, answer_options};
 use super::respond::{Reply, Responder};
 use super::unparsed::answer_unparsed;
@@ -38,6 +39,8 @@ pub struct Worker {
     pub cursors: Vec<u32>,
     /// Where steered answers are reported, when somebody watches.
     pub samples: Option<Arc<SampleQueue>>,
+    /// Who tells why, where that may be asked over DNS.
+    pub explainer: Option<Arc<dyn Explainer>>,
     pub(super) name: QueryName,
     /// Where rotated RRsets begin; see [`Worker::turn`].
     turns: u32,
@@ -53,6 +56,7 @@ impl Worker {
             has_valid_cookie: false,
             cursors: Vec::new(),
             samples,
+            explainer: None,
             name: QueryName::default(),
             turns: 0,
         }
@@ -271,10 +275,21 @@ impl<R: Recorder> Asking<'_, R> {
             && access::is_allowed(self.root, zone, self.query.peer);
         match found {
             Some((entry, _)) if may_answer && !entry.has_data => NO_DATA,
-            Some((entry, apex)) if may_answer => self.respond(entry, apex, composer),
+            Some((entry, apex)) if may_answer => match self.explain(entry, composer) {
+                Some(reply) => reply,
+                None => self.respond(entry, apex, composer),
+            },
             None if may_answer => NOT_OURS,
             _ => self.respond_without_zone(zone, greeting, composer),
         }
+    }
+
+    /// Why a name is answered as it is, if that is what is asked for.
+    fn explain(&self, entry: &ZoneEntry, composer: &mut Composer<'_>) -> Option<Reply> {
+        let explainer = self.worker.explainer.as_ref();
+        let explainer = explainer.filter(|_| entry.explains && self.parsed.qtype == rtype::TXT)?;
+        let (name, peer) = (&self.worker.name, self.query.peer);
+        explaining::respond(self.root, &**explainer, name, peer, self.subnet, composer)
     }
 
     /// Queries that no zone can answer, or may.

@@ -7,6 +7,7 @@ pub mod access;
 pub mod answer;
 mod bind;
 mod chaos;
+mod explaining;
 mod options;
 mod rate_limit;
 mod respond;
@@ -31,6 +32,7 @@ use crate::state::RootReader;
 use crate::state::feedback::{Counters, SampleQueue};
 use answer::Worker;
 pub use bind::BindError;
+pub use explaining::Explainer;
 use vital::Vital;
 
 /// What a [`Nameserver`] listens on, and within which limits.
@@ -58,10 +60,10 @@ impl Settings {
 
 /// A running nameserver. When it is dropped its threads end soon, without having been waited for;
 /// [`stop`](Self::stop) waits.
-#[derive(Debug)]
 pub struct Nameserver {
     local_addrs: Vec<SocketAddr>,
     counters: Vec<Arc<Counters>>,
+    explainer: Option<Arc<dyn Explainer>>,
     stop: watch::Sender<Option<tcp::Drain>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -69,6 +71,7 @@ pub struct Nameserver {
 /// Addresses taken, but nothing answered yet: queries that arrive wait in the sockets' buffers.
 pub struct Bound {
     settings: Settings,
+    explainer: Option<Arc<dyn Explainer>>,
     local_addrs: Vec<SocketAddr>,
     udp: Vec<UdpSocket>,
     tcp: Vec<TcpListener>,
@@ -80,6 +83,12 @@ impl Bound {
         &self.local_addrs
     }
 
+    /// Has explanations told by `explainer`, where they may be asked for.
+    pub fn explained_by(mut self, explainer: Arc<dyn Explainer>) -> Self {
+        self.explainer = Some(explainer);
+        self
+    }
+
     /// Starts to answer, out of what `root` reads.
     ///
     /// # Errors
@@ -88,6 +97,7 @@ impl Bound {
         let mut nameserver = Nameserver {
             local_addrs: self.local_addrs,
             counters: Vec::new(),
+            explainer: self.explainer,
             stop: watch::Sender::new(None),
             threads: Vec::new(),
         };
@@ -117,6 +127,7 @@ impl Nameserver {
         }
         Ok(Bound {
             settings,
+            explainer: None,
             local_addrs,
             udp,
             tcp,
@@ -170,7 +181,8 @@ impl Nameserver {
             Some(seed) => Random::from_seed(seed.wrapping_add(index)),
             None => Random::from_os(),
         };
-        let worker = Worker::new(random, settings.samples.clone());
+        let mut worker = Worker::new(random, settings.samples.clone());
+        worker.explainer.clone_from(&self.explainer);
         self.counters.push(Arc::clone(&worker.counters));
         worker
     }

@@ -11,6 +11,8 @@ use crate::prefix_table::NetworkSet;
 pub struct Traffic {
     /// Whom queries are answered that no zone says otherwise of. `None`: everyone.
     pub allow_query: Option<Arc<NetworkSet>>,
+    /// Whom explanations are given. `None`: nobody.
+    pub explain_to: Option<Arc<NetworkSet>>,
     /// `None`: answers are not limited.
     pub rate_limit: Option<RateLimit>,
 }

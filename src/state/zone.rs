@@ -37,13 +37,15 @@ pub struct ZoneEntry {
     pub allow_query: Option<Arc<NetworkSet>>,
     /// False where the zone's file never could be read: every query for it fails.
     pub has_data: bool,
+    /// Whether it may be asked why its names are answered as they are.
+    pub explains: bool,
 }
 
 impl ZoneEntry {
-    /// Whether it answers everyone.
+    /// Whether it answers everyone, and nothing but what its file and its policies say.
     #[inline]
     pub fn is_open(&self) -> bool {
-        self.has_data && self.allow_query.is_none()
+        self.has_data && self.allow_query.is_none() && !self.explains
     }
 
     /// Something of it, to have it in the cache.

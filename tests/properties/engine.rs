@@ -29,6 +29,7 @@ pub fn root_of(zone: Zone) -> Root {
             policies: Box::default(),
             allow_query: None,
             has_data: true,
+            explains: false,
         }])),
         maps: Arc::new([]),
         pools: Arc::default(),

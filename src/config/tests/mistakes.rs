@@ -665,6 +665,83 @@ fn monitors() {
 }
 
 #[test]
+fn loads() {
+    each_is_reported_once(&[
+        (
+            "capacity = 1000",
+            "capacity = ¦0",
+            "0 is out of range (expected a whole number from 1 to 1000000000)",
+        ),
+        (
+            "capacity = 500",
+            "capacity = ¦\"500\"",
+            "expected a whole number from 1 to 1000000000, found the string \"500\"",
+        ),
+        (
+            "capacity = 1000",
+            "¦capcity = 1000",
+            "unknown key `capcity` (did you mean `capacity`?)",
+        ),
+        (
+            "\"30s\"\n\n[pool.asked]",
+            "¦\"2h\"\n\n[pool.asked]",
+            "2h is out of range (expected 1s to 1h)",
+        ),
+        (
+            "shed = { above = \"90%\" }",
+            "shed = ¦\"90%\"",
+            "expected a table such as { above = \"90%\", floor = \"10%\" }, found the string \"90%\"",
+        ),
+        (
+            "shed = { above = \"90%\" }",
+            "shed = ¦{ floor = \"10%\" }",
+            "`above` is missing in `shed` (write `above = \"90%\"`)",
+        ),
+        (
+            "load_header = \"X-Load\"",
+            "load_header = ¦\"x load\"",
+            "expected the name of a header such as \"x-load\", found \"x load\"",
+        ),
+        (
+            "load_header = \"X-Load\"",
+            "load_header = \"X-Load\"\n¦load_json = \"/load\"",
+            "`load_json` has no effect beside `load_header`",
+        ),
+        (
+            "port = 25",
+            "port = 25\n¦load_header = \"x-load\"",
+            "`load_header` is for `http` and `https` monitors",
+        ),
+    ]);
+    let percent = "expected a percentage from \"20%\" to \"100%\", found";
+    each_value_is_refused(
+        "above",
+        "\"85%\"",
+        &[
+            ("¦\"19%\"", &format!("{percent} \"19%\"")),
+            ("¦\"NaN%\"", &format!("{percent} \"NaN%\"")),
+            ("¦\"90\"", &format!("{percent} \"90\"")),
+            ("¦0.9", &format!("{percent} the number 0.9")),
+        ],
+    );
+    let pointer = "expected a JSON pointer such as \"/load\", found";
+    each_value_is_refused(
+        "load_json",
+        "\"/web/load~1cpu\"",
+        &[
+            (
+                "¦\"load\"",
+                &format!("{pointer} \"load\" (each name on the way begins with /)"),
+            ),
+            (
+                "¦\"/load~2\"",
+                &format!("{pointer} \"/load~2\" (`~` is written as ~0, and `/` in a name as ~1)"),
+            ),
+        ],
+    );
+}
+
+#[test]
 fn references() {
     each_is_reported_once(&[
         (

@@ -143,6 +143,41 @@ fn pools_are_read() {
 }
 
 #[test]
+fn what_pools_can_bear_is_read() {
+    let config = full();
+    let [.., told, asked] = config.pools.as_slice() else {
+        panic!("pools");
+    };
+    assert_eq!(
+        told.load,
+        PoolLoad {
+            capacity: Some(1000),
+            shed: Some(Shed {
+                above: 0.85,
+                floor: 0.05
+            }),
+            max_age: Duration::from_secs(30),
+        }
+    );
+    let capacities = told.endpoints.iter().map(|endpoint| endpoint.capacity);
+    assert_eq!(capacities.collect::<Vec<_>>(), [None, Some(500)]);
+    assert_eq!(asked.load.shed.unwrap().floor, 0.1);
+    assert_eq!(asked.load.max_age, Duration::from_secs(10));
+    let load_from = |monitor: &Monitor| match &monitor.probe {
+        ProbeKind::Http(probe) => probe.load.as_deref().cloned(),
+        _ => None,
+    };
+    let load_from: Vec<_> = config.monitors.iter().filter_map(load_from).collect();
+    assert_eq!(
+        load_from,
+        [
+            LoadFrom::Header("x-load".into()),
+            LoadFrom::Json("/web/load~1cpu".into())
+        ]
+    );
+}
+
+#[test]
 fn policies_are_read() {
     let config = full();
     let pool = |id| Member::Pool(PoolId(id));

@@ -11,8 +11,9 @@ use reqwest::{Client, Response, Url};
 
 use super::body::BodySearch;
 use super::tls::TlsConfigs;
+use super::told::{self, Told};
 use super::{Ask, Asking, Outcome};
-use crate::config::HttpProbe;
+use crate::config::{HttpProbe, LoadFrom};
 use crate::health::failure::{Failure, Step};
 use crate::health::target::{TargetSpec, default_host};
 
@@ -27,6 +28,7 @@ pub struct HttpAsker {
     tls: TlsConfigs,
     /// Made at the first attempt, and retried while it cannot be made.
     client: Option<(Client, Url)>,
+    told: Option<Told>,
 }
 
 impl HttpAsker {
@@ -37,6 +39,7 @@ impl HttpAsker {
             probe,
             tls,
             client: None,
+            told: None,
         }
     }
 
@@ -56,11 +59,20 @@ impl HttpAsker {
             response = client.get(url.clone()).send() => response,
             () = &mut deadline => return Err(timed_out(Step::Answer)),
         };
-        let response = response.map_err(|e| Failure::from_http(&e))?;
+        let mut response = response.map_err(|e| Failure::from_http(&e))?;
+        let mut body = Vec::new();
         tokio::select! {
-            outcome = check(response, &self.probe) => outcome,
-            () = &mut deadline => Err(timed_out(Step::Body)),
+            outcome = check(&mut response, &self.probe, &mut body) => outcome?,
+            () = &mut deadline => return Err(timed_out(Step::Body)),
         }
+        if let Some(from) = &self.probe.load {
+            let limit = self.probe.body_limit as usize;
+            self.told = Some(tokio::select! {
+                told = told::read(from, &mut response, body, limit) => told,
+                () = &mut deadline => Err(format!("the body was not there after {:?}", self.timeout)),
+            });
+        }
+        Ok(())
     }
 
     fn make_client(&self) -> Result<(Client, Url), Failure> {
@@ -86,7 +98,12 @@ impl HttpAsker {
 
 impl Ask for HttpAsker {
     fn ask(&mut self) -> Asking<'_> {
+        self.told = None;
         Box::pin(self.attempt())
+    }
+
+    fn take_told(&mut self) -> Option<Told> {
+        self.told.take()
     }
 }
 
@@ -134,8 +151,9 @@ fn headers(probe: &HttpProbe, address: SocketAddr) -> Result<HeaderMap, String> 
     Ok(HeaderMap::from_iter([(HOST, host), (CONNECTION, close)]))
 }
 
-/// Whether the answer is one of those expected. The rest of it is not read.
-async fn check(mut response: Response, probe: &HttpProbe) -> Outcome {
+/// Whether the answer is one of those expected. The rest of it is not read. What is read of a body that tells
+/// the load is added to `kept`.
+async fn check(response: &mut Response, probe: &HttpProbe, kept: &mut Vec<u8>) -> Outcome {
     let status = response.status().as_u16();
     let accepted = |&(first, last): &(u16, u16)| (first..=last).contains(&status);
     if !probe.expect_status.iter().any(accepted) {
@@ -152,6 +170,9 @@ async fn check(mut response: Response, probe: &HttpProbe) -> Outcome {
             break;
         };
         let piece = &piece[..piece.len().min(left)];
+        if matches!(probe.load.as_deref(), Some(LoadFrom::Json(_))) {
+            kept.extend_from_slice(piece);
+        }
         if search.found_in(piece) {
             return Ok(());
         }
@@ -180,6 +201,7 @@ mod tests {
             expect_status: vec![(200, 299)],
             expect_body: None,
             body_limit: 65_536,
+            load: None,
         }
     }
 

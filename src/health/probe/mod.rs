@@ -4,6 +4,7 @@ mod body;
 mod http;
 mod tcp;
 mod tls;
+mod told;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,6 +17,7 @@ use crate::config::ProbeKind;
 pub use http::HttpAsker;
 pub use tcp::{TcpAsker, connect};
 pub use tls::TlsConfigs;
+pub use told::Told;
 
 /// What one attempt shows: a success, or why it failed.
 pub type Outcome = Result<(), Failure>;
@@ -33,6 +35,11 @@ pub struct Observation {
 /// Asks one target, again and again. Every attempt ends within the monitor's timeout.
 pub trait Ask: Send {
     fn ask(&mut self) -> Asking<'_>;
+
+    /// What the last attempt told of the load, once; nothing where it is not asked for, or the attempt failed.
+    fn take_told(&mut self) -> Option<Told> {
+        None
+    }
 }
 
 /// What asks the target of `spec`.

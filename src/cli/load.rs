@@ -1,0 +1,110 @@
+//! `meridian load`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::admin::client;
+use crate::admin::{Loaded, Socket, Taken};
+use crate::load::{Fraction, Report};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// The configuration of the server that is meant [default: the server that runs]
+    #[arg(long, short, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The state folder of the server that is meant, whatever the configuration says by now
+    #[arg(long, value_name = "FOLDER", global = true, conflicts_with = "config")]
+    state_dir: Option<PathBuf>,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Report how loaded a pool or an endpoint is; it counts until it is older than `load_max_age`
+    Set(Set),
+    /// Show what is known of loads, and what pools take by it
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(clap::Args)]
+struct Set {
+    /// A pool or an endpoint: `web-eu`, `web-eu/192.0.2.1`
+    what: String,
+    #[command(flatten)]
+    values: Values,
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = true)]
+struct Values {
+    /// Open connections, or whatever `capacity` counts
+    #[arg(long, value_name = "N")]
+    connections: Option<f64>,
+    /// Share of the capacity, such as 0.85 or 85%
+    #[arg(long, value_name = "SHARE")]
+    load: Option<Fraction>,
+    /// How long an answer takes, in milliseconds
+    #[arg(long, value_name = "MS")]
+    time: Option<f64>,
+}
+
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let socket = match arguments.state_dir {
+        Some(state_dir) => Ok(Socket::path_in(&state_dir)),
+        None => super::running::socket(arguments.config.as_deref()),
+    };
+    let done = match socket {
+        Ok(socket) => ask(&socket, arguments.command).await,
+        Err(message) => Err(message),
+    };
+    match done {
+        Ok(text) => {
+            super::print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(message) => super::fail(&message),
+    }
+}
+
+async fn ask(socket: &Path, command: Command) -> Result<String, String> {
+    match command {
+        Command::Set(Set { what, values }) => {
+            let report = Report {
+                what,
+                connections: values.connections,
+                load: values.load,
+                time_ms: values.time,
+            };
+            // So that what JSON cannot say is refused in words, too.
+            report.values()?;
+            let taken: Result<Taken, _> = client::post(socket, "/v1/load", &[report]).await;
+            taken.map(|_| String::new()).map_err(|e| e.to_string())
+        }
+        Command::List { json } => list(socket, json).await,
+    }
+}
+
+async fn list(socket: &Path, json: bool) -> Result<String, String> {
+    let loads: Vec<Loaded> = client::get(socket, "/v1/load")
+        .await
+        .map_err(|e| e.to_string())?;
+    if json {
+        let text = serde_json::to_string_pretty(&loads).map_err(|e| e.to_string())?;
+        return Ok(text + "\n");
+    }
+    if loads.is_empty() {
+        return Ok("no load was reported\n".to_owned());
+    }
+    Ok(loads.iter().map(line).collect())
+}
+
+fn line(loaded: &Loaded) -> String {
+    let why = loaded.why.as_deref().filter(|why| !why.is_empty());
+    let why = why.map_or_else(String::new, |why| format!("; {why}"));
+    format!("{:<32} {}{why}\n", loaded.what, loaded.words)
+}

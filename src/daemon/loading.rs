@@ -1,0 +1,261 @@
+//! Reports of load, from the admin API and from probes, by the endpoints that are served.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::spilling::{Spilling, Taking, World};
+use crate::admin::Loaded;
+use crate::clock;
+use crate::compile::{Parts, Whole};
+use crate::config::Config;
+use crate::health::probe::Told;
+use crate::load::{Fraction, Reading, Report, Reports, Values};
+use crate::model::{EndpointId, PoolId, Share, TargetKey};
+use crate::overrides::key;
+use crate::state::Pools;
+use crate::state::health::Health;
+
+/// Mistakes in a list of reports that are told of.
+const TOLD_MAX: usize = 10;
+
+/// What is known of loads, and what pools take by it.
+pub struct Loading {
+    reports: Reports,
+    spilling: Spilling,
+    /// Pools by name, once somebody asks.
+    names: Option<HashMap<Box<str>, PoolId>>,
+    /// Targets whose last word of their load could not be read.
+    unreadable: HashSet<TargetKey>,
+    /// Times count from here.
+    began: Instant,
+}
+
+impl Loading {
+    pub fn new(whole: &Whole) -> Self {
+        Loading {
+            reports: Reports::default(),
+            spilling: Spilling::default().among(&whole.config, &whole.parts.pools),
+            names: None,
+            unreadable: HashSet::new(),
+            began: clock::now(),
+        }
+    }
+
+    /// Goes over to other endpoints. Of those that stay what is known stays.
+    pub fn adopt(&mut self, whole: &Whole) {
+        let pools = &whole.parts.pools;
+        self.spilling = std::mem::take(&mut self.spilling).among(&whole.config, pools);
+        self.names = None;
+        let numbers = &whole.parts.target_numbers;
+        self.unreadable.retain(|key| numbers.contains_key(key));
+        if !self.reports.is_empty() {
+            let names = self.names.insert(pools_by_name(pools));
+            let mut named = Named::new(names, pools);
+            self.reports.keep(|what| named.find(what).is_some());
+        }
+    }
+
+    /// Takes all `reports`, or none.
+    ///
+    /// # Errors
+    /// In words: which are wrong, and why.
+    pub fn add(&mut self, reports: &[Report], whole: &Whole) -> Result<(), String> {
+        let pools = &whole.parts.pools;
+        let names = self.names.get_or_insert_with(|| pools_by_name(pools));
+        let mut named = Named::new(names, pools);
+        let mut read = Vec::new();
+        let mut wrong = Vec::new();
+        for report in reports {
+            let what = named.find(&report.what);
+            let what = what.ok_or_else(|| "no pool or endpoint here".to_owned());
+            match what.and_then(|what| Ok((what, report.values()?))) {
+                Ok(report) => read.push(report),
+                Err(why) => wrong.push(format!("`{}`: {why}", short(&report.what))),
+            }
+        }
+        if !wrong.is_empty() {
+            let more = wrong.len().saturating_sub(TOLD_MAX);
+            wrong.truncate(TOLD_MAX);
+            if more > 0 {
+                wrong.push(format!("and {more} more"));
+            }
+            return Err(wrong.join("; "));
+        }
+        let now_ms = self.ms(clock::now());
+        for ((what, pool), values) in read {
+            let max_age_ms = max_age_ms(&whole.config, pool);
+            self.reports.add(&what, values, now_ms, max_age_ms)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what targets told of their load.
+    pub fn hear(&mut self, told: HashMap<TargetKey, (Instant, Told)>, whole: &Whole) {
+        let Parts {
+            pools,
+            target_numbers,
+            ..
+        } = &whole.parts;
+        for (target, (at, told)) in told {
+            let Some(&number) = target_numbers.get(&target) else {
+                continue;
+            };
+            let load = told.and_then(|text| text.parse::<Fraction>());
+            match load {
+                Ok(load) => {
+                    self.unreadable.remove(&target);
+                    let at_ms = self.ms(at);
+                    for &id in &pools.targets[number as usize].endpoints {
+                        let pool = pools.endpoints[id.index()].pool;
+                        let max_age_ms = max_age_ms(&whole.config, pool);
+                        let values = Values::of_load(load);
+                        let what = key(pools, id);
+                        if let Err(why) = self.reports.add(&what, values, at_ms, max_age_ms) {
+                            tracing::warn!("{what}: {why}");
+                        }
+                    }
+                }
+                Err(why) => {
+                    if self.unreadable.insert(target.clone()) {
+                        tracing::warn!(%target, "the load cannot be read: {why}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// One step of all who shed, if it is time for it: which pools take another share now, and why. `besides` is
+    /// what pools take for other reasons.
+    pub fn step(
+        &mut self,
+        whole: &Whole,
+        health: &Health,
+        besides: &BTreeMap<PoolId, Share>,
+    ) -> Vec<Taking> {
+        let now_ms = self.ms(clock::now());
+        let reports = &self.reports;
+        let read = |what: &str, pool| reports.read(what, now_ms, max_age_ms(&whole.config, pool));
+        let world = World {
+            config: &whole.config,
+            pools: &whole.parts.pools,
+            health,
+            besides,
+        };
+        self.spilling.step(&world, &read, now_ms)
+    }
+
+    /// Of pools that do not take all that would come to them, by their load.
+    pub fn shares(&self) -> BTreeMap<PoolId, Share> {
+        self.spilling.shares()
+    }
+
+    /// For explain: by pool, what it takes and why.
+    pub fn why(&self, pools: &Pools) -> HashMap<String, String> {
+        let takings = self.spilling.takings();
+        let name = |pool: PoolId| pools.pools[pool.index()].name.to_string();
+        takings
+            .map(|taking| (name(taking.pool), taking.why))
+            .collect()
+    }
+
+    /// For the admin API: what was reported, and the pools that may shed, by name.
+    pub fn told(&mut self, whole: &Whole) -> Vec<Loaded> {
+        let now_ms = self.ms(clock::now());
+        let pools = &whole.parts.pools;
+        let names = self.names.get_or_insert_with(|| pools_by_name(pools));
+        let mut told: HashMap<String, Loaded> = HashMap::new();
+        for what in self.reports.names() {
+            let pool = what.split_once('/').map_or(what, |(pool, _)| pool);
+            if let Some(&pool) = names.get(pool) {
+                let max_age_ms = max_age_ms(&whole.config, pool);
+                let reading = self.reports.read(what, now_ms, max_age_ms);
+                told.insert(what.to_owned(), loaded(what, reading));
+            }
+        }
+        for taking in self.spilling.takings() {
+            let name = &*pools.pools[taking.pool.index()].name;
+            let of_pool = told.entry(name.to_owned());
+            let of_pool = of_pool.or_insert_with(|| loaded(name, Reading::Never));
+            of_pool.share = Some(f64::from(taking.share.0) / f64::from(u16::MAX));
+            of_pool.why = Some(taking.why);
+        }
+        let mut told: Vec<Loaded> = told.into_values().collect();
+        told.sort_by(|a, b| a.what.cmp(&b.what));
+        told
+    }
+
+    fn ms(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.began).as_millis() as u64
+    }
+}
+
+fn loaded(what: &str, reading: Reading) -> Loaded {
+    let values = reading.measured().map(|measured| measured.values);
+    let Values {
+        connections,
+        load,
+        time_ms,
+    } = values.unwrap_or_default();
+    Loaded {
+        what: what.to_owned(),
+        connections,
+        load,
+        time_ms,
+        words: reading.to_string(),
+        share: None,
+        why: None,
+    }
+}
+
+fn max_age_ms(config: &Config, pool: PoolId) -> u64 {
+    config.pools[pool.index()].load.max_age.as_millis() as u64
+}
+
+fn pools_by_name(pools: &Pools) -> HashMap<Box<str>, PoolId> {
+    let names = pools.pools.iter().map(|pool| pool.name.clone());
+    names.zip((0..).map(PoolId)).collect()
+}
+
+/// As much of a name as a message shows.
+fn short(name: &str) -> String {
+    name.chars().take(80).flat_map(char::escape_debug).collect()
+}
+
+/// Finds pools and endpoints by name: many of one pool at no more cost than its endpoints.
+struct Named<'n> {
+    names: &'n HashMap<Box<str>, PoolId>,
+    pools: &'n Pools,
+    addresses: HashMap<PoolId, HashMap<IpAddr, EndpointId>>,
+}
+
+impl<'n> Named<'n> {
+    fn new(names: &'n HashMap<Box<str>, PoolId>, pools: &'n Pools) -> Self {
+        Named {
+            names,
+            pools,
+            addresses: HashMap::new(),
+        }
+    }
+
+    /// `web-eu` or `web-eu/192.0.2.1`: its name as reports are kept by, and the pool.
+    fn find(&mut self, what: &str) -> Option<(String, PoolId)> {
+        let (pool, address) = match what.split_once('/') {
+            Some((pool, address)) => (pool, Some(address)),
+            None => (what, None),
+        };
+        let pool = *self.names.get(pool)?;
+        let Some(address) = address else {
+            return Some((what.to_owned(), pool));
+        };
+        let address: IpAddr = address.parse().ok()?;
+        let pools = self.pools;
+        let addresses = self.addresses.entry(pool).or_insert_with(|| {
+            let ids = pools.pools[pool.index()].endpoint_ids();
+            ids.map(|id| (pools.endpoints[id.index()].address, id))
+                .collect()
+        });
+        let id = addresses.get(&address)?;
+        Some((key(pools, *id), pool))
+    }
+}
