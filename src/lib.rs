@@ -39,8 +39,8 @@
 //! | [`compile`] | how does all that become a root? | control |
 //! | [`health`] | which endpoints are up? | control |
 //! | [`overrides`] | what does the operator say against that? | control |
-//! | [`load`] | how much is there to do, and who takes which share of it? | control |
 //! | [`plan`] | who would be sent elsewhere by a change? | both |
+//! | [`load`] | how much is there to do, and who takes which share of it? | control |
 //! | [`admin`] | what may be asked of a running server? | control |
 //! | [`telemetry`] | what is logged? | control |
 //! | [`daemon`] | who joins the planes? | both |

@@ -12,6 +12,16 @@ use proptest::prelude::*;
 
 use crate::configurations::{Configuration, POLICIES, configuration, shares, verdicts};
 
+/// Policies that seldom draw.
+const CERTAIN: [&str; 6] = [
+    "geo",
+    "other-geo",
+    "one-region",
+    "nested-geo",
+    "failover",
+    "ruled",
+];
+
 fn side<'a>(of: &'a Configuration, root: &'a Root) -> Side<'a> {
     Side {
         root,
@@ -54,7 +64,7 @@ fn subnet(address: IpAddr) -> Client {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
     fn nobody_moves_where_nothing_changes(
@@ -88,56 +98,55 @@ proptest! {
     fn a_plan_is_what_steering_says_of_each_client(
         configuration in configuration(),
         other in verdicts(),
+        name in prop::sample::select(&CERTAIN[..]),
     ) {
         let (one, two) = (configuration.root(), configuration.root_of(&other, &[]));
         let (before, after) = (side(&configuration, &one), side(&configuration, &two));
         let sides = Sides { before, after };
         let places = Places::new(&sides);
-        for name in ["geo", "other-geo", "one-region", "nested-geo", "failover", "ruled"] {
-            let id = policy(&configuration, name);
-            let policies = Policies { before: id, after: id };
-            for clients in [Family::V4, Family::V6] {
-                let mut population =
-                    Population::of_space(sides, &places, policies, clients, Family::V4);
-                let moves = Moves::new(&sides, policies, &mut population);
-                check_sums(&moves, &population);
-                let flows = || moves.counted.flows().iter().chain(moves.unlocated.flows());
-                if moves.is_drawn {
+        let id = policy(&configuration, name);
+        let policies = Policies { before: id, after: id };
+        for clients in [Family::V4, Family::V6] {
+            let mut population =
+                Population::of_space(sides, &places, policies, clients, Family::V4);
+            let moves = Moves::new(&sides, policies, &mut population);
+            check_sums(&moves, &population);
+            let flows = || moves.counted.flows().iter().chain(moves.unlocated.flows());
+            if moves.is_drawn {
+                continue;
+            }
+            for address in configuration.clients() {
+                let is_form = address.to_string().starts_with("::ffff")
+                    || ["64:ff9b:", "2002:"].iter().any(|p| address.to_string().starts_with(p));
+                if Family::of(&address) != clients || is_form {
                     continue;
                 }
-                for address in configuration.clients() {
-                    let is_form = address.to_string().starts_with("::ffff")
-                        || ["64:ff9b:", "2002:"].iter().any(|p| address.to_string().starts_with(p));
-                    if Family::of(&address) != clients || is_form {
-                        continue;
-                    }
-                    let said = |side| destination_of(side, id, Family::V4, address, 1);
-                    let (from, to) = (said(&before), said(&after));
-                    let is_known = flows().any(|&(a, b, _)| {
-                        let of = |number: u16| &moves.destinations[usize::from(number)];
-                        *of(a) == from && *of(b) == to
-                    });
-                    let is_special = meridian::geoip::lookup(&configuration.world, address).is_none();
-                    prop_assert!(is_known || is_special, "{}: {} -> {}", address, from, to);
+                let said = |side| destination_of(side, id, Family::V4, address, 1);
+                let (from, to) = (said(&before), said(&after));
+                let is_known = flows().any(|&(a, b, _)| {
+                    let of = |number: u16| &moves.destinations[usize::from(number)];
+                    *of(a) == from && *of(b) == to
+                });
+                let is_special = meridian::geoip::lookup(&configuration.world, address).is_none();
+                prop_assert!(is_known || is_special, "{}: {} -> {}", address, from, to);
 
-                    let asked = [Asked {
-                        asker: Asker {
-                            family: Family::V4,
-                            before: subnet(address),
-                            after: subnet(address),
-                        },
-                        count: 3,
-                    }];
-                    let mut alone = Population::of_asked(sides, &places, policies, &asked);
-                    let moves = Moves::new(&sides, policies, &mut alone);
-                    let flows: Vec<_> =
-                        moves.counted.flows().iter().chain(moves.unlocated.flows()).collect();
-                    let number = |destination: &Destination| {
-                        let mut all = moves.destinations.iter();
-                        all.position(|d| d == destination).unwrap() as u16
-                    };
-                    prop_assert_eq!(flows, [&(number(&from), number(&to), 3.0)]);
-                }
+                let asked = [Asked {
+                    asker: Asker {
+                        family: Family::V4,
+                        before: subnet(address),
+                        after: subnet(address),
+                    },
+                    count: 3,
+                }];
+                let mut alone = Population::of_asked(sides, &places, policies, &asked);
+                let moves = Moves::new(&sides, policies, &mut alone);
+                let flows: Vec<_> =
+                    moves.counted.flows().iter().chain(moves.unlocated.flows()).collect();
+                let number = |destination: &Destination| {
+                    let mut all = moves.destinations.iter();
+                    all.position(|d| d == destination).unwrap() as u16
+                };
+                prop_assert_eq!(flows, [&(number(&from), number(&to), 3.0)]);
             }
         }
     }
