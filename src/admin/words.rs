@@ -180,13 +180,16 @@ impl Words<'_> {
         let by = match located.by {
             LocatedBy::Subnet => "by the client subnet",
             LocatedBy::Resolver => "by the resolver's address",
-            LocatedBy::Default => "which is the default order",
+            LocatedBy::Default => "which is the default",
+        };
+        // Where there are rules, regions are not ranked.
+        let order = match map.regions.is_empty() {
+            true => String::new(),
+            false => format!(": {}", self.regions(order)),
         };
         format!(
-            "class {}: {} ({by}; holds for its /{})",
-            located.class,
-            self.regions(order),
-            located.scope
+            "class {}{order} ({by}; holds for its /{})",
+            located.class, located.scope
         )
     }
 

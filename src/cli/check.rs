@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crate::compile::advice::{PolicyScope, policy_scopes};
 use crate::compile::{self, Parts, Whole};
 use crate::config::{Config, Diagnostics, Severity};
+use crate::model::CLIENT_BITS;
 
 /// Zones, names and policies that have a line each; further ones are summed up.
 const LINES_MAX: usize = 100;
@@ -98,14 +99,14 @@ fn summary(whole: &Whole) -> String {
     );
     text += &names(config, parts);
     for (id, map) in parts.maps.iter().enumerate() {
+        let classes = match (map.regions.len(), map.class_count()) {
+            (0, _) => "rules".to_owned(),
+            (regions, 1) => format!("{}, 1 class", counted(regions, "region")),
+            (regions, n) => format!("{}, {n} classes", counted(regions, "region")),
+        };
         text += &format!(
-            "  map {id} ({}): {}, {}, {}, {}\n",
+            "  map {id} ({}): {classes}, {}, {}\n",
             super::policies_of(&parts.pools, id),
-            counted(map.regions.len(), "region"),
-            match map.class_count() {
-                1 => "1 class".to_owned(),
-                n => format!("{n} classes"),
-            },
             counted(map.table.run_count(), "run"),
             size(map.table.bytes()),
         );
@@ -183,10 +184,13 @@ fn mean(scope: &PolicyScope) -> String {
         .flatten()
         .collect();
     let map = scope.lengthened_by.filter(|_| !means.is_empty());
-    let means = if means.is_empty() {
-        "/0: the same for every client".to_owned()
-    } else {
-        means.join(", ")
+    let means = match (scope.is_by_client, means.is_empty()) {
+        (true, _) => {
+            let [v4, v6] = CLIENT_BITS;
+            return format!("/{v4} IPv4, /{v6} IPv6 or more: it goes by the client's network");
+        }
+        (false, true) => "/0: the same for every client".to_owned(),
+        (false, false) => means.join(", "),
     };
     let map = map.map_or_else(String::new, |map| format!(", from map {}", map.0));
     means + &map

@@ -24,6 +24,8 @@ pub struct PolicyScope {
     /// Of several maps, the one whose own scopes are the longest on the average (of IPv4, if it places
     /// any).
     pub lengthened_by: Option<MapId>,
+    /// Whether anything goes by the client's network, so that no scope is shorter than that.
+    pub is_by_client: bool,
 }
 
 /// The scopes of all balanced names, by policy, in the order in which the policies are first used.
@@ -34,11 +36,12 @@ pub fn policy_scopes(config: &Config, parts: &Parts) -> Vec<PolicyScope> {
     let mut by_maps: HashMap<&[MapId], Means> = HashMap::new();
     for balanced in config.zones.iter().flat_map(|zone| &zone.balanced) {
         let index = *by_policy.entry(balanced.policy).or_insert_with(|| {
-            let maps = &parts.pools.policies[balanced.policy.index()].maps;
+            let policy = &parts.pools.policies[balanced.policy.index()];
+            let maps = &policy.maps;
             let means = by_maps
                 .entry(maps)
                 .or_insert_with(|| Means::new(maps, parts));
-            scopes.push(means.scope(balanced.policy));
+            scopes.push(means.scope(balanced.policy, policy.is_by_client));
             scopes.len() - 1
         });
         scopes[index].owners.push(balanced.owner.clone());
@@ -71,13 +74,14 @@ impl Means {
         }
     }
 
-    fn scope(&self, policy: PolicyId) -> PolicyScope {
+    fn scope(&self, policy: PolicyId, is_by_client: bool) -> PolicyScope {
         PolicyScope {
             policy,
             owners: Vec::new(),
             mean_v4: self.v4,
             mean_v6: self.v6,
             lengthened_by: self.lengthened_by,
+            is_by_client,
         }
     }
 }

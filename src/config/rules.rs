@@ -133,10 +133,10 @@ pub(super) fn expand(
         };
         let read = std::mem::take(&mut draft.rules);
         let mut general = draft.clone();
-        general.name = format!("{}, otherwise", draft.name);
+        general.name = format!("{}/otherwise", draft.name);
         let mut rules = Vec::with_capacity(read.len());
         for (number, rule) in read.into_iter().enumerate() {
-            let name = format!("{}, rule {}", general_name(&general), number + 1);
+            let name = format!("{}/rule-{}", general_name(&general), number + 1);
             let policy = match &rule.then {
                 Then::Use(DraftMember {
                     member: Member::Policy(policy),
@@ -174,7 +174,7 @@ pub(super) fn expand(
 
 fn general_name(general: &Draft) -> &str {
     let name = &general.name;
-    name.strip_suffix(", otherwise").unwrap_or(name)
+    name.strip_suffix("/otherwise").unwrap_or(name)
 }
 
 struct Fence<'a, 'r, 't> {

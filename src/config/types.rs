@@ -388,8 +388,8 @@ pub struct Endpoint {
 
 /// `[policy.NAME]`; exactly one of `geo` and the names of [`Balance`], with its members.
 ///
-/// A policy with `when` is several here: it itself has rules only; what it says besides is a policy of its own, and
-/// so is each rule that does not name another.
+/// A policy with `when` is several here: it itself has rules only; what it says besides is a policy of its own
+/// (`world/otherwise`), and so is each rule that does not name another (`world/rule-1`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     pub name: String,

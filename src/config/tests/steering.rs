@@ -173,9 +173,9 @@ fn rules_become_policies_of_their_own() {
         [
             "world",
             "other",
-            "world, rule 1",
-            "world, rule 2",
-            "world, otherwise"
+            "world/rule-1",
+            "world/rule-2",
+            "world/otherwise"
         ]
     );
     let rule = |clients: Option<&[Selector]>, except: &[Selector], policy| Rule {
