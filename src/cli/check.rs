@@ -88,7 +88,10 @@ fn summary(whole: &Whole) -> String {
         counted(config.regions.len(), "region"),
         counted(config.pools.len(), "pool"),
         counted(parts.pools.endpoints.len(), "endpoint"),
-        counted(config.policies.len(), "policy"),
+        counted(
+            config.policies.iter().filter(|p| p.is_written()).count(),
+            "policy"
+        ),
         counted(parts.targets.len(), "probe target"),
     );
     text += &format!(

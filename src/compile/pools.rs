@@ -1,7 +1,6 @@
 //! Regions, pools and policies -> the dense tables that steering reads.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use super::maps::rules::{Rules, RulesView};
 use crate::config::{self, Config};
@@ -61,7 +60,7 @@ pub fn compile<'m>(
         targets: targets.compiled(),
     };
     pools.all = (0..pools.pools.len() as u32)
-        .map(|id| PoolSlot::new(&pools, PoolId(id), |_| true))
+        .map(|id| PoolSlot::new(&pools, PoolId(id), |_| true, |_| true))
         .collect();
     Compiled {
         pools,
@@ -138,7 +137,7 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
             let endpoint_id = EndpointId(endpoints.len() as u32);
             let target = TargetSpec::of_endpoint(config, pool, endpoint);
             let item = Item {
-                seed: address_seed(endpoint.address),
+                seed: hashing::of_address(endpoint.address),
                 weight: endpoint.weight.into(),
             };
             items[Family::of(&endpoint.address) as usize].push((endpoint_id, item));
@@ -165,14 +164,6 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
         });
     }
     (pools, endpoints)
-}
-
-/// What makes an endpoint different from others to hashes: on every node the same.
-fn address_seed(address: IpAddr) -> u64 {
-    match address {
-        IpAddr::V4(address) => hashing::of_octets(&address.octets()),
-        IpAddr::V6(address) => hashing::of_octets(&address.octets()),
-    }
 }
 
 /// What a policy may come to at once.

@@ -114,8 +114,13 @@ fn draft(
         table.refuse(reader, "serves", "is for `geo` policies");
         table.refuse(reader, "default", "is for `geo` policies");
     }
+    let mut known = members
+        .iter()
+        .flatten()
+        .map(|member| member.member)
+        .collect();
     let last_resort = table.optional(reader, "last_resort", |r, v| {
-        listed_members(r, references, v, &mut HashSet::new())
+        listed_members(r, references, v, &mut known)
     });
     let spread = table.optional(reader, "spread", spread);
     let rules = table.optional(reader, "when", |r, v| rules(r, references, v));

@@ -43,6 +43,7 @@ struct Facts {
     /// Policies on the longest way down, itself included.
     depth: usize,
     regions: Span,
+    has_rules: bool,
     /// Distinct maps within reach; one past the limit at most.
     maps: Vec<MapKey>,
 }
@@ -162,6 +163,7 @@ impl Graph<'_, '_, '_> {
         let members = draft.members.iter().chain(&draft.last_resort);
         let spans: Option<Vec<Span>> = members.map(|m| self.span(m.member)).collect();
         let spans = spans?;
+        self.refuse_members_with_rules(draft);
         let (order, members) = self.order(draft, &spans[..draft.members.len()])?;
         let depth = self.depth(draft)?;
         let maps = self.maps(draft, &order, &members)?;
@@ -170,6 +172,7 @@ impl Graph<'_, '_, '_> {
         self.facts[id] = Some(Facts {
             depth,
             regions,
+            has_rules: matches!(draft.order, DraftOrder::When { .. }),
             maps,
         });
         Some(Policy {
@@ -183,6 +186,25 @@ impl Graph<'_, '_, '_> {
             family_fallback: draft.family_fallback,
             place: draft.place.clone(),
         })
+    }
+
+    /// Whom a policy with rules can come to depends on the client, and members are chosen by what they can come to.
+    fn refuse_members_with_rules(&mut self, draft: &Draft) {
+        for listed in draft.members.iter().chain(&draft.last_resort) {
+            let Member::Policy(id) = listed.member else {
+                continue;
+            };
+            let facts = self.facts.get(id.index()).and_then(Option::as_ref);
+            if facts.is_some_and(|facts| facts.has_rules) {
+                let message = format!(
+                    "{} has rules, and so cannot be a member",
+                    ticked(&listed.name)
+                );
+                let help = "write `when` in the policy that names refer to; a rule may `use` another with rules";
+                self.reader
+                    .error_at(&listed.place, message, Some(help.to_owned()));
+            }
+        }
     }
 
     /// Where the pools of those policies lie that its rules name; `None` if one of them has a mistake.

@@ -40,6 +40,7 @@ fn pool(
     let is_monitored = table.key_span("monitor").is_some();
     let balance = table.optional(reader, "balance", balance_of_endpoints);
     let min_healthy = table.optional(reader, "min_healthy", min_healthy);
+    let min_healthy_span = table.key_span("min_healthy");
     let serve_whole = table.optional(reader, "serve_whole", boolean);
     let balance_span = table.key_span("balance");
     let slow_start = table.optional(reader, "slow_start", |r, v| {
@@ -64,6 +65,17 @@ fn pool(
         let message = format!("`rendezvous` among {} endpoints", endpoints.len());
         let help = format!("at most {ITEMS_MAX} are allowed; `consistent-hash` takes any number");
         reader.error(span, message, Some(help));
+    }
+    if let (Some(MinHealthy::Count(least)), Some(endpoints)) = (min_healthy, &endpoints)
+        && least as usize > endpoints.len()
+        && let Some(span) = min_healthy_span
+    {
+        let message = format!(
+            "`min_healthy` asks for {least} of {} endpoints",
+            endpoints.len()
+        );
+        let place = reader.place(span.start);
+        reader.warning_at(&place, message, Some("it takes them all then".to_owned()));
     }
     Some(Pool {
         name: name.to_owned(),

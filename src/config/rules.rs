@@ -62,6 +62,15 @@ fn rule(reader: &mut Reader, references: &mut References, value: &Value) -> Opti
     let then_down = table.optional(reader, "when_all_down", |r, v| {
         when_all_down(r, references, v)
     });
+    for key in ["clients", "except", "within", "never"] {
+        let written = table
+            .entry(key)
+            .and_then(|(_, value)| value.get_ref().as_array());
+        if !written.is_some_and(|list| list.is_empty()) {
+            continue;
+        }
+        table.refuse(reader, key, "is empty");
+    }
     let has = |key: &str| table.key_span(key).is_some();
     let thens = ["use", "within", "never"]
         .into_iter()

@@ -411,6 +411,13 @@ pub struct Policy {
     pub place: Place,
 }
 
+impl Policy {
+    /// Whether it stands in the file as it is, and was not made of a rule.
+    pub fn is_written(&self) -> bool {
+        !self.name.contains('/')
+    }
+}
+
 /// A pool, or another policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Member {

@@ -390,6 +390,7 @@ impl Control {
                 self.overriding.adopt(pools);
                 self.recovery.adopt(&before.parts.pools, pools);
                 let health = self.overriding.imposed(health, pools);
+                self.loading.begin_anew();
                 let weighed = self.weighed(&health);
                 let (changed, _) = self.with_changes(&health, weighed);
                 self.publish(Arc::new(changed.unwrap_or(health)));

@@ -50,7 +50,6 @@ impl Loading {
         let pools = &whole.parts.pools;
         self.spilling = std::mem::take(&mut self.spilling).among(&whole.config, pools);
         self.names = None;
-        self.least.clear();
         let numbers = &whole.parts.target_numbers;
         self.unreadable.retain(|key| numbers.contains_key(key));
         if !self.reports.is_empty() {
@@ -147,6 +146,11 @@ impl Loading {
             besides,
         };
         self.spilling.step(&world, &read, now_ms)
+    }
+
+    /// Goes over to a health table in which all endpoints take all.
+    pub fn begin_anew(&mut self) {
+        self.least.clear();
     }
 
     /// Looks which endpoints have less to do than others of their pool, where it goes by that; whose share is another

@@ -62,7 +62,8 @@ impl Recovery {
             let pool = seen.pool_of(id);
             if was == Verdict::Down && is == Verdict::Up && seen.pool(pool).slow_start.is_some() {
                 self.endpoints.insert(id, seen.now_unix_ms);
-                if seen.before.slot(pool).is_empty() {
+                let slot = seen.before.slot(pool);
+                if slot.is_empty() || slot.accepts == [Share::NONE; 2] {
                     self.pools.insert(pool, seen.now_unix_ms);
                 }
             }

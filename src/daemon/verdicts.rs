@@ -17,7 +17,7 @@ use crate::config::Diagnostics;
 use crate::health::frozen::Frozen;
 use crate::health::probe::Told;
 use crate::health::{self, Change, Engine, TargetHealth, saved};
-use crate::model::{EndpointId, Share, TargetKey, Verdict};
+use crate::model::{EndpointId, TargetKey, Verdict};
 use crate::state::health::{EndpointHealth, Health};
 use crate::state::pools::{Pools, Target};
 
@@ -330,11 +330,7 @@ fn frozen(
 /// The soonest that the verdict can flip: the observations still needed, an interval apart.
 fn of(known: &TargetHealth, target: &Target) -> EndpointHealth {
     let flip_after_ms = target.observations_ms(known.needed);
-    EndpointHealth {
-        verdict: known.verdict,
-        flip_after_ms,
-        share: Share::ALL,
-    }
+    EndpointHealth::new(known.verdict, flip_after_ms)
 }
 
 /// The same for a verdict that nothing speaks against.

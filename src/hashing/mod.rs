@@ -12,6 +12,8 @@
 pub mod rendezvous;
 pub mod ring;
 
+use std::net::IpAddr;
+
 /// Something that may be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item {
@@ -38,6 +40,14 @@ pub fn of_octets(octets: &[u8]) -> u64 {
         (hash ^ u64::from(octet)).wrapping_mul(PRIME)
     });
     mix(hash)
+}
+
+/// Of an address: on every node the same.
+pub fn of_address(address: IpAddr) -> u64 {
+    match address {
+        IpAddr::V4(address) => of_octets(&address.octets()),
+        IpAddr::V6(address) => of_octets(&address.octets()),
+    }
 }
 
 #[cfg(test)]

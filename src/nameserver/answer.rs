@@ -288,8 +288,15 @@ impl<R: Recorder> Asking<'_, R> {
     fn explain(&self, entry: &ZoneEntry, composer: &mut Composer<'_>) -> Option<Reply> {
         let explainer = self.worker.explainer.as_ref();
         let explainer = explainer.filter(|_| entry.explains && self.parsed.qtype == rtype::TXT)?;
-        let (name, peer) = (&self.worker.name, self.query.peer);
-        explaining::respond(self.root, &**explainer, name, peer, self.subnet, composer)
+        let name = &self.worker.name;
+        explaining::respond(
+            self.root,
+            &**explainer,
+            name,
+            self.query,
+            self.subnet,
+            composer,
+        )
     }
 
     /// Queries that no zone can answer, or may.

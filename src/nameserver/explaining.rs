@@ -2,8 +2,7 @@
 //! `_explain-aaaa.NAME` how AAAA is. Off unless `explain_to` lists who may ask, and asked by hand only: the one
 //! place where answering a query allocates.
 
-use std::net::IpAddr;
-
+use super::answer::{Query, Transport};
 use super::respond::Reply;
 use crate::dns::compose::{Composer, Section};
 use crate::dns::edns::SubnetOption;
@@ -36,21 +35,27 @@ fn asked(name: &QueryName) -> Option<(Name, u16)> {
     Some((Name::from_wire(rest).ok()?, rtype))
 }
 
-/// The answer, if that is what is asked for, and `peer` may.
+/// The answer, if that is what is asked for, by who may. Over UDP, it is to ask again over TCP.
 #[cold]
 pub fn respond(
     root: &Root,
     explainer: &dyn Explainer,
     name: &QueryName,
-    peer: IpAddr,
+    query: &Query<'_>,
     subnet: Option<&SubnetOption>,
     composer: &mut Composer<'_>,
 ) -> Option<Reply> {
+    let peer = query.peer;
     let allowed = root.service.traffic.explain_to.as_ref()?;
     if !allowed.contains(peer) {
         return None;
     }
     let (name, rtype) = asked(name)?;
+    if matches!(query.transport, Transport::Udp { .. }) {
+        // Hardly one fits, and over UDP anybody can say that they are listed.
+        composer.set_truncated();
+        return Some(Reply::code(Rcode::NoError));
+    }
     let client = Client {
         subnet: subnet
             .filter(|subnet| subnet.source > 0)

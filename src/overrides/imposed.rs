@@ -80,7 +80,10 @@ impl Imposed {
             // Of what came after it was frozen, nothing was known then: it is what it is observed to be.
             let Some(verdict) = verdict else { continue };
             let flip_after_ms = steady_ms(pools, id, verdict).min(left_ms(word, now_unix_ms));
-            let health = EndpointHealth::new(verdict, flip_after_ms);
+            let health = EndpointHealth {
+                is_forced: true,
+                ..EndpointHealth::new(verdict, flip_after_ms)
+            };
             let why = word.to_string();
             self.verdicts.insert(id, Forced { health, why });
             if word.action == Action::Up {
@@ -101,12 +104,18 @@ impl Imposed {
         self.is_moving |= left > 0.0;
         let end = word.percent.map_or(Share::NONE, |percent| percent.share());
         let part = |before: Option<&Part>| {
-            let from = before.map_or(Share::ALL, |part| part.share);
+            // On the way out, a weight does not call back.
+            let draining = before.filter(|part| part.is_draining && word.action == Action::Weight);
+            let from = match (before, draining) {
+                (Some(part), None) => part.share,
+                _ => Share::ALL,
+            };
             let (from, to) = (f64::from(from.0), f64::from(end.0));
+            let share = Share((to + (from - to) * left).round() as u16);
             Part {
-                share: Share((to + (from - to) * left).round() as u16),
+                share: draining.map_or(share, |part| share.and(part.share)),
                 why: word.to_string(),
-                is_draining: word.action == Action::Drain,
+                is_draining: word.action == Action::Drain || draining.is_some(),
             }
         };
         if word.what.is_of_addresses() {
@@ -328,6 +337,12 @@ pub mod tests {
         assert_eq!(
             [5, 10, 14].map(|s| shares(&words, s * 1_000)[0]),
             [20, 10, 2]
+        );
+        // A weight on the way is no way back.
+        let words = [drain.clone(), weight(2, "eu", "50%")];
+        assert_eq!(
+            [5, 10, 14].map(|s| shares(&words, s * 1_000)[0]),
+            [50, 25, 5]
         );
         let back = [drain, word(2, "eu", Action::Up)];
         assert_eq!(shares(&back, 10_000)[0], 100);

@@ -19,6 +19,8 @@ pub struct EndpointHealth {
     pub flip_after_ms: u32,
     /// Of the queries that its pool would give it, those that it takes.
     pub share: Share,
+    /// Whether somebody has said what the verdict is, against what is observed.
+    pub is_forced: bool,
 }
 
 impl EndpointHealth {
@@ -28,6 +30,7 @@ impl EndpointHealth {
             verdict,
             flip_after_ms,
             share: Share::ALL,
+            is_forced: false,
         }
     }
 
@@ -129,9 +132,14 @@ impl PoolSlot {
         self.v4.is_empty() && self.v6.is_empty()
     }
 
-    /// Out of the endpoints of `pool`, those that are answered when those are up that `is_up` says. Endpoints of
-    /// weight 0 are used only when none with a weight is, and then count the same.
-    pub fn new(pools: &Pools, pool: PoolId, is_up: impl Fn(EndpointId) -> bool) -> Self {
+    /// Out of the endpoints of `pool`, those that are answered when those are up that `is_up` says, if all `may` be
+    /// answered. Endpoints of weight 0 are used only when none with a weight is, and then count the same.
+    pub fn new(
+        pools: &Pools,
+        pool: PoolId,
+        is_up: impl Fn(EndpointId) -> bool,
+        may: impl Fn(EndpointId) -> bool,
+    ) -> Self {
         let pool = &pools.pools[pool.index()];
         let (mut up, mut all) = ([0; 2], [0; 2]);
         for id in pool.endpoint_ids() {
@@ -144,7 +152,7 @@ impl PoolSlot {
         for id in pool.endpoint_ids() {
             let endpoint = &pools.endpoints[id.index()];
             let family = Family::of(&endpoint.address) as usize;
-            if !(is_up(id) || pool.serve_whole && is_met(family)) {
+            if !may(id) || !(is_up(id) || pool.serve_whole && is_met(family)) {
                 continue;
             }
             match endpoint.weight {
@@ -199,7 +207,7 @@ impl Health {
     }
 
     /// The table after some endpoints changed; only what is said of their pools is made anew, and
-    /// slots only where a verdict or a share changed.
+    /// slots only where a verdict or a share changed, or whose word it is.
     pub fn with(&self, pools: &Pools, changes: &[(EndpointId, EndpointHealth)]) -> Self {
         let mut health = self.clone();
         // Whether a verdict turned.
@@ -208,7 +216,8 @@ impl Health {
             let endpoint = health.endpoints.get_mut(id.index());
             let before = std::mem::replace(endpoint, new);
             let turned = touched.entry(pools.endpoints[id.index()].pool);
-            *turned.or_default() |= before.verdict != new.verdict || before.share != new.share;
+            let said = |health: EndpointHealth| (health.verdict, health.share, health.is_forced);
+            *turned.or_default() |= said(before) != said(new);
         }
         for (id, turned) in touched {
             if turned {
@@ -275,9 +284,24 @@ impl Health {
 
     fn slot_of(&self, pools: &Pools, id: PoolId) -> PoolSlot {
         let pool = &pools.pools[id.index()];
-        let mut slot = PoolSlot::new(pools, id, |id| {
-            counts_as_up(pool, self.endpoint(id).verdict)
-        });
+        let is_up = |id| counts_as_up(pool, self.endpoint(id).verdict);
+        // Of a pool that is served whole, who is down by somebody's word is not.
+        let is_forced_down = |id| self.endpoint(id).is_forced && !is_up(id);
+        let mut slot = PoolSlot::new(pools, id, is_up, |id| !is_forced_down(id));
+        if pool
+            .endpoint_ids()
+            .any(|id| self.endpoint(id).share == Share::NONE)
+        {
+            // Who takes nothing is answered only where all others take nothing either.
+            let may = |id| !is_forced_down(id) && self.endpoint(id).share != Share::NONE;
+            let taking = PoolSlot::new(pools, id, is_up, may);
+            if !taking.v4.is_empty() {
+                slot.v4 = taking.v4;
+            }
+            if !taking.v6.is_empty() {
+                slot.v6 = taking.v6;
+            }
+        }
         let share = self.share(id);
         slot.accepts = slot.accepts.map(|accepts| accepts.min(share));
         let mut ids = pool.endpoint_ids();
@@ -356,6 +380,7 @@ mod tests {
             verdict: Verdict::Down,
             flip_after_ms: 2_000,
             share: Share::ALL,
+            is_forced: false,
         };
         let after = before.with(&pools, &[(id, down)]);
         assert_eq!(after.endpoints.unshared(&before.endpoints), 1);
@@ -386,6 +411,7 @@ mod tests {
             verdict: [Verdict::Up, Verdict::Down, Verdict::Unknown][id.index() % 3],
             flip_after_ms: id.0,
             share: Share(u16::MAX - (id.index() % 2) as u16),
+            is_forced: false,
         };
         let unknown = Health::new(&pools, |_| EndpointHealth::UNKNOWN);
         let changes: Vec<_> = (0..1_000)

@@ -9,6 +9,9 @@ use crate::random::Random;
 use crate::state::pools::{Member, Order, Policy, Tier};
 use crate::state::usable::stride;
 
+/// Steps on a ring at most: past those, hardly anybody is up who has a place there.
+const STEPS_MAX: usize = 4096;
+
 /// Descends from `policy` to a pool that can serve; `None` when there is none.
 ///
 /// Only members that can serve are chosen, so a nested policy either leads to a pool or is passed
@@ -55,10 +58,12 @@ impl<'a, R: Recorder> Members<'a, R> {
         let chosen = match self.policy.order {
             Order::Listed => self.of_tier(0, draw),
             Order::Nearest(map) => self.nearest(map, draw),
-            Order::Ruled { .. } => self.ruled(),
+            // Names refer to such policies, and members have no rules.
+            Order::Ruled { .. } => None,
         };
         match chosen {
-            None if !self.policy.last_resort.is_empty() => self.of_last_resort(),
+            // It is no more than one resort: nothing is added to an answer out of it.
+            None if self.view.elsewhere_than.is_empty() => self.of_last_resort(),
             chosen => chosen,
         }
     }
@@ -139,14 +144,6 @@ impl<'a, R: Recorder> Members<'a, R> {
         None
     }
 
-    /// The policy that stands for this one, for this client.
-    #[inline(never)]
-    fn ruled(&mut self) -> Option<Member> {
-        let policy = self.view.places.ruled(self.id, self.recorder);
-        let member = Member::Policy(policy);
-        (policy != self.id && self.can_serve(member)).then_some(member)
-    }
-
     /// The next that can serve, from where the last turn ended. Whose turn it is may decline it, and has had it
     /// then; who is down has none.
     fn next(&mut self, tier: Tier<'_>, draw: &mut Draw<'_>) -> Option<Member> {
@@ -162,7 +159,9 @@ impl<'a, R: Recorder> Members<'a, R> {
         let turns = || (start..members.len()).chain(0..start);
         let turn = turns().find(|&turn| self.can_serve(members[turn].0))?;
         let owner = turns().find(|&turn| all_accept.can_serve(members[turn].0));
-        *cursor = owner.unwrap_or(turn) as u32 + 1;
+        if self.view.elsewhere_than.is_empty() {
+            *cursor = owner.unwrap_or(turn) as u32 + 1;
+        }
         Some(self.take(members[turn].0, Choice::Turn))
     }
 
@@ -188,7 +187,10 @@ impl<'a, R: Recorder> Members<'a, R> {
             return self.drawn(tier.members, weight, draw.random);
         };
         let turn = *cursor % all.max(1);
-        *cursor = turn + 1;
+        // What an answer has besides takes nobody's turn.
+        if view.elsewhere_than.is_empty() {
+            *cursor = turn + 1;
+        }
         let owner = of_turn(tier, all, turn, |member| all_accept.can_serve(member));
         let owner = owner.filter(|&owner| view.can_serve(owner));
         let instead = || of_turn(tier, able, turn % able, |member| view.can_serve(member));
@@ -255,8 +257,8 @@ impl<'a, R: Recorder> Members<'a, R> {
         Some(self.take(member, Choice::Hashed))
     }
 
-    /// The next of those that can serve on the tier's ring; where only those of weight 0 can, which have no place
-    /// there, the hash counts them off.
+    /// The next of those that can serve on the tier's ring; where that leads to none, as only those of weight 0 can
+    /// serve, which have no place there, the hash counts them off.
     fn on_ring(&mut self, tier: Tier<'_>) -> Option<Member> {
         // Asked once each: a ring has many points of the same.
         let mut can_serve = [false; ITEMS_MAX];
@@ -272,10 +274,18 @@ impl<'a, R: Recorder> Members<'a, R> {
         let hash = self.view.key.hash(self.policy.seed);
         let mut able = (0..ITEMS_MAX).filter(|&index| can_serve[index]);
         let index = if any_weighty {
-            let mut ring = tier.ring?.walk(hash).map(|index| index as usize);
-            ring.find(|&index| can_serve.get(index) == Some(&true))?
+            let mut ring = tier
+                .ring?
+                .walk(hash)
+                .map(|index| index as usize)
+                .take(STEPS_MAX);
+            ring.find(|&index| can_serve.get(index) == Some(&true))
         } else {
-            able.nth((hash as usize).checked_rem(count)?)?
+            None
+        };
+        let index = match index {
+            Some(index) => index,
+            None => able.nth((hash as usize).checked_rem(count)?)?,
         };
         let &(member, _) = tier.members.get(index)?;
         Some(self.take(member, Choice::Hashed))

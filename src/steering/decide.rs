@@ -291,7 +291,11 @@ fn thinned(
     let root = view.root;
     draw::draw(from, ANSWERS_MAX as u8, random, cursor, drawn);
     drawn.thin(answers.into(), |id| {
-        let seed = hashing::mix(id.0.into());
-        root.health.endpoint(id).share.takes(view.key.die(seed))
+        let endpoint = &root.pools.endpoints[id.index()];
+        let seed = hashing::of_address(endpoint.address);
+        let die = view
+            .key
+            .die(seed ^ root.pools.pools[endpoint.pool.index()].seed);
+        root.health.endpoint(id).share.takes(die)
     });
 }

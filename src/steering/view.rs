@@ -64,7 +64,6 @@ impl<'a> View<'a> {
 
     #[inline(never)]
     fn policy_can_serve(&self, policy: PolicyId) -> bool {
-        let policy = self.places.ruled(policy, &mut ());
         let reach = &self.root.pools.policies[policy.index()].reach;
         reach.iter().any(|&pool| self.pool_can_serve(pool))
     }
@@ -102,7 +101,7 @@ impl<'a> View<'a> {
     pub fn pool_awaited(&self, pool: PoolId) -> Awaited {
         let revival = self.root.health.revival(pool);
         let up_after_ms = match self.family_fallback {
-            _ if self.all_up || self.is_up(pool) => u32::MAX,
+            _ if self.all_up || self.is_up(pool) && !self.has_too_few(pool) => u32::MAX,
             FamilyFallback::Region => revival.family_ms(self.family),
             FamilyFallback::NoData => revival.either_ms(),
         };
@@ -128,6 +127,11 @@ impl<'a> View<'a> {
     fn accepts(&self, pool: PoolId) -> bool {
         let share = self.share(pool);
         share == Share::ALL || self.all_accept || self.takes(pool, share)
+    }
+
+    /// Whether the pool declines because fewer are up than it asks for.
+    fn has_too_few(&self, pool: PoolId) -> bool {
+        self.share(pool) < self.root.health.share(pool)
     }
 
     #[inline]
@@ -168,11 +172,10 @@ impl<'a> View<'a> {
 
     fn pool_unusable(&self, pool: PoolId) -> Unusable {
         if self.is_up(pool) {
-            let (share, least) = (self.share(pool), self.root.health.share(pool));
             return match self.is_elsewhere(pool) {
                 false => Unusable::RegionAnswered,
-                true if share < least => Unusable::TooFewUp(self.candidates(pool)),
-                true => Unusable::Declined(share),
+                true if self.has_too_few(pool) => Unusable::TooFewUp(self.candidates(pool)),
+                true => Unusable::Declined(self.share(pool)),
             };
         }
         let asked = match self.family_fallback {

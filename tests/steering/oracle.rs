@@ -48,18 +48,21 @@ impl Oracle<'_> {
         let first: usize = before.map(|pool| pool.endpoints.len()).sum();
         let endpoints = &self.world.pools[pool.index()].endpoints;
         let is_whole = self.world.pools[pool.index()].serve_whole && self.has_enough(pool, family);
-        let up = |weightless: bool| {
+        // Where all count as up, they take whatever comes.
+        let takes = |index: usize| self.all_up || endpoints[index].share != Share::NONE;
+        let up = |weightless: bool, taking: bool| {
             (0..endpoints.len())
                 .filter(|&index| is_whole || self.is_up(pool, index))
+                .filter(|&index| !taking || takes(index))
                 .filter(|&index| endpoints[index].family == family)
                 .filter(|&index| (endpoints[index].weight == 0) == weightless)
                 .map(|index| EndpointId((first + index) as u32))
                 .collect::<BTreeSet<_>>()
         };
-        match up(false) {
-            weighted if !weighted.is_empty() => weighted,
-            _ => up(true),
-        }
+        let mut sets = [(false, true), (true, true), (false, false), (true, false)]
+            .into_iter()
+            .map(|(weightless, taking)| up(weightless, taking));
+        sets.find(|set| !set.is_empty()).unwrap_or_default()
     }
 
     pub fn usable(&self, pool: PoolId) -> BTreeSet<EndpointId> {
@@ -90,7 +93,7 @@ impl Oracle<'_> {
     /// The policy that stands for the one that is asked.
     pub fn ruling(&self) -> PolicyId {
         let mut id = self.world.top();
-        while let Kind::Ruled(by) = self.world.policies[id.index()].kind {
+        while let Kind::Ruled(by, _) = self.world.policies[id.index()].kind {
             id = by;
         }
         id
@@ -103,7 +106,7 @@ impl Oracle<'_> {
             let mut sets = members.map(|member| self.of(member));
             sets.find(|set| !set.is_empty()).unwrap_or_default()
         };
-        if let Kind::Ruled(by) = policy.kind {
+        if let Kind::Ruled(by, _) = policy.kind {
             return self.possible(by);
         }
         let (order, tiers, balance) = policy.kind.tiers();

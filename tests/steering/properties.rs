@@ -97,13 +97,7 @@ fn kind(place: u32) -> impl Strategy<Value = Kind> {
             (Just(balance), Just(by_slot), Just(order).prop_shuffle())
         })
         .prop_map(|(balance, tiers, order)| Kind::Nearest(balance, tiers, order));
-    match place {
-        0 => prop_oneof![3 => listed, 2 => geo].boxed(),
-        _ => {
-            let ruled = (0..place).prop_map(|by| Kind::Ruled(PolicyId(by)));
-            prop_oneof![6 => listed, 4 => geo, 1 => ruled].boxed()
-        }
-    }
+    prop_oneof![3 => listed, 2 => geo]
 }
 
 fn policy(place: u32) -> impl Strategy<Value = Policy> {
@@ -118,11 +112,6 @@ fn policy(place: u32) -> impl Strategy<Value = Policy> {
     let last_resort = prop::collection::vec(member(place), 0..2);
     let parts = (kind(place), last_resort, when_all_down, family_fallback);
     parts.prop_map(|(kind, last_resort, then, fallback)| {
-        // Who has rules has nothing else.
-        let last_resort = match kind {
-            Kind::Ruled(_) => Vec::new(),
-            _ => last_resort,
-        };
         Policy::from(kind)
             .last_resort(last_resort)
             .when_all_down(then)
@@ -130,12 +119,25 @@ fn policy(place: u32) -> impl Strategy<Value = Policy> {
     })
 }
 
-fn any_world() -> impl Strategy<Value = World> {
+fn unruled_world() -> impl Strategy<Value = World> {
     let pools = prop::collection::vec(any_pool(), POOLS as usize);
     let policies = (0..POLICIES).map(policy).collect::<Vec<_>>();
     (pools, policies, 1..=POLICIES as usize).prop_map(|(pools, mut policies, count)| {
         policies.truncate(count);
         World { pools, policies }
+    })
+}
+
+/// The same, or one in which rules choose among its policies.
+fn any_world() -> impl Strategy<Value = World> {
+    let by = prop::option::weighted(0.2, any::<prop::sample::Index>());
+    (unruled_world(), by).prop_map(|(mut world, by)| {
+        if let Some(by) = by {
+            let all: Vec<_> = (0..world.policies.len() as u32).map(PolicyId).collect();
+            let kind = Kind::Ruled(all[by.index(all.len())], all);
+            world.policies.push(kind.into());
+        }
+        world
     })
 }
 
@@ -332,7 +334,9 @@ proptest! {
         mut world in any_world(), seed: u64, family in family(),
     ) {
         let mut soonest_ms = u32::MAX;
-        for id in world.reach(world.top()) {
+        let all = world.clone();
+        let ruling = Oracle { world: &all, family, all_up: false, taking: None }.ruling();
+        for id in world.reach(ruling) {
             for endpoint in &mut world.pools[id.index()].endpoints {
                 endpoint.verdict = Verdict::Down;
                 soonest_ms = soonest_ms.min(endpoint.flip_after_ms);

@@ -204,3 +204,33 @@ fn the_last_resort_is_asked_when_no_member_takes_the_query() {
     assert_eq!(resort([false, true, true]), Some(PoolId(1)));
     assert_eq!(resort([false, false, true]), Some(PoolId(2)));
 }
+
+#[test]
+fn who_takes_nothing_is_left_out_of_large_pools_too() {
+    for balance in Balance::ALL {
+        let endpoint = |id: usize| match id < 60 {
+            true => up().takes(Share::NONE),
+            false => up(),
+        };
+        let pool = pool((0..64).map(endpoint)).balance(balance);
+        let world = world([pool], [Kind::Failover(vec![p(0)]).into()]);
+        let mut asker = Asker::new(&world, 1).answers(2);
+        for _ in 0..200 {
+            assert!(asker.endpoints().iter().all(|id| *id >= 60), "{balance:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pool_with_too_few_up_is_awaited() {
+    let weak = Pool {
+        min_healthy: MinHealthy::Count(2),
+        ..pool([up(), down().flips_after(7_000)])
+    };
+    let away = pool([up().flips_after(u32::MAX)]);
+    let decision = ask(&world(
+        [weak, away],
+        [Kind::Failover(vec![p(0), p(1)]).into()],
+    ));
+    assert_eq!((decision.pool, decision.ttl_s), (Some(PoolId(1)), 7));
+}

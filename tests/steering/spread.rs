@@ -117,7 +117,7 @@ fn regions_take_turns_apart() {
 fn the_policy_of_a_rule_has_the_last_word() {
     let general = Policy::from(Kind::Failover(vec![p(0)]));
     let fenced = Policy::from(Kind::Failover(vec![p(1)])).when_all_down(WhenAllDown::ServFail);
-    let ruled = |by| Policy::from(Kind::Ruled(PolicyId(by)));
+    let ruled = |by| Policy::from(Kind::Ruled(PolicyId(by), vec![PolicyId(0), PolicyId(1)]));
     for (by, outcome) in [(0, Outcome::Answer), (1, Outcome::ServFail)] {
         let policies = [general.clone(), fenced.clone(), ruled(by)];
         let decision = ask(&world([pool([up()]), pool([down()])], policies));
@@ -126,16 +126,23 @@ fn the_policy_of_a_rule_has_the_last_word() {
 }
 
 #[test]
-fn failure_behind_a_rule_of_a_nested_policy_is_passed_up() {
-    let fenced = Policy::from(Kind::Failover(vec![p(1)])).when_all_down(WhenAllDown::ServFail);
-    let ruled = Policy::from(Kind::Ruled(PolicyId(0)));
-    let outer = Policy::from(Kind::Failover(vec![nested(1), p(0)]));
-    let decision = ask(&world(
-        [pool([up()]), pool([down()])],
-        [fenced, ruled, outer],
-    ));
-    assert_eq!(
-        (decision.outcome, decision.pool),
-        (Outcome::Answer, Some(PoolId(0)))
-    );
+fn what_is_added_takes_nobodys_turn_and_no_last_resort() {
+    let members = || vec![(p(0), 2), (p(1), 1), (p(2), 3)];
+    let pools = || (0..4).map(|_| pool([up()]));
+    for balance in [Balance::RoundRobin, Balance::Smooth] {
+        let policy = Policy::from(Kind::Of(balance, members())).spread(&[1, 1]);
+        let mut asker = Asker::new(&world(pools(), [policy]), 1);
+        let mut firsts = [0; 4];
+        for _ in 0..60 {
+            firsts[asker.endpoints()[0] as usize] += 1;
+        }
+        let expected = match balance {
+            Balance::Smooth => [20, 10, 30, 0],
+            _ => [20, 20, 20, 0],
+        };
+        assert_eq!(firsts, expected, "{balance:?}");
+    }
+    let policy = Policy::from(Kind::Failover(vec![p(0)])).spread(&[1, 1]);
+    let mut asker = Asker::new(&world(pools(), [policy.last_resort([p(3)])]), 1);
+    assert_eq!(asker.endpoints(), [0]);
 }

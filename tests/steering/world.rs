@@ -122,8 +122,8 @@ pub enum Kind {
     Of(Balance, Vec<(Member, u16)>),
     /// By slot, and the order of slots.
     Nearest(Balance, Vec<Vec<(Member, u16)>>, Vec<u8>),
-    /// For everybody, this policy stands for it.
-    Ruled(PolicyId),
+    /// For everybody, this policy stands for it; others do for nobody.
+    Ruled(PolicyId, Vec<PolicyId>),
 }
 
 /// A member with its weight.
@@ -131,8 +131,9 @@ pub type Weighty = (Member, u16);
 
 impl Kind {
     pub fn members(&self) -> Vec<Member> {
-        if let Kind::Ruled(policy) = self {
-            return vec![Member::Policy(*policy)];
+        if let Kind::Ruled(policy, others) = self {
+            let policies = others.iter().chain([policy]);
+            return policies.map(|policy| Member::Policy(*policy)).collect();
         }
         let (_, tiers, _) = self.tiers();
         tiers
@@ -156,7 +157,7 @@ impl Kind {
             Kind::Random(members) => (None, vec![plain(members)], Balance::Random),
             Kind::Of(balance, members) => (None, vec![members.clone()], *balance),
             Kind::Nearest(balance, tiers, order) => (Some(order.clone()), tiers.clone(), *balance),
-            Kind::Ruled(_) => (None, Vec::new(), Balance::Failover),
+            Kind::Ruled(..) => (None, Vec::new(), Balance::Failover),
         }
     }
 }
@@ -281,7 +282,7 @@ impl World {
         let all = (0..self.policies.len() as u32).map(PolicyId);
         let is_read = |id: &PolicyId| {
             let kind = &self.policies[id.index()].kind;
-            let reads = matches!(kind, Kind::Geo(..) | Kind::Nearest(..) | Kind::Ruled(_));
+            let reads = matches!(kind, Kind::Geo(..) | Kind::Nearest(..) | Kind::Ruled(..));
             reads && self.any(policy, &|other| other == *id)
         };
         all.filter(is_read).map(|id| MapId(id.0 as u16)).collect()
@@ -302,9 +303,8 @@ impl World {
         let pools = self.compile_pools();
         let known: Vec<_> = self.pools.iter().flat_map(|pool| &pool.endpoints).collect();
         let health = Health::new(&pools, |id| EndpointHealth {
-            verdict: known[id.index()].verdict,
-            flip_after_ms: known[id.index()].flip_after_ms,
             share: known[id.index()].share,
+            ..EndpointHealth::new(known[id.index()].verdict, known[id.index()].flip_after_ms)
         });
         let shares = (0..).map(PoolId).zip(&self.pools);
         let shares = shares.map(|(id, pool)| (id, pool.share));
@@ -355,7 +355,7 @@ impl World {
         }
         (pools.pools, pools.endpoints) = (compiled.into(), endpoints.into());
         pools.all = (0..self.pools.len() as u32)
-            .map(|id| PoolSlot::new(&pools, PoolId(id), |_| true))
+            .map(|id| PoolSlot::new(&pools, PoolId(id), |_| true, |_| true))
             .collect();
         pools
     }
@@ -367,7 +367,7 @@ impl World {
             let (order, tiers, balance) = policy.kind.tiers();
             let map = MapId(id as u16);
             let order = match (&policy.kind, order) {
-                (Kind::Ruled(by), _) => Order::Ruled {
+                (Kind::Ruled(by, _), _) => Order::Ruled {
                     map,
                     by_class: [*by].into(),
                 },

@@ -24,7 +24,7 @@ impl Serves {
     /// `selectors` are those of each slot.
     pub fn new(selectors: &[Vec<Selector>]) -> Self {
         let mut serves = Serves::default();
-        for (slot, selectors) in (0u8..).zip(selectors) {
+        for (slot, selectors) in (0..=u8::MAX).zip(selectors) {
             for selector in selectors {
                 serves.slots_mut(selector).push(slot);
             }

@@ -255,6 +255,10 @@ fn rules_that_mean_nothing_are_refused() {
             "error: `all` has its own `when_all_down` (write it there)",
         ),
         (
+            "{ ¦clients = [], use = \"web-cn\" }",
+            "error: `clients` is empty",
+        ),
+        (
             "{ clients = [\"country:CN\"], ¦uses = \"web-cn\", within = [\"cn\"] }",
             "error: unknown key `uses` (did you mean `use`?)",
         ),
@@ -266,6 +270,19 @@ fn rules_that_mean_nothing_are_refused() {
         "[policy.both]\nfailover = [\"web-eu\", \"web-us\"]\n[policy.world]\nrandom = [\"both\", \"web-cn\"]\n\
          when = [¦{ clients = [\"country:CN\"], within = [\"eu\"] }]\n",
         "error: `both` has pools inside and outside (write a policy of those inside, and `use` it)",
+    );
+}
+
+#[test]
+fn a_policy_with_rules_is_no_member() {
+    told(
+        &format!(
+            "{GEO}[policy.ruled]\nfailover = [\"web-eu\"]\n\
+             when = [{{ clients = [\"country:CN\"], use = \"web-cn\" }}]\n\
+             [policy.outer]\nfailover = [¦\"ruled\", \"web-us\"]\n"
+        ),
+        "error: `ruled` has rules, and so cannot be a member (write `when` in the policy that names refer \
+         to; a rule may `use` another with rules)",
     );
 }
 
