@@ -233,9 +233,7 @@ impl Control {
         if let Some(health) = health {
             self.publish(Arc::new(health));
         }
-        for id in held {
-            self.hold_down(id);
-        }
+        self.hold_down(&held);
     }
 
     /// `before` with what changed, if anything did, and with the parts that pools take; and who is to stay down.
@@ -281,27 +279,27 @@ impl Control {
     }
 
     /// Keeps down what went down where somebody has to say that it may come back.
-    fn hold_down(&mut self, id: EndpointId) {
-        let pools = &self.whole.parts.pools;
-        let what = overrides::key(pools, id).parse();
-        let Ok(what) = what else { return };
-        let order = overrides::Order {
-            what,
-            action: Action::Down,
-            percent: None,
-            over_s: None,
-            reason: Some("it went down (manual_resume)".to_owned()),
-            by: None,
-            for_s: None,
-        };
-        match self.overriding.add(order, pools, &self.verdicts) {
-            Ok((_, changes)) => {
-                self.publish_overridden(changes);
-                // What was wrong with that is logged.
-                drop(self.overriding.save());
-            }
-            Err(why) => tracing::error!("what went down cannot be held down: {why}"),
+    fn hold_down(&mut self, ids: &[EndpointId]) {
+        if ids.is_empty() {
+            return;
         }
+        let pools = &self.whole.parts.pools;
+        let order = |&id: &EndpointId| {
+            Some(overrides::Order {
+                what: overrides::key(pools, id).parse().ok()?,
+                action: Action::Down,
+                percent: None,
+                over_s: None,
+                reason: Some("it went down (manual_resume)".to_owned()),
+                by: None,
+                for_s: None,
+            })
+        };
+        let orders: Vec<_> = ids.iter().filter_map(order).collect();
+        let changes = self.overriding.add_all(orders, pools, &self.verdicts);
+        self.publish_overridden(changes);
+        // What was wrong with that is logged.
+        drop(self.overriding.save());
     }
 
     /// What takes its time goes on.

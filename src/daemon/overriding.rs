@@ -132,11 +132,36 @@ impl Overriding {
         pools: &Pools,
         verdicts: &Verdicts,
     ) -> Result<(Standing, Changes), String> {
+        let word = self.say(order, pools, verdicts)?;
+        Ok((standing(word, pools), self.look(pools, verdicts)))
+    }
+
+    /// Takes orders that nobody waits for; what changes by them. What is wrong with one is logged.
+    pub fn add_all(
+        &mut self,
+        orders: impl IntoIterator<Item = Order>,
+        pools: &Pools,
+        verdicts: &Verdicts,
+    ) -> Changes {
+        for order in orders {
+            let what = order.what.clone();
+            if let Err(why) = self.say(order, pools, verdicts) {
+                tracing::error!(endpoints = %what, "not overridden: {why}");
+            }
+        }
+        self.look(pools, verdicts)
+    }
+
+    fn say(
+        &mut self,
+        order: Order,
+        pools: &Pools,
+        verdicts: &Verdicts,
+    ) -> Result<Override, String> {
         let verdict = |id| verdicts.endpoint(pools, id).verdict;
         let word = self.book.add(order, pools, verdict, clock::unix_ms())?;
         tracing::info!(endpoints = %word.what, "{word}");
-        let changes = self.look(pools, verdicts);
-        Ok((standing(word, pools), changes))
+        Ok(word)
     }
 
     /// Takes back those that `is_meant`; what changes by it.

@@ -148,6 +148,21 @@ mod tests {
     }
 
     #[test]
+    fn as_many_rules_as_are_allowed_have_classes() {
+        let countries: Vec<[Selector; 1]> = (0..255u8)
+            .map(|rule| [Selector::Country([b'A' + rule / 16, b'A' + rule % 16])])
+            .collect();
+        let written: Vec<_> = countries
+            .iter()
+            .map(|one| (Some(&one[..]), &[][..]))
+            .collect();
+        let mut rules = rules(&written);
+        assert_eq!(rule(&mut rules, &of_country(b"AA")), Some(0));
+        assert_eq!(rule(&mut rules, &of_country(b"PO")), Some(254));
+        assert_eq!(rule(&mut rules, &of_country(b"ZZ")), None);
+    }
+
+    #[test]
     fn those_without_a_place_are_unlocated_though_their_network_has_a_number() {
         let mut rules = rules(&[(Some(&[Selector::Unlocated]), &[])]);
         let location = Location {
