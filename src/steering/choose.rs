@@ -31,6 +31,7 @@ pub(super) fn choose<R: Recorder>(
         let mut members = Members {
             view,
             id,
+            is_nested: id != policy,
             policy: &view.root.pools.policies[id.index()],
             awaited,
             recorder,
@@ -47,6 +48,7 @@ pub(super) fn choose<R: Recorder>(
 struct Members<'a, R> {
     view: &'a View<'a>,
     id: PolicyId,
+    is_nested: bool,
     policy: &'a Policy,
     awaited: &'a mut Awaited,
     recorder: &'a mut R,
@@ -62,8 +64,9 @@ impl<'a, R: Recorder> Members<'a, R> {
             Order::Ruled { .. } => None,
         };
         match chosen {
-            // It is no more than one resort: nothing is added to an answer out of it.
-            None if self.view.elsewhere_than.is_empty() => self.of_last_resort(),
+            // Nothing is added to an answer out of it. That of a nested policy is within its reach, by which it was
+            // chosen.
+            None if self.is_nested || self.view.elsewhere_than.is_empty() => self.of_last_resort(),
             chosen => chosen,
         }
     }

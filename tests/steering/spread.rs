@@ -145,4 +145,9 @@ fn what_is_added_takes_nobodys_turn_and_no_last_resort() {
     let policy = Policy::from(Kind::Failover(vec![p(0)])).spread(&[1, 1]);
     let mut asker = Asker::new(&world(pools(), [policy.last_resort([p(3)])]), 1);
     assert_eq!(asker.endpoints(), [0]);
+    // Of a nested policy it is a member as any other, and no end of the answer.
+    let inner = Policy::from(Kind::Failover(vec![p(0)])).last_resort([p(1)]);
+    let outer = Policy::from(Kind::Failover(vec![nested(0), p(2)])).spread(&[1, 1, 1]);
+    let mut asker = Asker::new(&world(pools(), [inner, outer]), 1);
+    assert_eq!(asker.endpoints(), [0, 1, 2]);
 }
