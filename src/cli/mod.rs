@@ -136,6 +136,23 @@ fn fail(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Prints what a command came to, or why it came to nothing.
+fn finish(done: Result<String, String>) -> ExitCode {
+    match done {
+        Ok(text) => {
+            print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(message) => fail(&message),
+    }
+}
+
+/// A report as JSON.
+fn json(report: &impl serde::Serialize) -> String {
+    let json = serde_json::to_string_pretty(report);
+    format!("{}\n", json.unwrap_or_default())
+}
+
 fn warn(message: &str) {
     let _ = writeln!(io::stderr(), "meridian: warning: {message}");
 }

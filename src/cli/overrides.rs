@@ -97,17 +97,10 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Some(state_dir) => Ok(Socket::path_in(&state_dir)),
         None => super::running::socket(arguments.config.as_deref()),
     };
-    let done = match socket {
+    super::finish(match socket {
         Ok(socket) => ask(&socket, arguments.command).await,
         Err(message) => Err(message),
-    };
-    match done {
-        Ok(text) => {
-            super::print(&text);
-            ExitCode::SUCCESS
-        }
-        Err(message) => super::fail(&message),
-    }
+    })
 }
 
 async fn ask(socket: &Path, command: Command) -> Result<String, String> {

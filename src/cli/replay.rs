@@ -47,18 +47,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let report = match replay(arguments) {
-        Ok(report) => report,
-        Err(message) => return super::fail(&message),
-    };
-    super::print(&match arguments.json {
-        true => {
-            let json = serde_json::to_string_pretty(&report);
-            format!("{}\n", json.unwrap_or_default())
-        }
+    super::finish(replay(arguments).map(|report| match arguments.json {
+        true => super::json(&report),
         false => report.render(arguments.all),
-    });
-    ExitCode::SUCCESS
+    }))
 }
 
 fn replay(arguments: &Arguments) -> Result<Report, String> {

@@ -170,11 +170,8 @@ impl Control {
     /// The endpoints of `before` that take another share now by their load.
     fn weighed(&mut self, before: &Health) -> Vec<(EndpointId, EndpointHealth)> {
         let changed = self.loading.weigh(&self.whole, before).into_iter();
-        let health = |id| EndpointHealth {
-            share: self.overriding.share(id),
-            ..before.endpoint(id)
-        };
-        changed.map(|id| (id, health(id))).collect()
+        let of_words = |id| self.overriding.of_words_alone(id, before);
+        changed.map(|id| (id, of_words(id))).collect()
     }
 
     fn add_override(&mut self, order: overrides::Order, reply: SaidTo) {

@@ -93,10 +93,13 @@ impl Overriding {
         self.imposed.verdicts.contains_key(&id)
     }
 
-    /// Which part an endpoint is to take.
-    pub fn share(&self, id: EndpointId) -> Share {
-        let part = self.imposed.endpoints.get(&id);
-        part.map_or(Share::ALL, |part| part.share)
+    /// What `before` says of an endpoint, with the part that it takes by these words alone.
+    pub fn of_words_alone(&self, id: EndpointId, before: &Health) -> EndpointHealth {
+        let health = EndpointHealth {
+            share: Share::ALL,
+            ..before.endpoint(id)
+        };
+        self.with_share(id, health)
     }
 
     /// Of pools that are to take a part only.

@@ -82,11 +82,7 @@ impl Recovery {
         self.endpoints.retain(|&id, since| {
             let part = seen.part(seen.pool_of(id), *since);
             let place = changed.get(&id).copied().unwrap_or_else(|| {
-                let health = EndpointHealth {
-                    share: seen.overriding.share(id),
-                    ..seen.before.endpoint(id)
-                };
-                changes.push((id, health));
+                changes.push((id, seen.overriding.of_words_alone(id, seen.before)));
                 changes.len() - 1
             });
             let health = &mut changes[place].1;

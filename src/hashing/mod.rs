@@ -54,6 +54,15 @@ pub fn of_address(address: IpAddr) -> u64 {
 mod tests {
     use super::*;
 
+    /// Items of these weights.
+    pub fn items(weights: &[u32]) -> Vec<Item> {
+        let item = |(number, &weight): (usize, &u32)| Item {
+            seed: of_octets(format!("item {number}").as_bytes()),
+            weight,
+        };
+        weights.iter().enumerate().map(item).collect()
+    }
+
     #[test]
     fn hashes_stay_what_they_are() {
         // Clients would be moved by another hash, and nodes of different versions would disagree.

@@ -146,16 +146,8 @@ impl Lists {
 
 #[cfg(test)]
 mod tests {
-    use super::super::of_octets;
+    use super::super::tests::items;
     use super::*;
-
-    fn items(weights: &[u32]) -> Vec<Item> {
-        let item = |(number, &weight): (usize, &u32)| Item {
-            seed: of_octets(format!("item {number}").as_bytes()),
-            weight,
-        };
-        weights.iter().enumerate().map(item).collect()
-    }
 
     fn favourite(items: &[Item], client: u64) -> usize {
         let mut best = 0;

@@ -84,16 +84,8 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
-    use super::super::of_octets;
+    use super::super::tests::items;
     use super::*;
-
-    fn items(weights: &[u32]) -> Vec<Item> {
-        let item = |(number, &weight): (usize, &u32)| Item {
-            seed: of_octets(format!("item {number}").as_bytes()),
-            weight,
-        };
-        weights.iter().enumerate().map(item).collect()
-    }
 
     fn first(ring: &Ring, key: u64) -> u32 {
         ring.walk(mix(key)).next().unwrap()

@@ -1,14 +1,12 @@
 //! TXT at `_explain.NAME`.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use meridian::dns::{Name, query, rtype};
 
 use crate::process::eventually;
-use crate::query::EUROPE;
+use crate::query::{EUROPE, exchange_tcp};
 use crate::server::{Server, config, place};
 
 const RCODE: u8 = 0x0f;
@@ -19,17 +17,7 @@ fn ask(server: SocketAddr, name: &str) -> (u8, String) {
     let net: IpNet = EUROPE.parse().unwrap();
     let subnet = Some((net.addr(), net.prefix_len()));
     let message = query::compose(7, &Name::parse(name).unwrap(), rtype::TXT, subnet);
-    let mut stream = TcpStream::connect(server).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(30)))
-        .unwrap();
-    let mut framed = (message.len() as u16).to_be_bytes().to_vec();
-    framed.extend(message);
-    stream.write_all(&framed).unwrap();
-    let mut length = [0; 2];
-    stream.read_exact(&mut length).unwrap();
-    let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
-    stream.read_exact(&mut reply).unwrap();
+    let reply = exchange_tcp(server, &message);
     (
         reply[3] & RCODE,
         String::from_utf8_lossy(&reply).into_owned(),

@@ -38,9 +38,13 @@ pub fn ask(server: SocketAddr, name: &str, subnet: &str) -> Answer {
 
 /// The same over TCP.
 pub fn ask_tcp(server: SocketAddr, name: &str, subnet: &str) -> Answer {
+    Answer::decode(exchange_tcp(server, &a_query(name, subnet))).unwrap()
+}
+
+/// The reply to a message over TCP.
+pub fn exchange_tcp(server: SocketAddr, message: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(server).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let message = a_query(name, subnet);
     let mut framed = (message.len() as u16).to_be_bytes().to_vec();
     framed.extend(message);
     stream.write_all(&framed).unwrap();
@@ -48,7 +52,7 @@ pub fn ask_tcp(server: SocketAddr, name: &str, subnet: &str) -> Answer {
     stream.read_exact(&mut length).unwrap();
     let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
     stream.read_exact(&mut reply).unwrap();
-    Answer::decode(reply).unwrap()
+    reply
 }
 
 /// The addresses in an answer, sorted.

@@ -80,18 +80,10 @@ fn type_of(family: Family) -> &'static str {
 }
 
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let report = match plan(arguments) {
-        Ok(report) => report,
-        Err(message) => return super::fail(&message),
-    };
-    super::print(&match arguments.json {
-        true => {
-            let json = serde_json::to_string_pretty(&report);
-            format!("{}\n", json.unwrap_or_default())
-        }
+    super::finish(plan(arguments).map(|report| match arguments.json {
+        true => super::json(&report),
         false => table::render(&report, arguments.all),
-    });
-    ExitCode::SUCCESS
+    }))
 }
 
 fn plan(arguments: &Arguments) -> Result<Report, String> {
