@@ -9,8 +9,8 @@
 //! ```
 //!
 //! One synchronous function, [`nameserver::answer::answer`], tells it: bytes in, bytes out. UDP and TCP
-//! only frame it. It allocates nothing, locks nothing and makes no system call; what it reads is
-//! one [`state::Root`], loaded once per batch.
+//! only frame it. It allocates nothing, locks nothing and makes no system call (but to explain itself over DNS, to
+//! those whom `explain_to` lists); what it reads is one [`state::Root`], loaded once per batch.
 //!
 //! # A change's story
 //!
@@ -39,8 +39,8 @@
 //! | [`compile`] | how does all that become a root? | control |
 //! | [`health`] | which endpoints are up? | control |
 //! | [`overrides`] | what does the operator say against that? | control |
-//! | [`plan`] | who would be sent elsewhere by a change? | both |
 //! | [`load`] | how much is there to do, and who takes which share of it? | control |
+//! | [`plan`] | who would be sent elsewhere by a change? | both |
 //! | [`admin`] | what may be asked of a running server? | control |
 //! | [`telemetry`] | what is logged? | control |
 //! | [`daemon`] | who joins the planes? | both |

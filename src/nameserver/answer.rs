@@ -1,7 +1,7 @@
 //! One query, one answer: bytes in, bytes out.
 //!
 //! [`answer`] is the only engine: UDP, TCP, tests and `explain` all call it. It allocates nothing,
-//! locks nothing, makes no system call and reads no clock.
+//! locks nothing, makes no system call and reads no clock, but to explain itself to those who may ask.
 
 use std::net::IpAddr;
 use std::sync::Arc;
