@@ -117,10 +117,10 @@ impl Example {
         &pools.pools[pools.endpoints[id.index()].pool.index()].name
     }
 
-    /// Whether an endpoint is what a pool's name or an address says.
+    /// Whether an endpoint is what a pool's name, an address or another name says.
     fn is(&self, id: EndpointId, what: &str) -> bool {
-        let address = self.whole.parts.pools.endpoints[id.index()].address;
-        self.pool_of(id) == what || address.to_string() == what
+        let destination = &self.whole.parts.pools.endpoints[id.index()].destination;
+        self.pool_of(id) == what || destination.to_string() == what
     }
 
     /// With those down that are named, and all others up.

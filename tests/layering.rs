@@ -12,8 +12,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("durable", &[]),
     ("glob", &[]),
     ("hashing", &[]),
-    ("model", &[]),
     ("dns", &[]),
+    ("model", &["dns"]),
     ("prefix_table", &[]),
     // The seams.
     ("state", &["dns", "hashing", "model", "prefix_table"]),

@@ -100,7 +100,7 @@ fn endpoints(root: &Root, overridden: &Overridden) -> Vec<EndpointStatus> {
         EndpointStatus {
             pool: pool.name.to_string(),
             region: pools.regions[pool.region.index()].name.to_string(),
-            address: endpoint.address.to_string(),
+            address: endpoint.destination.to_string(),
             weight: endpoint.weight,
             verdict: root.health.endpoint(id).verdict.to_string(),
             overridden: overridden.why.get(&key(pools, id)).cloned(),

@@ -242,7 +242,9 @@ impl Words<'_> {
     }
 
     fn endpoint(&self, id: EndpointId) -> String {
-        self.root.pools.endpoints[id.index()].address.to_string()
+        self.root.pools.endpoints[id.index()]
+            .destination
+            .to_string()
     }
 
     fn candidate(&self, candidate: &Candidate) -> String {

@@ -1,6 +1,7 @@
 //! Configuration, zone files and GeoIP -> the parts of a root.
 
 pub mod advice;
+mod alone;
 mod identity;
 pub mod maps;
 mod nested;
@@ -69,6 +70,7 @@ fn compile_after(
     let apexes = Apexes::new(&config.zones);
     for zone in &config.zones {
         apexes.check_balanced(zone, diagnostics);
+        alone::check_apex(config, zone, diagnostics);
     }
     let mut found = Diagnostics::new();
     let served = zones::compile(config, &apexes, before, &mut found);

@@ -7,7 +7,8 @@ use crate::config::{self, Config};
 use crate::hashing::{self, Item};
 use crate::health::TargetSpec;
 use crate::model::{
-    Balance, EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, TargetKey, WhenAllDown,
+    Balance, Destination, EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, TargetKey,
+    WhenAllDown,
 };
 use crate::state::addresses::Addresses;
 use crate::state::health::PoolSlot;
@@ -87,6 +88,7 @@ pub fn add_gone(pools: &mut Pools, names: Vec<Box<str>>) {
         family_fallback: FamilyFallback::Region,
         maps: Box::default(),
         has_family: [true; 2],
+        has_names: false,
         reach: Box::default(),
     });
     let policies = std::mem::take(&mut pools.policies).into_vec();
@@ -136,13 +138,21 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
         for endpoint in &pool.endpoints {
             let endpoint_id = EndpointId(endpoints.len() as u32);
             let target = TargetSpec::of_endpoint(config, pool, endpoint);
+            let destination = endpoint.destination.clone();
+            let seed = match &destination {
+                Destination::Address(address) => hashing::of_address(*address),
+                Destination::Name(name) => hashing::of_octets(name.to_lowercase().as_wire()),
+            };
             let item = Item {
-                seed: hashing::of_address(endpoint.address),
+                seed,
                 weight: endpoint.weight.into(),
             };
-            items[Family::of(&endpoint.address) as usize].push((endpoint_id, item));
+            for family in destination.families() {
+                items[family as usize].push((endpoint_id, item));
+            }
             endpoints.push(Endpoint {
-                address: endpoint.address,
+                destination,
+                seed,
                 weight: endpoint.weight,
                 pool: PoolId(id as u32),
                 target: target.map(|spec| targets.add(spec, endpoint_id)),
@@ -159,6 +169,7 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
             preferences: items.map(|items| Preference::new(pool.balance, &items)),
             min_healthy: pool.min_healthy,
             serve_whole: pool.serve_whole,
+            is_of_names: pool.is_of_names(),
             monitor: monitor.map(|monitor| monitor.name.as_str().into()),
             unknown_is_up: monitor.is_none_or(|monitor| monitor.unknown_is_up),
         });
@@ -245,18 +256,19 @@ impl Policies<'_> {
             pools.flat_map(Pool::endpoint_ids)
         };
         let has = |family: Family| {
-            let address = |id: EndpointId| &self.endpoints[id.index()].address;
-            endpoints().any(|id| Family::of(address(id)) == family)
+            endpoints().any(|id| self.endpoints[id.index()].destination.serves(family))
         };
         let fallbacks =
             within_reach().filter_map(|policy| match self.config.policies[policy].when_all_down {
                 WhenAllDown::Fallback(pool) => Some(pool),
                 _ => None,
             });
-        let mut pools = reach.pools.iter().copied().chain(fallbacks);
+        let pools = reach.pools.iter().copied().chain(fallbacks);
+        let pools: Vec<_> = pools.map(|pool| &self.pools[pool.index()]).collect();
         let is_by_client = within_reach()
             .any(|policy| self.config.policies[policy].balance.is_by_client())
-            || pools.any(|pool| self.pools[pool.index()].balance.is_by_client());
+            || pools.iter().any(|pool| pool.balance.is_by_client());
+        let has_names = pools.iter().any(|pool| pool.is_of_names);
         let (order, tiers) = self.order(id, map);
         let tiers = Tiers::new(source.balance, tiers, |member| self.seed(member));
         let first_cursor = self.first_cursor;
@@ -274,6 +286,7 @@ impl Policies<'_> {
             maps: maps.into(),
             is_by_client,
             has_family: [has(Family::V4), has(Family::V6)],
+            has_names,
             reach: reach.pools.clone().into(),
             first_cursor,
         }

@@ -11,7 +11,7 @@ use std::thread;
 
 use super::nested::Apexes;
 use super::zone::BalancedSpec;
-use super::{Old, Whole, zone, zonefile};
+use super::{Old, Whole, alone, zone, zonefile};
 use crate::config::{self, Config, Diagnostics, Place, Stamp};
 use crate::dns::Name;
 use crate::geoip::World;
@@ -214,6 +214,9 @@ fn build(
     let records = zonefile::parse(&text, path, &source.apex, &owners, diagnostics)?;
     drop(text);
     apexes.check_records(&source.apex, &records, diagnostics);
+    if !alone::check_records(config, source, &records, diagnostics) {
+        return None;
+    }
     let balanced: Vec<_> = source
         .balanced
         .iter()
@@ -273,7 +276,8 @@ fn is_declared_alike(
         balanced,
     } = new;
     let policy = |config: &Config, balanced: &config::Balanced| {
-        config.policies[balanced.policy.index()].name.clone()
+        let policy = &config.policies[balanced.policy.index()];
+        (policy.name.clone(), policy.has_names)
     };
     let is_alike = |(old, new): (&config::Balanced, &config::Balanced)| {
         let config::Balanced {

@@ -8,7 +8,7 @@ use super::policy::{Draft, DraftMember, DraftOrder};
 use super::reader::{Reader, ticked};
 use super::references::References;
 use super::{At, Member, Policy, PolicyMember, PolicyOrder, Pool, Rule, Selector};
-use crate::model::{POLICY_DEPTH_MAX, POLICY_MAPS_MAX, PolicyId, RegionId};
+use crate::model::{POLICY_DEPTH_MAX, POLICY_MAPS_MAX, PolicyId, PoolId, RegionId, WhenAllDown};
 
 /// Regions that one `geo` policy can rank.
 const GEO_REGIONS_MAX: usize = 255;
@@ -44,6 +44,7 @@ struct Facts {
     depth: usize,
     regions: Span,
     has_rules: bool,
+    has_names: bool,
     /// Distinct maps within reach; one past the limit at most.
     maps: Vec<MapKey>,
 }
@@ -168,11 +169,14 @@ impl Graph<'_, '_, '_> {
         let depth = self.depth(draft)?;
         let maps = self.maps(draft, &order, &members)?;
         let ruled = self.ruled(draft)?;
+        let has_names = self.has_names(draft);
+        self.refuse_spread_names(draft, has_names);
         let regions = spans.into_iter().chain(ruled).reduce(Span::join)?;
         self.facts[id] = Some(Facts {
             depth,
             regions,
             has_rules: matches!(draft.order, DraftOrder::When { .. }),
+            has_names,
             maps,
         });
         Some(Policy {
@@ -184,6 +188,7 @@ impl Graph<'_, '_, '_> {
             spread: draft.spread.clone(),
             when_all_down: draft.when_all_down,
             family_fallback: draft.family_fallback,
+            has_names,
             place: draft.place.clone(),
         })
     }
@@ -204,6 +209,38 @@ impl Graph<'_, '_, '_> {
                 self.reader
                     .error_at(&listed.place, message, Some(help.to_owned()));
             }
+        }
+    }
+
+    /// Whether it may come to a pool whose endpoints are names.
+    fn has_names(&self, draft: &Draft) -> bool {
+        let is_of_names = |id: PoolId| {
+            let pool = self.pools.get(id.index()).and_then(Option::as_ref);
+            pool.is_some_and(Pool::is_of_names)
+        };
+        let listed = draft.members.iter().chain(&draft.last_resort);
+        let mut pools = listed.filter_map(|listed| match listed.member {
+            Member::Pool(id) => Some(id),
+            Member::Policy(_) => None,
+        });
+        let fallback = match draft.when_all_down {
+            WhenAllDown::Fallback(pool) => Some(pool),
+            _ => None,
+        };
+        pools.any(is_of_names)
+            || fallback.is_some_and(is_of_names)
+            || self.nested(draft).any(|facts| facts.has_names)
+    }
+
+    /// An answer has one CNAME, and nothing else.
+    fn refuse_spread_names(&mut self, draft: &Draft, has_names: bool) {
+        if has_names && !draft.spread.is_empty() {
+            let message = format!(
+                "policy {} has `spread`, and may come to a pool of names",
+                ticked(&draft.name)
+            );
+            let help = "an answer has one CNAME; `spread` is for addresses".to_owned();
+            self.reader.error_at(&draft.place, message, Some(help));
         }
     }
 

@@ -10,11 +10,13 @@ use super::address::{endpoint_address, socket};
 use super::load::{capacity, pool_load};
 use super::reader::{Reader, Table, Value, quoted};
 use super::references::References;
-use super::scalar::{boolean, choice, integer, list};
+use super::scalar::{boolean, choice, integer, list, text};
 use super::units::duration;
+use super::zone::absolute_name;
 use super::{Endpoint, Pool};
+use crate::dns::Name;
 use crate::hashing::rendezvous::ITEMS_MAX;
-use crate::model::{Balance, MinHealthy};
+use crate::model::{Balance, Destination, MinHealthy};
 
 /// Endpoints of all pools together.
 pub(super) const ENDPOINTS_MAX: usize = 1_000_000;
@@ -146,16 +148,24 @@ fn endpoints<'t>(
         reader.error(value.span(), message, None);
         return None;
     }
-    let mut seen: HashMap<IpAddr, usize> = HashMap::new();
+    let mut seen: HashMap<Destination, usize> = HashMap::new();
+    let mut of_addresses = None;
     let expected = "a list of endpoints such as [\"192.0.2.1\", \"192.0.2.2\"]";
     let endpoints = list(reader, value, expected, |reader, value| {
         let endpoint = endpoint(reader, value, is_monitored)?;
         let at = value.span().start;
-        if let Some(first) = seen.insert(endpoint.address, at) {
+        let destination = &endpoint.destination;
+        if let Some(first) = seen.insert(destination.clone(), at) {
             let stands = reader.elsewhere(first, at);
-            let message = format!("{} is in this pool already", endpoint.address);
+            let message = format!("{destination} is in this pool already");
             let help = format!("it stands {stands}; `weight` says how much it gets");
             reader.error(value.span(), message, Some(help));
+        }
+        let is_address = destination.address().is_some();
+        if is_address != *of_addresses.get_or_insert(is_address) {
+            let message = "a pool has addresses or names, and not both";
+            let help = "an answer is one CNAME or addresses; write two pools, and a policy of both";
+            reader.error(value.span(), message, Some(help.to_owned()));
         }
         Some(endpoint)
     })?;
@@ -173,12 +183,12 @@ pub(super) fn take(left: &mut usize, count: usize) -> bool {
     rest.is_some()
 }
 
-/// `"192.0.2.1"` or `{ address, weight, check, capacity }`.
+/// `"192.0.2.1"`, `{ address, weight, check, capacity }`, or the same with `cname`.
 fn endpoint<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) -> Option<Endpoint> {
     let place = reader.place(value.span().start);
     if let DeValue::String(_) = value.get_ref() {
         return Some(Endpoint {
-            address: endpoint_address(reader, value)?,
+            destination: Destination::Address(endpoint_address(reader, value)?),
             weight: 1,
             check: None,
             capacity: None,
@@ -187,20 +197,60 @@ fn endpoint<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) -
     }
     let expected = "an endpoint such as \"192.0.2.1\" or { address = \"192.0.2.1\", weight = 2 }";
     let mut table = Table::of(reader, "an endpoint", value, expected)?;
-    let example = "\"192.0.2.1\"";
-    let address = table.required(reader, "address", example, endpoint_address);
+    let destination = destination(reader, &mut table);
     let weight = table.optional(reader, "weight", |r, v| integer(r, v, 0..=u16::MAX));
     let check = table.optional(reader, "check", |r, v| socket(r, v, false));
     if !is_monitored {
         table.refuse(reader, "check", "has no effect in a pool without `monitor`");
     }
     let capacity = capacity(reader, &mut table);
+    let is_checked = !is_monitored || table.key_span("check").is_some();
     table.finish(reader);
+    let destination = destination?;
+    if !is_checked && destination.address().is_none() {
+        let message = format!("nothing says where to probe {destination}");
+        let help =
+            "write `check = \"192.0.2.1:80\"`, an address that is up when the name is".to_owned();
+        reader.error(value.span(), message, Some(help));
+    }
     Some(Endpoint {
-        address: address?,
+        destination,
         weight: weight.unwrap_or(1),
         check,
         capacity,
         place,
     })
+}
+
+/// `address` or `cname`.
+fn destination(reader: &mut Reader, table: &mut Table) -> Option<Destination> {
+    let name = table.optional(reader, "cname", other_name);
+    let Some(span) = table.key_span("cname") else {
+        let example = "\"192.0.2.1\"";
+        let address = table.required(reader, "address", example, endpoint_address);
+        return address.map(Destination::Address);
+    };
+    if table.entry("address").is_some() {
+        let message = "an endpoint has an `address` or a `cname`, and not both";
+        reader.error(span, message, None);
+        return None;
+    }
+    name.map(Destination::Name)
+}
+
+/// A name that others answer for.
+fn other_name(reader: &mut Reader, value: &Value) -> Option<Name> {
+    let text = text(reader, value, "a name such as \"cdn.example.net.\"")?;
+    if text.parse::<IpAddr>().is_ok() {
+        let message = format!("{} is an address", quoted(text));
+        let help = format!("write `address = {}`", quoted(text));
+        reader.error(value.span(), message, Some(help));
+        return None;
+    }
+    let name = absolute_name(reader, text, value.span())?;
+    if name.label_count() == 0 {
+        reader.error(value.span(), "nobody answers for the root", None);
+        return None;
+    }
+    Some(name)
 }

@@ -1,6 +1,6 @@
 //! The configuration as data. Each field says its unit, range and default.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use super::Place;
 use crate::dns::Name;
 use crate::dns::cookie::Secret;
 use crate::model::{
-    Balance, Coordinates, FamilyFallback, MinHealthy, MonitorId, NetworkId, PolicyId, PoolId,
-    RegionId, Responses, RrsetOrder, TtlRange, WhenAllDown,
+    Balance, Coordinates, Destination, FamilyFallback, MinHealthy, MonitorId, NetworkId, PolicyId,
+    PoolId, RegionId, Responses, RrsetOrder, TtlRange, WhenAllDown,
 };
 
 /// A value and where it was written, for mistakes that only show later (a file that is missing).
@@ -348,7 +348,16 @@ pub struct Pool {
     /// Whether an endpoint that went down stays down until somebody clears that. Default false.
     pub manual_resume: bool,
     pub load: PoolLoad,
+    /// Addresses, or names, but not both.
     pub endpoints: Vec<Endpoint>,
+}
+
+impl Pool {
+    /// Whether its endpoints are names, which are answered by CNAME.
+    pub fn is_of_names(&self) -> bool {
+        let mut endpoints = self.endpoints.iter();
+        endpoints.any(|endpoint| matches!(endpoint.destination, Destination::Name(_)))
+    }
 }
 
 /// What a pool can bear.
@@ -373,13 +382,14 @@ pub struct Shed {
     pub floor: f64,
 }
 
-/// One element of `endpoints`: `"192.0.2.1"` or `{ address, weight, check, capacity }`.
+/// One element of `endpoints`: `"192.0.2.1"`, `{ address, weight, check, capacity }`, or the same with `cname` instead
+/// of `address`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
-    pub address: IpAddr,
+    pub destination: Destination,
     /// 0..=65535; 0 is the last resort of its pool. Default 1.
     pub weight: u16,
-    /// What is probed. Default: the address at the monitor's port.
+    /// What is probed. Default: the address at the monitor's port; required of a name that is monitored.
     pub check: Option<SocketAddr>,
     /// As that of a pool. Default: its part of the pool's, by weight.
     pub capacity: Option<u32>,
@@ -408,6 +418,8 @@ pub struct Policy {
     pub when_all_down: WhenAllDown,
     /// Default region.
     pub family_fallback: FamilyFallback,
+    /// Whether it may come to a pool of names: then balanced names have no other records.
+    pub has_names: bool,
     pub place: Place,
 }
 

@@ -209,8 +209,13 @@ fn is_torn_by_dots(reader: &mut Reader, first: &str, value: &Value, settings: &[
 }
 
 /// A name that can be a zone's.
+/// A name; a missing dot at the end is added.
+pub(super) fn absolute_name(reader: &mut Reader, text: &str, span: Range<usize>) -> Option<Name> {
+    checked(reader, text, span, Name::parse)
+}
+
 pub(super) fn zone_name(reader: &mut Reader, text: &str, span: Range<usize>) -> Option<Name> {
-    let name = checked(reader, text, span.clone(), Name::parse)?;
+    let name = absolute_name(reader, text, span.clone())?;
     if name.labels().any(|label| label == b"*") {
         let message = format!("a zone name has no `*`, found {}", quoted(text));
         reader.error(span, message, None);

@@ -1,7 +1,6 @@
 //! Reports of load, from the admin API and from probes, by the endpoints that are served.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
 use std::time::Instant;
 
 use super::spilling::{QUANTUM, Spilling, Taking, World};
@@ -11,7 +10,7 @@ use crate::compile::{Parts, Whole};
 use crate::config::Config;
 use crate::health::probe::Told;
 use crate::load::{Fraction, Kind, Reading, Report, Reports, Values, shares};
-use crate::model::{Balance, EndpointId, Family, PoolId, Share, TargetKey, Verdict};
+use crate::model::{Balance, Destination, EndpointId, Family, PoolId, Share, TargetKey, Verdict};
 use crate::overrides::key;
 use crate::state::Pools;
 use crate::state::health::Health;
@@ -172,7 +171,7 @@ impl Loading {
             // The families are drawn from apart.
             for family in [Family::V4, Family::V6] {
                 let is_of =
-                    |id: &EndpointId| Family::of(&pools.endpoints[id.index()].address) == family;
+                    |id: &EndpointId| pools.endpoints[id.index()].destination.serves(family);
                 let ids: Vec<_> = pool.endpoint_ids().filter(is_of).filter(is_up).collect();
                 let known = ids.iter().map(|&id| {
                     let reading = self.reports.read(&key(pools, id), now_ms, max_age_ms);
@@ -305,7 +304,7 @@ fn short(name: &str) -> String {
 struct Named<'n> {
     names: &'n HashMap<Box<str>, PoolId>,
     pools: &'n Pools,
-    addresses: HashMap<PoolId, HashMap<IpAddr, EndpointId>>,
+    destinations: HashMap<PoolId, HashMap<&'n Destination, EndpointId>>,
 }
 
 impl<'n> Named<'n> {
@@ -313,7 +312,7 @@ impl<'n> Named<'n> {
         Named {
             names,
             pools,
-            addresses: HashMap::new(),
+            destinations: HashMap::new(),
         }
     }
 
@@ -327,14 +326,14 @@ impl<'n> Named<'n> {
         let Some(address) = address else {
             return Some((what.to_owned(), pool));
         };
-        let address: IpAddr = address.parse().ok()?;
+        let destination = Destination::parse(address)?;
         let pools = self.pools;
-        let addresses = self.addresses.entry(pool).or_insert_with(|| {
+        let destinations = self.destinations.entry(pool).or_insert_with(|| {
             let ids = pools.pools[pool.index()].endpoint_ids();
-            ids.map(|id| (pools.endpoints[id.index()].address, id))
+            ids.map(|id| (&pools.endpoints[id.index()].destination, id))
                 .collect()
         });
-        let id = addresses.get(&address)?;
+        let id = destinations.get(&destination)?;
         Some((key(pools, *id), pool))
     }
 }

@@ -15,7 +15,7 @@ mod recovery;
 mod spilling;
 mod verdicts;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -69,8 +69,8 @@ pub enum HealthSource {
 /// What changed, for those who watch.
 #[derive(Clone, Debug)]
 pub struct Notice {
-    /// Region and address of each endpoint that the change is about.
-    pub endpoints: Vec<(String, IpAddr)>,
+    /// Region and destination of each endpoint that the change is about.
+    pub endpoints: Vec<(String, String)>,
     pub verdict: Verdict,
     /// In words: "2 of 2 failed: bad status 503".
     pub reason: String,

@@ -104,7 +104,10 @@ pub fn named(frozen: &Frozen, whole: &Whole) -> HashMap<(String, String), Verdic
             let verdict = frozen.verdict(PoolId(id as u32), index);
             // What is unknown, and what no monitor watches, need not be said.
             if verdict != Verdict::Unknown {
-                verdicts.insert((pool.name.clone(), endpoint.address.to_string()), verdict);
+                verdicts.insert(
+                    (pool.name.clone(), endpoint.destination.to_string()),
+                    verdict,
+                );
             }
         }
     }

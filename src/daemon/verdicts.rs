@@ -1,7 +1,6 @@
 //! Where verdicts come from, and the health table that they make.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +16,7 @@ use crate::config::Diagnostics;
 use crate::health::frozen::Frozen;
 use crate::health::probe::Told;
 use crate::health::{self, Change, Engine, TargetHealth, saved};
-use crate::model::{EndpointId, TargetKey, Verdict};
+use crate::model::{Destination, EndpointId, TargetKey, Verdict};
 use crate::state::health::{EndpointHealth, Health};
 use crate::state::pools::{Pools, Target};
 
@@ -159,14 +158,14 @@ impl Verdicts {
         let Verdicts::Frozen { known, .. } = self else {
             return Err("verdicts come from probes here".to_owned());
         };
-        let (of_pool, at_address) = match which.rsplit_once('/') {
-            Some((pool, address)) => (Some(pool), address.parse().ok()),
-            None => (None, which.parse::<IpAddr>().ok()),
+        let (of_pool, at) = match which.rsplit_once('/') {
+            Some((pool, destination)) => (Some(pool), Destination::parse(destination)),
+            None => (None, which.parse().ok().map(Destination::Address)),
         };
         let mut changes = Vec::new();
         for (id, endpoint) in pools.endpoints.iter().enumerate() {
             let pool = &*pools.pools[endpoint.pool.index()].name;
-            let is_at = at_address == Some(endpoint.address);
+            let is_at = at.as_ref() == Some(&endpoint.destination);
             if pool == which || (is_at && of_pool.is_none_or(|of| of == pool)) {
                 let target = endpoint.target.map(|index| &pools.targets[index as usize]);
                 let flip_after_ms = steady_ms(target, verdict);
@@ -174,7 +173,7 @@ impl Verdicts {
                     EndpointId(id as u32),
                     EndpointHealth::new(verdict, flip_after_ms),
                 ));
-                known.insert((pool.to_owned(), endpoint.address.to_string()), verdict);
+                known.insert((pool.to_owned(), endpoint.destination.to_string()), verdict);
             }
         }
         if changes.is_empty() {
@@ -320,7 +319,7 @@ fn frozen(
         .target
         .map(|number| &pools.targets[number as usize]);
     let pool = pools.pools[endpoint.pool.index()].name.to_string();
-    match known.get(&(pool, endpoint.address.to_string())) {
+    match known.get(&(pool, endpoint.destination.to_string())) {
         Some(&verdict) => EndpointHealth::new(verdict, steady_ms(target, verdict)),
         None if target.is_none() => EndpointHealth::UNWATCHED,
         None => EndpointHealth::UNKNOWN,
@@ -348,7 +347,7 @@ fn notice(
         let endpoint = &pools.endpoints[id.index()];
         let region = pools.pools[endpoint.pool.index()].region;
         let region = pools.regions[region.index()].name.to_string();
-        (region, endpoint.address)
+        (region, endpoint.destination.to_string())
     };
     Notice {
         endpoints: target.endpoints.iter().map(describe).collect(),

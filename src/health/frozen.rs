@@ -16,7 +16,7 @@ use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::{Config, Diagnostics, Place};
-use crate::model::{PoolId, Verdict};
+use crate::model::{Destination, PoolId, Verdict};
 
 /// A larger file is refused.
 const OCTETS_MAX: u64 = 16 << 20;
@@ -26,11 +26,11 @@ const OCTETS_MAX: u64 = 16 << 20;
 pub struct Frozen(Vec<Vec<Verdict>>);
 
 /// What a line is about, from the widest to the narrowest: later ones win.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 enum Subject<'a> {
     Pool(&'a str),
     Address(IpAddr),
-    Endpoint(&'a str, IpAddr),
+    Endpoint(&'a str, Destination),
 }
 
 impl Frozen {
@@ -86,7 +86,7 @@ impl Frozen {
         if diagnostics.has_errors() {
             return Err(diagnostics);
         }
-        lines.sort_by_key(|&(subject, _)| subject);
+        lines.sort_by_key(|(subject, _)| subject.rank());
         Ok(Self::apply(&lines, config))
     }
 
@@ -95,11 +95,11 @@ impl Frozen {
         let mut frozen: Vec<Vec<Verdict>> = pools
             .map(|pool| vec![Verdict::Unknown; pool.endpoints.len()])
             .collect();
-        for &(subject, verdict) in lines {
+        for (subject, verdict) in lines {
             for (pool, verdicts) in config.pools.iter().zip(&mut frozen) {
                 for (endpoint, slot) in pool.endpoints.iter().zip(verdicts) {
-                    if subject.covers(&pool.name, endpoint.address) {
-                        *slot = verdict;
+                    if subject.covers(&pool.name, &endpoint.destination) {
+                        *slot = *verdict;
                     }
                 }
             }
@@ -116,11 +116,19 @@ impl Frozen {
 }
 
 impl Subject<'_> {
-    fn covers(&self, pool: &str, address: IpAddr) -> bool {
-        match *self {
-            Subject::Pool(name) => name == pool,
-            Subject::Address(ip) => ip == address,
-            Subject::Endpoint(name, ip) => name == pool && ip == address,
+    fn rank(&self) -> u8 {
+        match self {
+            Subject::Pool(_) => 0,
+            Subject::Address(_) => 1,
+            Subject::Endpoint(..) => 2,
+        }
+    }
+
+    fn covers(&self, pool: &str, destination: &Destination) -> bool {
+        match self {
+            Subject::Pool(name) => *name == pool,
+            Subject::Address(address) => destination.address() == Some(*address),
+            Subject::Endpoint(name, of_pool) => *name == pool && of_pool == destination,
         }
     }
 }
@@ -128,15 +136,15 @@ impl Subject<'_> {
 /// `None` when no endpoint of `config` is meant.
 fn subject<'a>(key: &'a str, config: &Config) -> Option<Subject<'a>> {
     let subject = match (key.rsplit_once('/'), key.parse()) {
-        (Some((pool, address)), _) => Subject::Endpoint(pool, address.parse().ok()?),
+        (Some((pool, destination)), _) => Subject::Endpoint(pool, Destination::parse(destination)?),
         (None, Ok(address)) => Subject::Address(address),
         (None, Err(_)) => Subject::Pool(key),
     };
-    let named = config.pools.iter().any(|pool| match subject {
-        Subject::Pool(name) => pool.name == name,
+    let named = config.pools.iter().any(|pool| match &subject {
+        Subject::Pool(name) => pool.name == *name,
         _ => {
             let mut endpoints = pool.endpoints.iter();
-            endpoints.any(|endpoint| subject.covers(&pool.name, endpoint.address))
+            endpoints.any(|endpoint| subject.covers(&pool.name, &endpoint.destination))
         }
     });
     named.then_some(subject)

@@ -24,9 +24,9 @@ impl TargetSpec {
     /// The target of an endpoint of `pool`; `None` when the pool has no monitor.
     pub fn of_endpoint(config: &Config, pool: &Pool, endpoint: &Endpoint) -> Option<Self> {
         let monitor = config.monitors.get(pool.monitor?.index())?;
-        let address = endpoint
-            .check
-            .unwrap_or_else(|| SocketAddr::new(endpoint.address, monitor.port));
+        let own = endpoint.destination.address();
+        let own = own.map(|address| SocketAddr::new(address, monitor.port));
+        let address = endpoint.check.or(own)?;
         Some(TargetSpec {
             key: key(monitor, address)?,
             address,
@@ -125,12 +125,12 @@ fn word(text: &str) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::config::{At, GeoIp, Place, PoolLoad, Server, TlsProbe};
-    use crate::model::{Balance, MinHealthy, MonitorId};
+    use crate::model::{Balance, Destination, MinHealthy, MonitorId};
 
     /// A configuration of these pools and their endpoints, watched by one monitor.
     pub fn config_of(pools: &[(&str, &[&str])]) -> Config {
         let endpoint = |address: &&str| Endpoint {
-            address: address.parse().expect("an address"),
+            destination: Destination::parse(address).expect("an address"),
             weight: 1,
             check: None,
             capacity: None,

@@ -3,9 +3,13 @@
 //! An id is an index into one part of a root and means nothing outside that part. What must
 //! survive a reload is looked up again by a stable key (a name, a [`TargetKey`]).
 
+mod destination;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+pub use destination::Destination;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -57,6 +61,8 @@ pub enum Family {
 }
 
 impl Family {
+    pub const BOTH: [Family; 2] = [Family::V4, Family::V6];
+
     /// The family of an address.
     pub const fn of(address: &IpAddr) -> Self {
         match address {

@@ -132,6 +132,11 @@ impl<'a, R: Recorder> Responder<'a, R> {
         node: NodeId,
     ) -> Result<Reply, Link<'a>> {
         let zone: &'a Zone = &self.entry.zone;
+        if zone.balanced(node).is_some()
+            && let Some(reply) = self.steer_to_name(composer, node)
+        {
+            return Ok(reply);
+        }
         if self.qtype != rtype::ANY {
             if let Some(cname) = zone.rrset(node, rtype::CNAME) {
                 return Err(Link::Alias(node, cname));

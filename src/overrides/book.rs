@@ -193,7 +193,7 @@ pub fn key(pools: &Pools, id: EndpointId) -> String {
     format!(
         "{}/{}",
         pools.pools[endpoint.pool.index()].name,
-        endpoint.address
+        endpoint.destination
     )
 }
 

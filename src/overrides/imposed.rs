@@ -118,7 +118,7 @@ impl Imposed {
                 is_draining: word.action == Action::Drain || draining.is_some(),
             }
         };
-        if word.what.is_of_addresses() {
+        if word.what.is_of_endpoints() {
             for id in word.what.endpoints(pools) {
                 let part = part(self.endpoints.get(&id));
                 self.endpoints.insert(id, part);
@@ -179,11 +179,13 @@ pub mod tests {
             preferences: [None, None],
             min_healthy: MinHealthy::default(),
             serve_whole: false,
+            is_of_names: false,
             monitor: None,
             unknown_is_up: true,
         };
         let endpoint = |octet, pool| Endpoint {
-            address: std::net::IpAddr::from([10, 0, 0, octet]),
+            destination: std::net::IpAddr::from([10, 0, 0, octet]).into(),
+            seed: 0,
             weight: 1,
             pool: PoolId(pool),
             target: None,

@@ -1,13 +1,12 @@
 //! Which endpoints does an override mean?
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::glob;
-use crate::model::{EndpointId, PoolId};
+use crate::model::{Destination, EndpointId, PoolId};
 use crate::state::Pools;
 use crate::state::pools::Pool;
 
@@ -18,7 +17,7 @@ use crate::state::pools::Pool;
 /// | `eu` | the region and the pool of that name |
 /// | `region:eu`, `pool:web-eu` | the one or the other |
 /// | `192.0.2.1`, `2001:db8::1` | that address, in every pool |
-/// | `web-eu/192.0.2.1` | that address in one pool |
+/// | `web-eu/192.0.2.1`, `cdn/a.example.net` | that address, or other name, in one pool |
 ///
 /// In names, `*` stands for any characters. A name of digits alone is written with what it is (`pool:7`), as
 /// by itself it is the number of an override.
@@ -28,7 +27,7 @@ pub struct What {
     kind: Kind,
     /// With `*`.
     name: String,
-    address: Option<IpAddr>,
+    destination: Option<Destination>,
 }
 
 /// Octets: names have 63 at most.
@@ -70,14 +69,14 @@ impl FromStr for What {
             return Ok(What {
                 kind: Kind::Pool,
                 name: "*".to_owned(),
-                address: Some(address),
+                destination: Some(Destination::Address(address)),
             });
         }
-        let (kind, name, address) = match text.split_once('/') {
-            Some((pool, address)) => {
-                let address = address.parse().map_err(|_| unreadable())?;
+        let (kind, name, destination) = match text.split_once('/') {
+            Some((pool, destination)) => {
+                let destination = Destination::parse(destination).ok_or_else(unreadable)?;
                 let pool = pool.strip_prefix("pool:").unwrap_or(pool);
-                (Kind::Pool, pool, Some(address))
+                (Kind::Pool, pool, Some(destination))
             }
             None => match text.split_once(':') {
                 Some(("region", name)) => (Kind::Region, name, None),
@@ -93,7 +92,7 @@ impl FromStr for What {
         Ok(What {
             kind,
             name: name.to_owned(),
-            address,
+            destination,
         })
     }
 }
@@ -115,9 +114,9 @@ impl From<What> for String {
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
-        match (self.kind, self.address) {
-            (_, Some(address)) if name == "*" => write!(f, "{address}"),
-            (_, Some(address)) => write!(f, "{name}/{address}"),
+        match (self.kind, &self.destination) {
+            (_, Some(Destination::Address(address))) if name == "*" => write!(f, "{address}"),
+            (_, Some(destination)) => write!(f, "{name}/{destination}"),
             (Kind::Any, None) => f.write_str(name),
             (Kind::Region, None) => write!(f, "region:{name}"),
             (Kind::Pool, None) => write!(f, "pool:{name}"),
@@ -126,9 +125,9 @@ impl fmt::Display for What {
 }
 
 impl What {
-    /// Whether it means endpoints by their address, and not all of a pool.
-    pub fn is_of_addresses(&self) -> bool {
-        self.address.is_some()
+    /// Whether it means endpoints one by one, and not all of a pool.
+    pub fn is_of_endpoints(&self) -> bool {
+        self.destination.is_some()
     }
 
     /// The pools that it means, or endpoints of which it means.
@@ -150,8 +149,8 @@ impl What {
         let pools_meant = self.pools(pools).into_iter();
         let ids = pools_meant.flat_map(|id| pools.pools[id.index()].endpoint_ids());
         ids.filter(|id| {
-            self.address
-                .is_none_or(|address| pools.endpoints[id.index()].address == address)
+            let meant = self.destination.as_ref();
+            meant.is_none_or(|meant| pools.endpoints[id.index()].destination == *meant)
         })
         .collect()
     }

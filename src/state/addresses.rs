@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::pools::Endpoint;
-use crate::model::{EndpointId, Family};
+use crate::model::{Destination, EndpointId, Family};
 
 /// By [`EndpointId`] and family; where an endpoint has none of a family, anything stands.
 #[derive(Debug, Default)]
@@ -18,15 +18,16 @@ impl Addresses {
     pub fn new(endpoints: &[Endpoint]) -> Self {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for (index, endpoint) in endpoints.iter().enumerate() {
-            match endpoint.address {
-                IpAddr::V4(address) => {
+            match endpoint.destination {
+                Destination::Address(IpAddr::V4(address)) => {
                     v4.resize(index, Ipv4Addr::UNSPECIFIED);
                     v4.push(address);
                 }
-                IpAddr::V6(address) => {
+                Destination::Address(IpAddr::V6(address)) => {
                     v6.resize(index, Ipv6Addr::UNSPECIFIED);
                     v6.push(address);
                 }
+                Destination::Name(_) => {}
             }
         }
         Addresses {
@@ -55,7 +56,8 @@ mod tests {
         let texts = ["192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db8::2"];
         for texts in [&texts[..], &texts[..1], &texts[1..2], &[]] {
             let endpoint = |text: &&str| Endpoint {
-                address: text.parse().unwrap(),
+                destination: Destination::Address(text.parse().unwrap()),
+                seed: 0,
                 weight: 1,
                 pool: PoolId(0),
                 target: None,
@@ -63,8 +65,8 @@ mod tests {
             let endpoints: Vec<_> = texts.iter().map(endpoint).collect();
             let addresses = Addresses::new(&endpoints);
             for (id, endpoint) in (0..).map(EndpointId).zip(&endpoints) {
-                let family = Family::of(&endpoint.address);
-                assert_eq!(addresses.get(family, id), endpoint.address);
+                let address = endpoint.destination.address().unwrap();
+                assert_eq!(addresses.get(Family::of(&address), id), address);
             }
         }
     }

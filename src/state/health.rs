@@ -117,6 +117,8 @@ pub struct PoolSlot {
     pub accepts: [Share; 2],
     /// Whether any of its endpoints takes a part only of what the pool would give it.
     pub is_thinned: bool,
+    /// The pool's.
+    pub is_of_names: bool,
 }
 
 impl PoolSlot {
@@ -141,23 +143,26 @@ impl PoolSlot {
         may: impl Fn(EndpointId) -> bool,
     ) -> Self {
         let pool = &pools.pools[pool.index()];
+        let destination = |id: EndpointId| &pools.endpoints[id.index()].destination;
         let (mut up, mut all) = ([0; 2], [0; 2]);
         for id in pool.endpoint_ids() {
-            let family = Family::of(&pools.endpoints[id.index()].address) as usize;
-            all[family] += 1;
-            up[family] += usize::from(is_up(id));
+            for family in destination(id).families().map(|family| family as usize) {
+                all[family] += 1;
+                up[family] += usize::from(is_up(id));
+            }
         }
         let is_met = |family: usize| pool.min_healthy.is_met(up[family], all[family]);
         let (mut weighted, mut weightless) = <([Vec<_>; 2], [Vec<_>; 2])>::default();
         for id in pool.endpoint_ids() {
             let endpoint = &pools.endpoints[id.index()];
-            let family = Family::of(&endpoint.address) as usize;
-            if !may(id) || !(is_up(id) || pool.serve_whole && is_met(family)) {
-                continue;
-            }
-            match endpoint.weight {
-                0 => weightless[family].push((id, 1)),
-                weight => weighted[family].push((id, weight)),
+            for family in destination(id).families().map(|family| family as usize) {
+                if !may(id) || !(is_up(id) || pool.serve_whole && is_met(family)) {
+                    continue;
+                }
+                match endpoint.weight {
+                    0 => weightless[family].push((id, 1)),
+                    weight => weighted[family].push((id, weight)),
+                }
             }
         }
         let usable = |family: Family| match &weighted[family as usize][..] {
@@ -174,6 +179,7 @@ impl PoolSlot {
             balance: pool.balance,
             accepts: [accepts(0), accepts(1)],
             is_thinned: false,
+            is_of_names: pool.is_of_names,
         }
     }
 
@@ -315,11 +321,13 @@ impl Health {
         for id in pool.endpoint_ids() {
             let health = self.endpoint(id);
             if !counts_as_up(pool, health.verdict) {
-                let soonest = match Family::of(&pools.endpoints[id.index()].address) {
-                    Family::V4 => &mut revival.v4_ms,
-                    Family::V6 => &mut revival.v6_ms,
-                };
-                *soonest = health.flip_after_ms.min(*soonest);
+                for family in pools.endpoints[id.index()].destination.families() {
+                    let soonest = match family {
+                        Family::V4 => &mut revival.v4_ms,
+                        Family::V6 => &mut revival.v6_ms,
+                    };
+                    *soonest = health.flip_after_ms.min(*soonest);
+                }
             }
         }
         revival
@@ -346,7 +354,8 @@ mod tests {
 
     fn pools(endpoints: u32) -> Pools {
         let endpoint = |id: u32| Endpoint {
-            address: std::net::Ipv4Addr::from(id).into(),
+            destination: std::net::IpAddr::from(std::net::Ipv4Addr::from(id)).into(),
+            seed: 0,
             weight: 1 + id as u16 % 2,
             pool: PoolId(id / POOL_SIZE),
             target: None,
@@ -361,6 +370,7 @@ mod tests {
             preferences: [None, None],
             min_healthy: MinHealthy::default(),
             serve_whole: false,
+            is_of_names: false,
             monitor: None,
             unknown_is_up: true,
         };

@@ -1,6 +1,5 @@
 //! Regions, pools, endpoints and policies in the form that steering reads: dense tables by id.
 
-use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -10,8 +9,8 @@ use super::preference::Preference;
 use crate::hashing::Item;
 use crate::hashing::ring::Ring;
 use crate::model::{
-    Balance, EndpointId, Family, FamilyFallback, MapId, MinHealthy, PolicyId, PoolId, RegionId,
-    TargetKey, Verdict, WhenAllDown,
+    Balance, Destination, EndpointId, Family, FamilyFallback, MapId, MinHealthy, PolicyId, PoolId,
+    RegionId, TargetKey, Verdict, WhenAllDown,
 };
 
 /// The steering part of a root.
@@ -68,6 +67,8 @@ pub struct Pool {
     pub min_healthy: MinHealthy,
     /// Whether all of its endpoints are answered while enough are up.
     pub serve_whole: bool,
+    /// Whether its endpoints are names of others: then an answer has one of them.
+    pub is_of_names: bool,
     /// For explain: which monitor watches it.
     pub monitor: Option<Box<str>>,
     /// What an endpoint without a verdict counts as.
@@ -82,7 +83,9 @@ impl Pool {
 
 #[derive(Debug)]
 pub struct Endpoint {
-    pub address: IpAddr,
+    pub destination: Destination,
+    /// Of the destination: what tells it from others to those who go by the client.
+    pub seed: u64,
     pub weight: u16,
     pub pool: PoolId,
     /// None: never probed, always up.
@@ -138,6 +141,8 @@ pub struct Policy {
     /// Whether any endpoint within reach has an address of this family (IPv4, IPv6); without, the
     /// name has no records of the type at all.
     pub has_family: [bool; 2],
+    /// Whether it may come to a pool of names: then it answers queries of all types.
+    pub has_names: bool,
     /// Pools within reach, nested ones included, each once.
     pub reach: Box<[PoolId]>,
     /// Of the first tier: see [`Pools::cursor_count`].

@@ -7,7 +7,6 @@ use super::places::Places;
 use super::ttl::Awaited;
 use super::view::View;
 use super::{Ask, Decision, Draw, Outcome, Recorder, Step, cursor, ttl};
-use crate::hashing;
 use crate::locate::Client;
 use crate::model::{ANSWERS_MAX, EndpointId, PolicyId, PoolId, RegionId, WhenAllDown};
 use crate::random::Random;
@@ -55,6 +54,7 @@ pub fn decide<R: Recorder>(
         outcome: Outcome::Answer,
         drawn: Drawn::NOTHING,
         pool: None,
+        is_name: false,
         ttl_s: 0,
         scope,
     };
@@ -62,6 +62,7 @@ pub fn decide<R: Recorder>(
         Ok(source) => {
             decision.outcome = source.outcome;
             decision.pool = Some(source.pool);
+            decision.is_name = view.slot(source.pool).is_of_names;
             let spread = &policies[policy.index()].spread;
             let drawn = &mut decision.drawn;
             // In need, there is no more to be had elsewhere.
@@ -207,9 +208,9 @@ fn draw_spread<R: Recorder>(
     } = source;
     let pools = &view.root.pools;
     let is_new = |known: &Drawn, endpoint: EndpointId| {
-        let address = |id: EndpointId| pools.endpoints[id.index()].address;
-        let mut known = known.as_slice().iter().map(|&id| address(id));
-        known.all(|known| known != address(endpoint))
+        let destination = |id: EndpointId| &pools.endpoints[id.index()].destination;
+        let mut known = known.as_slice().iter().map(|&id| destination(id));
+        known.all(|known| known != destination(endpoint))
     };
     let (mut regions, mut known) = ([RegionId(0); ANSWERS_MAX], 0);
     let spread = &pools.policies[policy.index()].spread;
@@ -249,6 +250,7 @@ fn draw_from<R: Recorder>(
     let root = view.root;
     let slot = view.slot(pool);
     let balance = slot.balance;
+    let answers = if slot.is_of_names { 1 } else { answers };
     recorder.record(|| Step::Candidates {
         pool,
         balance,
@@ -292,7 +294,7 @@ fn thinned(
     draw::draw(from, ANSWERS_MAX as u8, random, cursor, drawn);
     drawn.thin(answers.into(), |id| {
         let endpoint = &root.pools.endpoints[id.index()];
-        let seed = hashing::of_address(endpoint.address);
+        let seed = endpoint.seed;
         let die = view
             .key
             .die(seed ^ root.pools.pools[endpoint.pool.index()].seed);

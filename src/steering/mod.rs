@@ -60,6 +60,8 @@ pub struct Decision {
     drawn: Drawn,
     /// The pool that the endpoints are of; none where none is answered.
     pub pool: Option<PoolId>,
+    /// Whether the endpoint is another name, which is answered alone.
+    pub is_name: bool,
     /// In seconds, within the name's range: of the records, or the most for a negative answer.
     /// `u32::MAX` for [`Outcome::NoFamily`], which only a new configuration ends.
     pub ttl_s: u32,
@@ -95,6 +97,7 @@ impl Decision {
         outcome: Outcome::NoFamily,
         drawn: Drawn::NOTHING,
         pool: None,
+        is_name: false,
         ttl_s: u32::MAX,
         scope: 0,
     };

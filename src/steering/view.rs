@@ -203,7 +203,7 @@ impl<'a> View<'a> {
         pools.pools[pool.index()]
             .endpoint_ids()
             .map(|id| (id, &pools.endpoints[id.index()]))
-            .filter(|(_, endpoint)| wanted(Family::of(&endpoint.address)))
+            .filter(|(_, endpoint)| endpoint.destination.families().any(&wanted))
             .map(|(id, endpoint)| Candidate {
                 endpoint: id,
                 weight: endpoint.weight,

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use meridian::compile::{self, Whole};
+use meridian::model::EndpointId;
 use meridian::nameserver::answer::{self, Transport, Worker};
 use meridian::random::Random;
 use meridian::state::{EndpointHealth, Health, Identity, Root, Service};
@@ -59,7 +60,11 @@ impl Server {
     /// From now on, `known` says what is believed of the endpoint with an address.
     pub fn set_health(&mut self, known: impl Fn(IpAddr) -> EndpointHealth) {
         let pools = &self.root.pools;
-        let health = Health::new(pools, |id| known(pools.endpoints[id.index()].address));
+        let known = |id: EndpointId| {
+            let address = pools.endpoints[id.index()].destination.address();
+            known(address.expect("an endpoint with an address"))
+        };
+        let health = Health::new(pools, known);
         self.root.health = Arc::new(health);
     }
 

@@ -50,14 +50,14 @@ fn reachable(root: &Root, policy: usize, family: Family) -> Vec<(IpAddr, bool)> 
         .map(|id| &pools.pools[id.index()]);
     reach
         .flat_map(|pool| pool.endpoint_ids().map(move |id| (pool, id)))
-        .filter(|(_, id)| Family::of(&pools.endpoints[id.index()].address) == family)
-        .map(|(pool, id)| {
+        .filter(|(_, id)| pools.endpoints[id.index()].destination.serves(family))
+        .filter_map(|(pool, id)| {
             let is_up = match root.health.endpoint(id).verdict {
                 Verdict::Up => true,
                 Verdict::Down => false,
                 Verdict::Unknown => pool.unknown_is_up,
             };
-            (pools.endpoints[id.index()].address, is_up)
+            Some((pools.endpoints[id.index()].destination.address()?, is_up))
         })
         .collect()
 }
@@ -225,7 +225,7 @@ fn check_decision(
     let endpoints = decision
         .endpoints()
         .iter()
-        .map(|id| root.pools.endpoints[id.index()].address);
+        .filter_map(|id| root.pools.endpoints[id.index()].destination.address());
     prop_assert_eq!(addresses(&message), endpoints.collect::<Vec<_>>());
     prop_assert!(
         message

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use meridian::hashing::{Item, of_octets};
+use meridian::hashing::{Item, of_address, of_octets};
 use meridian::locate::Client;
 use meridian::model::{
     Balance, EndpointId, Family, FamilyFallback, MapId, MinHealthy, PolicyId, PoolId, RegionId,
@@ -337,16 +337,19 @@ impl World {
                 preferences: [V4, V6].map(|family| pool.preference(family, endpoints.len())),
                 min_healthy: pool.min_healthy,
                 serve_whole: pool.serve_whole,
+                is_of_names: false,
                 monitor: None,
                 unknown_is_up: pool.unknown_is_up,
             });
             for endpoint in &pool.endpoints {
                 let host = endpoints.len() as u32;
+                let address: IpAddr = match endpoint.family {
+                    V4 => Ipv4Addr::from(0x0A00_0000 + host).into(),
+                    V6 => Ipv6Addr::from((0x2001_0DB8 << 96) + u128::from(host)).into(),
+                };
                 endpoints.push(pools::Endpoint {
-                    address: match endpoint.family {
-                        V4 => Ipv4Addr::from(0x0A00_0000 + host).into(),
-                        V6 => Ipv6Addr::from((0x2001_0DB8 << 96) + u128::from(host)).into(),
-                    },
+                    destination: address.into(),
+                    seed: of_address(address),
                     weight: endpoint.weight,
                     pool: PoolId(id as u32),
                     target: None,
@@ -396,6 +399,7 @@ impl World {
                 family_fallback: policy.family_fallback,
                 maps: self.maps(PolicyId(id as u32)).into_iter().collect(),
                 has_family: [has(V4), has(V6)],
+                has_names: false,
                 reach: reach.iter().copied().collect(),
             }
         };

@@ -172,6 +172,6 @@ fn describe(root: &Root, id: EndpointId) -> String {
     format!(
         "{} {}",
         root.pools.regions[region.index()].name,
-        endpoint.address
+        endpoint.destination
     )
 }

@@ -166,7 +166,7 @@ impl Tour {
             .pools
             .endpoints
             .iter()
-            .find(|endpoint| endpoint.address == address);
+            .find(|endpoint| endpoint.destination.address() == Some(address));
         endpoint.map_or_else(String::new, |endpoint| {
             let region = root.pools.pools[endpoint.pool.index()].region;
             root.pools.regions[region.index()].name.to_string()

@@ -64,6 +64,7 @@ fn geo(regions: &[u16], default: &[u16]) -> Policy {
         last_resort: Vec::new(),
         spread: Vec::new(),
         when_all_down: WhenAllDown::All,
+        has_names: false,
         family_fallback: FamilyFallback::Region,
         place: Place::file("meridian.toml"),
     }

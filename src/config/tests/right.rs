@@ -1,4 +1,3 @@
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -135,7 +134,7 @@ fn pools_are_read() {
     assert_eq!(pool.monitor, Some(MonitorId(0)));
     assert_eq!(pool.balance, Balance::RoundRobin);
     let second = &pool.endpoints[1];
-    assert_eq!(second.address, "2001:db8::1".parse::<IpAddr>().unwrap());
+    assert_eq!(second.destination.to_string(), "2001:db8::1");
     assert_eq!(second.weight, 3);
     assert_eq!(second.check, Some("192.0.2.1:8080".parse().unwrap()));
     assert_eq!(config.pools[3].monitor, None);

@@ -228,7 +228,7 @@ fn truncated(composer: &mut Composer<'_>) -> Reply {
 }
 
 /// A CNAME whose data are `kept` labels and how the name goes on; false when it does not fit.
-fn append_cname(
+pub(super) fn append_cname(
     composer: &mut Composer<'_>,
     owner: u16,
     ttl: &[u8],

@@ -1,13 +1,14 @@
 //! Which addresses does a balanced name have for this client?
 
+use super::chain::append_cname;
 use super::{Reply, Responder};
-use crate::dns::Rcode;
 use crate::dns::compose::{Composer, ExtendedError};
+use crate::dns::{Rcode, rtype};
 use crate::locate::{Client, Subnet};
-use crate::model::Family;
+use crate::model::{Destination, Family};
 use crate::nameserver::answer::Worker;
 use crate::state::feedback::{Sample, SampleQueue};
-use crate::state::zone::BalancedName;
+use crate::state::zone::{BalancedName, NodeId};
 use crate::steering::{Ask, Decision, Draw, Outcome, Recorder, decide};
 
 impl<R: Recorder> Responder<'_, R> {
@@ -17,6 +18,54 @@ impl<R: Recorder> Responder<'_, R> {
         balanced: BalancedName,
         family: Family,
     ) -> Reply {
+        let (decision, scope) = self.decide(balanced, family);
+        if decision.outcome != Outcome::Answer {
+            return self.respond_in_need(composer, family, &decision, scope);
+        }
+        self.append_decided(composer, family, &decision);
+        Reply {
+            rcode: Rcode::NoError,
+            scope,
+            error: None,
+        }
+    }
+
+    /// Whatever the type: a name that may be answered by CNAME has nothing else. `None` where it may not be.
+    #[cold]
+    pub(super) fn steer_to_name(
+        &mut self,
+        composer: &mut Composer<'_>,
+        node: NodeId,
+    ) -> Option<Reply> {
+        let balanced = *self.entry.zone.balanced(node)?;
+        let policy = self.entry.policies[usize::from(balanced.policy)];
+        let policy = &self.root.pools.policies[policy.index()];
+        if !policy.has_names {
+            return None;
+        }
+        // A CNAME is the same for both.
+        let family = match policy.has(Family::V4) {
+            true => Family::V4,
+            false => Family::V6,
+        };
+        let (decision, scope) = self.decide(balanced, family);
+        if decision.is_name || matches!(decision.outcome, Outcome::ServFail | Outcome::Refuse) {
+            return Some(self.respond_in_need(composer, family, &decision, scope));
+        }
+        match self.qtype {
+            rtype::ANY => self.append_hinfo(composer),
+            _ => self.negative(composer, decision.ttl_s),
+        }
+        Some(Reply {
+            rcode: Rcode::NoError,
+            scope,
+            error: None,
+        })
+    }
+
+    /// What becomes of the query, and the scope of that.
+    #[inline(always)]
+    fn decide(&mut self, balanced: BalancedName, family: Family) -> (Decision, u8) {
         let client = self.client();
         let ask = Ask {
             policy: self.entry.policies[usize::from(balanced.policy)],
@@ -43,15 +92,7 @@ impl<R: Recorder> Responder<'_, R> {
         } else {
             0
         };
-        if decision.outcome != Outcome::Answer {
-            return self.respond_in_need(composer, family, &decision, scope);
-        }
-        self.append_decided(composer, family, &decision);
-        Reply {
-            rcode: Rcode::NoError,
-            scope,
-            error: None,
-        }
+        (decision, scope)
     }
 
     /// Where nothing that is up is answered, with the reason.
@@ -102,7 +143,11 @@ impl<R: Recorder> Responder<'_, R> {
     /// The decision's addresses, and what comes along with them in this zone.
     #[inline]
     fn append_decided(&self, composer: &mut Composer<'_>, family: Family, decision: &Decision) {
-        if self.append_addresses(composer, family, decision) && self.entry.zone.is_full {
+        let fits = match decision.is_name {
+            false => self.append_addresses(composer, family, decision),
+            true => self.append_name(composer, decision),
+        };
+        if fits && self.entry.zone.is_full {
             self.append_nameservers(composer, None, None);
         }
     }
@@ -125,6 +170,26 @@ impl<R: Recorder> Responder<'_, R> {
             }
         }
         true
+    }
+
+    /// The CNAME that leads to the other name, or TC, and then false. A chain of names is not followed from there: the
+    /// answer is for this client, and what comes after it may be for others (RFC 7871, 7.2.1).
+    #[cold]
+    fn append_name(&self, composer: &mut Composer<'_>, decision: &Decision) -> bool {
+        let pools = &self.root.pools;
+        let mut endpoints = decision.endpoints().iter();
+        let destination = endpoints
+            .next()
+            .map(|id| &pools.endpoints[id.index()].destination);
+        let Some(Destination::Name(name)) = destination else {
+            return false;
+        };
+        let (owner, ttl) = (self.name.at, decision.ttl_s.to_be_bytes());
+        let fits = append_cname(composer, owner, &ttl, &[], name.as_wire());
+        if !fits {
+            composer.set_truncated();
+        }
+        fits
     }
 
     #[cold]

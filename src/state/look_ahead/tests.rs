@@ -110,7 +110,10 @@ fn what_is_steered_ends_in_the_pool_that_is_answered() {
         let mut reply = [0; 1232];
         let len = answer(&mut worker, &root, &query, &mut reply).unwrap();
         let pool = &root.pools.pools[pool.unwrap().index()];
-        let IpAddr::V4(address) = root.pools.endpoints[pool.first.index()].address else {
+        let Some(IpAddr::V4(address)) = root.pools.endpoints[pool.first.index()]
+            .destination
+            .address()
+        else {
             panic!("pools are of IPv4");
         };
         let mut places = reply[..len].windows(4);
