@@ -1,5 +1,8 @@
 //! RFC 1034: Domain names, concepts and facilities.
 
+use meridian::model::Verdict;
+use meridian::state::EndpointHealth;
+
 use crate::*;
 
 #[test]
@@ -376,4 +379,55 @@ fn section_4_3_2_step_3a_a_chain_leads_nobody_into_a_zone_that_does_not_answer_t
         let reply = server.ask(&query.from("10.1.2.3"));
         assert_eq!(reply.answers().len(), links + 1);
     }
+}
+
+#[test]
+fn section_3_6_2_a_name_that_is_balanced_by_names_is_an_alias_for_every_type() {
+    for rtype in ["A", "AAAA", "CNAME", "TXT", "MX", "HTTPS", "ANY"] {
+        let reply = ask(&gslb("cdn", rtype).subnet("20.1.2.0/24"));
+        assert_answers(
+            &reply,
+            &["cdn.gslb.example.com. 30 IN CNAME CDN.example.net."],
+        );
+        assert_eq!(reply.scope(), Some(14), "{rtype}");
+        assert!(reply.authority().is_empty() && reply.additional().is_empty());
+    }
+}
+
+#[test]
+fn section_3_6_2_who_is_sent_to_addresses_finds_no_alias_there() {
+    let query = |rtype| gslb("cdn", rtype).from("192.0.2.53");
+    assert_eq!(ask(&query("A")).address_texts(), ["192.0.2.3"]);
+    for rtype in ["CNAME", "TXT"] {
+        let reply = ask(&query(rtype));
+        assert_eq!((reply.rcode(), reply.answers().len()), ("NOERROR", 0));
+        // For no longer than an alias would be believed.
+        assert!(reply.authority()[0].starts_with("gslb.example.com. 30 IN SOA "));
+    }
+    // It holds for this client only.
+    let reply = ask(&gslb("cdn", "TXT").subnet("0.0.0.0/1"));
+    assert!(reply.scope() > Some(0));
+}
+
+#[test]
+fn section_3_6_2_an_alias_that_is_only_there_in_need() {
+    let mut server = server();
+    let query = gslb("or-cdn", "A").subnet("20.1.2.0/24");
+    assert_eq!(server.ask(&query).address_texts(), ["192.0.2.1"]);
+    server.set_health(|_| EndpointHealth::new(Verdict::Down, 1_000));
+    let reply = server.ask(&query);
+    assert_answers(
+        &reply,
+        &["or-cdn.gslb.example.com. 5 IN CNAME cdn.example.org."],
+    );
+    assert_eq!(reply.scope(), ask(&query).scope());
+}
+
+#[test]
+fn section_3_6_2_a_wildcard_that_is_an_alias() {
+    let reply = ask(&gslb("a.b.cdn", "AAAA").subnet("20.5.2.0/24"));
+    assert_answers(
+        &reply,
+        &["a.b.cdn.gslb.example.com. 30 IN CNAME cdn.example.org."],
+    );
 }

@@ -317,6 +317,19 @@ fn section_7_2_1_what_reads_no_map_holds_for_everyone() {
 }
 
 #[test]
+fn section_7_2_1_a_tailored_alias_is_answered_alone() {
+    let reply = ask(&gslb("to-cdn", "A").subnet("20.1.2.0/24"));
+    assert_answers(
+        &reply,
+        &[
+            "to-cdn.gslb.example.com. 300 IN CNAME x.cdn.gslb.example.com.",
+            "x.cdn.gslb.example.com. 30 IN CNAME CDN.example.net.",
+        ],
+    );
+    assert_eq!(reply.scope(), Some(14));
+}
+
+#[test]
 fn section_7_2_1_static_links_of_a_chain_leave_the_scope_to_what_is_steered() {
     let query = gslb("docs", "A").subnet("20.5.2.0/24");
     let reply = ask(&query);

@@ -57,12 +57,12 @@ impl Server {
         }
     }
 
-    /// From now on, `known` says what is believed of the endpoint with an address.
+    /// From now on, `known` says what is believed of the endpoint with an address. Other names are up.
     pub fn set_health(&mut self, known: impl Fn(IpAddr) -> EndpointHealth) {
         let pools = &self.root.pools;
         let known = |id: EndpointId| {
             let address = pools.endpoints[id.index()].destination.address();
-            known(address.expect("an endpoint with an address"))
+            address.map_or(EndpointHealth::UNWATCHED, &known)
         };
         let health = Health::new(pools, known);
         self.root.health = Arc::new(health);

@@ -298,3 +298,84 @@ fn rules_that_lead_back_are_a_circle() {
         "{told:#?}"
     );
 }
+
+/// Clients are sent to the pool `cdn`, which has `endpoints`.
+fn cdn(endpoints: &str) -> String {
+    format!(
+        "{GEO}last_resort = [\"cdn\"]\n[monitor.port]\ntcp = true\nport = 443\n\
+         [pool.cdn]\nregion = \"eu\"\nmonitor = \"port\"\nendpoints = {endpoints}\n"
+    )
+}
+
+#[test]
+fn endpoints_may_be_names() {
+    let list = "[{ cname = \"a.example.net\", weight = 2, check = \"192.0.2.1:443\" }, \
+                { cname = \"B.example.net.\", check = \"192.0.2.2:443\" }]";
+    let config = config(&cdn(list));
+    let pool = &config.pools[3];
+    let written =
+        |endpoint: &super::super::Endpoint| (endpoint.destination.to_string(), endpoint.weight);
+    let written: Vec<_> = pool.endpoints.iter().map(written).collect();
+    assert_eq!(
+        written,
+        [("a.example.net.".into(), 2), ("B.example.net.".into(), 1)]
+    );
+    assert!(pool.is_of_names() && config.policies[0].has_names);
+    assert!(!config.pools[0].is_of_names());
+}
+
+#[test]
+fn names_that_no_answer_can_lead_to() {
+    let check = "check = \"192.0.2.1:443\"";
+    for (list, expected) in [
+        (
+            format!("[{{ cname = ¦\"192.0.2.1\", {check} }}]"),
+            "error: \"192.0.2.1\" is an address (write `address = \"192.0.2.1\"`)",
+        ),
+        (
+            format!("[{{ cname = ¦\".\", {check} }}]"),
+            "error: nobody answers for the root",
+        ),
+        (
+            format!("[{{ cname = ¦\"a..b\", {check} }}]"),
+            "error: \"a..b\" is an empty label (two dots in a row, or one in front)",
+        ),
+        (
+            format!("[{{ ¦cname = \"a.example.net\", address = \"192.0.2.1\", {check} }}]"),
+            "error: an endpoint has an `address` or a `cname`, and not both",
+        ),
+        (
+            format!("[\"192.0.2.3\", ¦{{ cname = \"a.example.net\", {check} }}]"),
+            "error: a pool has addresses or names, and not both (an answer is one CNAME or addresses; \
+             write two pools, and a policy of both)",
+        ),
+        (
+            format!(
+                "[{{ cname = \"a.example.net\", {check} }}, ¦{{ cname = \"A.example.net.\", {check} }}]"
+            ),
+            "error: A.example.net. is in this pool already (it stands on line 28; `weight` says how much \
+             it gets)",
+        ),
+        (
+            "[¦{ cname = \"a.example.net\" }]".to_owned(),
+            "error: nothing says where to probe a.example.net. (write `check = \"192.0.2.1:80\"`, an \
+             address that is up when the name is)",
+        ),
+    ] {
+        told(&cdn(&list), expected);
+    }
+}
+
+#[test]
+fn an_answer_of_names_has_one() {
+    let list = format!(
+        "[{{ cname = \"a.example.net\", {} }}]",
+        "check = \"192.0.2.1:443\""
+    );
+    let text = cdn(&list).replace("last_resort", "spread = [1, 1]\nlast_resort");
+    told(
+        &text.replace("[policy.world]", "[policy.¦world]"),
+        "error: policy `world` has `spread`, and may come to a pool of names (an answer has one CNAME; \
+         `spread` is for addresses)",
+    );
+}
