@@ -29,6 +29,8 @@ struct Pool {
     region: usize,
     balance: &'static str,
     min_healthy: &'static str,
+    /// Then its endpoints are names.
+    is_of_names: bool,
     /// Whether IPv6, and the weight.
     endpoints: Vec<(bool, u8)>,
 }
@@ -80,6 +82,7 @@ impl Draft {
             balance,
             min_healthy,
             endpoints,
+            is_of_names,
             ..
         } = &self.pools[id];
         writeln!(to, "[pool.p{id}]\nregion = \"r{}\"", self.region_of(id))?;
@@ -89,11 +92,14 @@ impl Draft {
         )?;
         writeln!(to, "endpoints = [")?;
         for (host, (is_v6, weight)) in endpoints.iter().enumerate() {
-            let address = match is_v6 {
-                false => format!("198.51.{id}.{host}"),
-                true => format!("2001:db8:{id}::{host}"),
+            let destination = match is_v6 {
+                _ if *is_of_names => {
+                    format!("check = \"192.0.2.{id}:80\", cname = \"h{host}.p{id}.example.net.\"")
+                }
+                false => format!("address = \"198.51.{id}.{host}\""),
+                true => format!("address = \"2001:db8:{id}::{host}\""),
             };
-            writeln!(to, "{{ address = \"{address}\", weight = {weight} }},")?;
+            writeln!(to, "{{ {destination}, weight = {weight} }},")?;
         }
         writeln!(to, "]")
     }
@@ -104,8 +110,15 @@ impl Draft {
         for policy in POLICIES {
             writeln!(to, "{policy} = {{ policy = \"{policy}\", answers = 3 }}")?;
         }
-        writeln!(to, "\"@\" = {{ policy = \"geo\" }}")?;
+        // There can be no CNAME at an apex.
+        if !self.has_names() {
+            writeln!(to, "\"@\" = {{ policy = \"geo\" }}")?;
+        }
         writeln!(to, "\"*.wild\" = {{ policy = \"random\", answers = 16 }}")
+    }
+
+    fn has_names(&self) -> bool {
+        self.pools.iter().any(|pool| pool.is_of_names)
     }
 
     /// The region of a pool.
@@ -174,7 +187,10 @@ impl Draft {
             "source-hash = [\"p0\", \"p1\", \"round-robin\"]".to_owned(),
             format!("smooth = {{ geo = {c}, p0 = {a}, p1 = {b} }}"),
             format!("geo = {:?}\nbalance = {:?}", names(&all), self.balance),
-            format!("geo = {:?}\nspread = [2, 1]", names(&all)),
+            match self.has_names() {
+                true => format!("geo = {:?}", names(&all)),
+                false => format!("geo = {:?}\nspread = [2, 1]", names(&all)),
+            },
             format!(
                 "geo = {:?}\nwhen = [{{ clients = [\"country:DE\", \"unlocated\"], use = \"rendezvous\" }}, \
                  {{ except = [\"continent:AF\"], within = [\"r{}\"] }}]",
@@ -242,9 +258,10 @@ prop_compose! {
         region in 0..4usize,
         balance in balance(),
         min_healthy in prop::sample::select(vec!["1", "2", "\"50%\""]),
+        is_of_names in prop::bool::weighted(0.1),
         endpoints in prop::collection::vec((any::<bool>(), 0..3u8), 1..5),
     ) -> Pool {
-        Pool { region, balance, min_healthy, endpoints }
+        Pool { region, balance, min_healthy, is_of_names, endpoints }
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query as Question, ResponseCode};
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
-use hickory_proto::rr::{Name, Record, RecordType};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 use meridian::dns::cookie::{Secret, Secrets};
 use meridian::dns::edns::NSID_LEN_MAX;
+use meridian::model::Destination;
 use meridian::nameserver::answer::{Query, Transport, Worker, answer};
 use meridian::random::Random;
 use meridian::state::identity::{Chaos, Cookies, Identity};
@@ -19,6 +20,18 @@ pub const RESOLVER: IpAddr = IpAddr::V4(Ipv4Addr::new(20, 1, 2, 3));
 
 /// With room for everything.
 pub const TCP: Transport = Transport::Tcp { payload_max: 1232 };
+
+/// Where a record sends clients to, if steering made it: an address, or a name out of all zones.
+pub fn destination(record: &Record) -> Option<Destination> {
+    match &record.data {
+        RData::CNAME(name) => {
+            let name = name.to_string();
+            let is_other = name.ends_with(".example.net.");
+            is_other.then(|| Destination::parse(&name)).flatten()
+        }
+        data => data.ip_addr().map(Destination::Address),
+    }
+}
 
 /// A root that has nothing but `zone`.
 pub fn root_of(zone: Zone) -> Root {

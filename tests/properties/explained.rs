@@ -13,7 +13,7 @@ use meridian::state::Root;
 use proptest::prelude::*;
 
 use crate::configurations::{balanced_question, configuration, shares};
-use crate::engine::{RESOLVER, TCP, decode, scope};
+use crate::engine::{RESOLVER, TCP, decode, destination, scope};
 
 fn sent(
     root: &Root,
@@ -72,9 +72,9 @@ fn holds(line: &Line, sent: &Message) -> bool {
         }
         "ttl" => match line.text.strip_prefix("at most ") {
             Some(text) => sent.authorities.iter().all(|soa| soa.ttl <= number(text)),
-            // A CNAME before the addresses has its own.
+            // Static CNAMEs before what is steered have their own.
             None => {
-                let mut steered = sent.answers.iter().filter(|it| it.data.ip_addr().is_some());
+                let mut steered = sent.answers.iter().filter(|it| destination(it).is_some());
                 steered.all(|it| it.ttl == number(&line.text))
             }
         },

@@ -1,20 +1,20 @@
 //! Over whole configurations, by the octets that are sent: is what is answered up, and do scopes hold?
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use ipnet::IpNet;
 use meridian::locate::{Client, Subnet};
-use meridian::model::{Family, FamilyFallback, Verdict};
+use meridian::model::{Destination, Family, FamilyFallback, Verdict};
 use meridian::random::Random;
 use meridian::state::Root;
 use meridian::steering::{Ask, Draw, cursor_count, decide};
 use proptest::prelude::*;
 
 use crate::configurations::{Configuration, POLICIES, configuration, name_of, shares, verdicts};
-use crate::engine::{RESOLVER, TCP, ask, decode, scope};
+use crate::engine::{RESOLVER, TCP, ask, decode, destination, scope};
 
 const SEED: u64 = 5;
 const FAMILIES: [(Family, RecordType); 2] =
@@ -28,21 +28,17 @@ fn ask_for(root: &Root, policy: &str, rtype: RecordType, subnet: IpNet) -> Messa
     decode(&ask(root, &query, TCP, SEED).unwrap())
 }
 
-fn addresses(message: &Message) -> Vec<IpAddr> {
-    message
-        .answers
-        .iter()
-        .filter_map(|record| record.data.ip_addr())
-        .collect()
+fn answered(message: &Message) -> Vec<Destination> {
+    message.answers.iter().filter_map(destination).collect()
 }
 
 /// What the same answer means to every client that it holds for.
-fn gist(message: &Message) -> (ResponseCode, Vec<IpAddr>) {
-    (message.metadata.response_code, addresses(message))
+fn gist(message: &Message) -> (ResponseCode, Vec<Destination>) {
+    (message.metadata.response_code, answered(message))
 }
 
-/// Endpoints of a family that a policy can come to: address, and whether it counts as up.
-fn reachable(root: &Root, policy: usize, family: Family) -> Vec<(IpAddr, bool)> {
+/// Endpoints of a family that a policy can come to, and whether it counts as up.
+fn reachable(root: &Root, policy: usize, family: Family) -> Vec<(Destination, bool)> {
     let pools = &root.pools;
     let reach = pools.policies[policy]
         .reach
@@ -51,13 +47,13 @@ fn reachable(root: &Root, policy: usize, family: Family) -> Vec<(IpAddr, bool)> 
     reach
         .flat_map(|pool| pool.endpoint_ids().map(move |id| (pool, id)))
         .filter(|(_, id)| pools.endpoints[id.index()].destination.serves(family))
-        .filter_map(|(pool, id)| {
+        .map(|(pool, id)| {
             let is_up = match root.health.endpoint(id).verdict {
                 Verdict::Up => true,
                 Verdict::Down => false,
                 Verdict::Unknown => pool.unknown_is_up,
             };
-            Some((pools.endpoints[id.index()].destination.address()?, is_up))
+            (pools.endpoints[id.index()].destination.clone(), is_up)
         })
         .collect()
 }
@@ -76,7 +72,7 @@ proptest! {
             for (family, rtype) in FAMILIES {
                 let reachable_of = |family| reachable(&root, id, family);
                 let reachable = reachable_of(family);
-                let up: BTreeSet<_> = reachable.iter().filter(|(_, up)| *up).map(|(a, _)| *a).collect();
+                let up: HashSet<_> = reachable.iter().filter(|(_, up)| *up).map(|(to, _)| to.clone()).collect();
                 let any_up = FAMILIES.iter().any(|(family, _)| {
                     reachable_of(*family).iter().any(|(_, up)| *up)
                 });
@@ -85,9 +81,9 @@ proptest! {
                 }
                 for client in configuration.clients() {
                     let message = ask_for(&root, policy, rtype, IpNet::from(client));
-                    let answered = addresses(&message);
+                    let answered = answered(&message);
                     prop_assert_eq!(message.metadata.response_code, ResponseCode::NoError);
-                    prop_assert!(answered.iter().all(|address| up.contains(address)), "{}: {:?}", policy, answered);
+                    prop_assert!(answered.iter().all(|to| up.contains(to)), "{}: {:?}", policy, answered);
                     let may_be_empty = root.pools.policies[id].family_fallback == FamilyFallback::NoData;
                     prop_assert!(may_be_empty || up.is_empty() || !answered.is_empty(), "{} {}", policy, client);
                 }
@@ -140,7 +136,7 @@ fn valid_for(
     policy: &str,
     rtype: RecordType,
     client: IpAddr,
-) -> (IpNet, (ResponseCode, Vec<IpAddr>)) {
+) -> (IpNet, (ResponseCode, Vec<Destination>)) {
     let message = ask_for(root, policy, rtype, IpNet::from(client));
     let scope = scope(&message).expect("a client subnet back");
     (IpNet::new(client, scope).unwrap().trunc(), gist(&message))
@@ -225,8 +221,8 @@ fn check_decision(
     let endpoints = decision
         .endpoints()
         .iter()
-        .filter_map(|id| root.pools.endpoints[id.index()].destination.address());
-    prop_assert_eq!(addresses(&message), endpoints.collect::<Vec<_>>());
+        .map(|id| root.pools.endpoints[id.index()].destination.clone());
+    prop_assert_eq!(answered(&message), endpoints.collect::<Vec<_>>());
     prop_assert!(
         message
             .answers
