@@ -49,6 +49,10 @@ impl Words<'_> {
                     self.regions(than.iter().copied())
                 ),
             ),
+            Step::Addresses { name, family } => (
+                "beside",
+                format!("{family} addresses of {name}, beside what was asked for:"),
+            ),
             Step::NoFamily { family } => (
                 "family",
                 format!(

@@ -7,8 +7,10 @@
 //! | `rrsets` | which octets does an RRset have in a message? |
 //! | `compression` | which end of a name stands in the message already? |
 //! | `targets` | whose addresses come along with an RRset? |
+//! | `hints` | what does a service's record say without its hints? |
 
 mod compression;
+mod hints;
 mod names;
 mod nodes;
 mod rrsets;

@@ -16,6 +16,8 @@ mod flag {
 }
 /// Octets of an OPT record without options (RFC 6891, 6.1.2): root, TYPE, CLASS, TTL, RDLENGTH.
 pub const OPT_LEN: usize = 11;
+/// Octets of a record in front of its data, its owner compressed: pointer, TYPE, CLASS, TTL, RDLENGTH.
+pub const RECORD_FIXED: usize = 12;
 /// Octets of an A or AAAA record whose owner is compressed.
 const A_LEN: usize = 16;
 const AAAA_LEN: usize = 28;
@@ -187,17 +189,23 @@ impl<'a> Composer<'a> {
 
     /// Appends one address record; false when it does not fit.
     #[inline]
-    pub fn append_address(&mut self, owner: u16, ttl_s: u32, address: IpAddr) -> bool {
+    pub fn append_address(
+        &mut self,
+        section: Section,
+        owner: u16,
+        ttl_s: u32,
+        address: IpAddr,
+    ) -> bool {
         match address {
             IpAddr::V4(address) => {
                 let mut record = [0; A_LEN];
-                record[12..].copy_from_slice(&address.octets());
-                self.append_made(record, owner, rtype::A, ttl_s)
+                record[RECORD_FIXED..].copy_from_slice(&address.octets());
+                self.append_made(section, record, owner, rtype::A, ttl_s)
             }
             IpAddr::V6(address) => {
                 let mut record = [0; AAAA_LEN];
-                record[12..].copy_from_slice(&address.octets());
-                self.append_made(record, owner, rtype::AAAA, ttl_s)
+                record[RECORD_FIXED..].copy_from_slice(&address.octets());
+                self.append_made(section, record, owner, rtype::AAAA, ttl_s)
             }
         }
     }
@@ -206,6 +214,7 @@ impl<'a> Composer<'a> {
     #[inline]
     fn append_made<const N: usize>(
         &mut self,
+        section: Section,
         mut record: [u8; N],
         owner: u16,
         rtype: u16,
@@ -215,14 +224,14 @@ impl<'a> Composer<'a> {
         record[2..4].copy_from_slice(&rtype.to_be_bytes());
         record[4..6].copy_from_slice(&class::IN.to_be_bytes());
         record[6..10].copy_from_slice(&ttl_s.to_be_bytes());
-        record[11] = (N - 12) as u8;
+        record[11] = (N - RECORD_FIXED) as u8;
         let end = self.len + N;
         if end > self.limit {
             return false;
         }
         self.buffer[self.len..end].copy_from_slice(&record);
         self.len = end;
-        self.counts[Section::Answer as usize] += 1;
+        self.counts[section as usize] += 1;
         true
     }
 

@@ -13,6 +13,7 @@ pub mod placed;
 pub mod presentation;
 pub mod query;
 pub mod query_name;
+pub mod service_params;
 pub mod tsig;
 
 pub use name::{Name, NameError};

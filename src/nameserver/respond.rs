@@ -4,10 +4,14 @@
 //! |---|---|
 //! | `chain` | where do aliases lead? |
 //! | `steer` | which addresses does a balanced name have for this client? |
+//! | `service` | which hints has a service that a balanced name offers? |
 //! | `additional` | what comes along with what was asked for? |
+//! | `decided` | what did steering choose for names beside the one that was asked for? |
 
 mod additional;
 mod chain;
+mod decided;
+mod service;
 mod steer;
 
 use std::net::IpAddr;
@@ -116,10 +120,7 @@ impl<'a, R: Recorder> Responder<'a, R> {
         }
         // Beside a CNAME there may be data of DNSSEC, which answer for themselves (RFC 4035, 2.5).
         match zone.rrset(node, self.qtype) {
-            Some(rrset) => {
-                self.append_answer(composer, rrset);
-                Ok(Reply::code(Rcode::NoError))
-            }
+            Some(rrset) => Ok(self.append_answer(composer, rrset)),
             None => self.node_without(composer, node),
         }
     }
@@ -144,7 +145,7 @@ impl<'a, R: Recorder> Responder<'a, R> {
             self.negative(composer, u32::MAX);
         } else if let Some(rrset) = zone.first_rrset(node) {
             // One RRset is answer enough (RFC 8482, 4.1).
-            self.append_answer(composer, rrset);
+            return Ok(self.append_answer(composer, rrset));
         } else if zone.balanced(node).is_some() {
             self.append_hinfo(composer);
         } else {

@@ -156,7 +156,7 @@ pub struct Zone {
     pub is_full: bool,
     /// Whether each answer begins an RRset at another record.
     pub is_rotated: bool,
-    /// Names in RDATA whose addresses belong in the additional section.
+    /// Names in RDATA whose addresses belong in the additional section, or into hints.
     pub(crate) targets: Box<[Target]>,
     /// Places in an RRset's bytes where a [`Compressed`] stands.
     pub(crate) patches: Box<[u16]>,
@@ -272,8 +272,8 @@ impl Turn {
     }
 }
 
-/// A name in the RDATA of an RRset whose addresses come along: that of an NS, MX, SRV, SVCB, HTTPS or
-/// NAPTR record.
+/// A name in the RDATA of an RRset whose addresses come along, or are hints: that of an NS, MX, SRV, SVCB,
+/// HTTPS or NAPTR record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
     /// Where the name stands in its RRset's bytes; 0 is the owner.
@@ -281,9 +281,25 @@ pub(crate) struct Target {
     /// Records of this type come along, too; 0 for none.
     pub also: u16,
     pub node: u32,
+    /// Where the record begins in its RRset's bytes, if it offers a service at a balanced name: it is
+    /// answered with that name's addresses as hints, and stands here without any. Or [`Target::NO_RECORD`].
+    pub hinted: u16,
+    /// Addresses come along: once for each name.
+    pub is_added: bool,
     /// The record delegates, and the name lies at or below the cut: without it the delegation does
     /// not work (RFC 9471).
     pub is_needed: bool,
+}
+
+impl Target {
+    /// No RRset is so long.
+    pub const NO_RECORD: u16 = u16::MAX;
+
+    /// Whether its record is answered with hints that steering chooses.
+    #[inline]
+    pub fn is_hinted(&self) -> bool {
+        self.hinted != Target::NO_RECORD
+    }
 }
 
 /// What a zone says of a balanced name.
@@ -500,7 +516,13 @@ impl Zone {
         labels.is_some_and(|apex| *name.suffix(apex) == *self.apex_lower)
     }
 
-    /// Names in the RRset's data that want addresses in the additional section.
+    /// The name of a node in lower case, a wildcard's as such.
+    pub(crate) fn name(&self, node: NodeId) -> Option<Name> {
+        let wire = [self.relative_name(node), &self.apex_lower].concat();
+        Name::from_wire(&wire).ok()
+    }
+
+    /// Names in the RRset's data that want addresses in the additional section, or as hints.
     #[inline(always)]
     pub(crate) fn targets(&self, rrset: &Rrset) -> &[Target] {
         &self.targets[rrset.targets_at as usize..][..usize::from(rrset.target_count)]

@@ -36,6 +36,9 @@ pub enum Step {
     Located { map: MapId, located: Located },
     /// The answer's scope: the longest of those above. Only where the client has a subnet.
     Scope { bits: u8 },
+    /// What follows is about addresses that are answered beside what was asked for, as hints or additional
+    /// data: those of `name` and this family.
+    Addresses { name: String, family: Family },
     /// The name has no endpoint of this family, up or down: nothing more is asked, and this is the
     /// only step. The answer holds for every client, for as long as the zone's SOA says.
     NoFamily { family: Family },

@@ -67,6 +67,7 @@ static WHOLE: LazyLock<Whole> = LazyLock::new(|| {
             include_str!("redirected.example.zone"),
         ),
         ("hosts.zone", include_str!("hosts.zone")),
+        ("services.zone", include_str!("services.zone")),
         (
             "bare.gslb.example.com.zone",
             include_str!("bare.gslb.example.com.zone"),

@@ -386,6 +386,62 @@ fn section_7_4_additional_records_are_never_tailored() {
     assert_eq!(reply.answers().len(), 1);
     assert_eq!(reply.additional(), [""; 0]);
     assert_eq!(reply.scope(), Some(0));
+    // Nor for who asks for privacy: what is there would be for one network all the same.
+    let reply = ask(&gslb("tobalanced", "MX").subnet("0.0.0.0/0"));
+    assert_eq!(reply.additional(), [""; 0]);
+    assert_eq!(reply.scope(), Some(0));
+}
+
+#[test]
+fn section_7_4_without_a_client_subnet_they_are_the_resolvers() {
+    for (resolver, [v4, v6]) in [
+        ("20.1.2.53", [EUROPE, "2001:db8:1::1"]),
+        ("20.5.2.53", [AMERICA, "2001:db8:2::1"]),
+        ("192.0.2.53", [UNKNOWN, "2001:db8:3::1"]),
+    ] {
+        let reply = ask(&gslb("tobalanced", "MX").from(resolver));
+        let addresses = [
+            format!("www.gslb.example.com. 30 IN A {v4}"),
+            format!("www.gslb.example.com. 30 IN AAAA {v6}"),
+        ];
+        assert_eq!(reply.additional(), addresses);
+        assert_eq!(reply.scope(), None);
+    }
+    // A zone that does not steer by client subnet takes the option for an unknown one.
+    let reply = ask(&in_zone("plain.example", "to-balanced", "MX").subnet("20.5.2.0/24"));
+    let addresses = [
+        "www.plain.example. 30 IN A 192.0.2.3",
+        "www.plain.example. 30 IN AAAA 2001:db8:3::1",
+    ];
+    assert_eq!(reply.additional(), addresses);
+    assert_eq!(reply.scope(), None);
+}
+
+#[test]
+fn section_7_2_1_the_scope_of_hints_is_that_of_their_decisions() {
+    for (name, subnet, address, scope) in [
+        ("www", "20.1.2.0/24", EUROPE, 14),
+        ("www", "20.5.2.0/24", AMERICA, 16),
+        ("www", "2600:1000::/48", AMERICA, 28),
+        ("away", "20.5.2.0/24", AMERICA, 16),
+        ("chain", "20.5.2.0/24", AMERICA, 16),
+    ] {
+        let query = in_zone("services.example", name, "HTTPS").subnet(subnet);
+        let reply = ask(&query);
+        let hint = format!("ipv4hint={address}");
+        let holds = |line: &String| line.contains(&hint);
+        assert!(reply.answers().iter().any(holds), "{:?}", reply.answers());
+        assert_eq!(reply.scope(), Some(scope), "{name} {subnet}");
+        assert_eq!(reply.additional(), [""; 0]);
+    }
+    // What is not balanced holds for everybody, as ever.
+    let query = in_zone("services.example", "plain", "HTTPS").subnet("20.5.2.0/24");
+    assert_eq!(ask(&query).scope(), Some(0));
+    // The resolver's, where privacy is asked for.
+    let query = in_zone("services.example", "www", "HTTPS").subnet("0.0.0.0/0");
+    let reply = ask(&query.from("20.5.2.53"));
+    assert!(reply.answers()[0].contains(AMERICA));
+    assert_eq!(reply.scope(), Some(0));
 }
 
 // 10, 11.3: private and unroutable addresses.

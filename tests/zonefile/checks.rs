@@ -196,3 +196,57 @@ fn rfc_9460_section_2_4_an_alias_stands_alone_and_has_no_parameters() {
         ]
     );
 }
+
+#[test]
+fn rfc_9460_section_7_3_hints_of_a_balanced_name_are_its_policys() {
+    let zone = "b HTTPS 1 . port=1\nb HTTPS 2 . ipv4hint=1.2.3.4\nc SVCB 1 b ipv6hint=::1\n\
+                *.w HTTPS 1 . alpn=h2 ipv4hint=1.2.3.4\nd HTTPS 1 x.w ipv4hint=1.2.3.4\n\
+                e HTTPS 0 b\nf HTTPS 1 b.example.net. ipv4hint=1.2.3.4\nf A 1.2.3.4\n\
+                g HTTPS 1 f ipv4hint=1.2.3.4\n";
+    let zone = format!("{HEAD}{zone}");
+    let balanced = ["b.example.com", "*.w.example.com"];
+    let (records, said) = parse(&zone, &balanced);
+    assert!(records.is_some());
+    assert_eq!(
+        said,
+        [
+            "z:5:3: warning: `b.example.com.` is balanced: hints are its policy's (leave `ipv4hint` \
+             and `ipv6hint` out of this HTTPS record)",
+            "z:6:3: warning: `b.example.com.` is balanced: hints are its policy's (leave `ipv4hint` \
+             and `ipv6hint` out of this SVCB record)",
+            "z:7:5: warning: `*.w.example.com.` is balanced: hints are its policy's (leave \
+             `ipv4hint` and `ipv6hint` out of this HTTPS record)",
+            "z:8:3: warning: `x.w.example.com.` is balanced: hints are its policy's (leave \
+             `ipv4hint` and `ipv6hint` out of this HTTPS record)",
+        ]
+    );
+}
+
+#[test]
+fn rfc_9460_section_8_hints_of_a_balanced_name_are_not_mandatory() {
+    let said_of = |record: &str| parse(&format!("{HEAD}{record}\n"), &["b.example.com"]);
+    for record in [
+        "b HTTPS 1 . mandatory=ipv4hint ipv4hint=1.2.3.4",
+        "b HTTPS 1 . mandatory=alpn,ipv6hint alpn=h2 ipv6hint=::1",
+        "b SVCB 1 b mandatory=ipv6hint,ipv4hint ipv4hint=1.2.3.4 ipv6hint=::1",
+    ] {
+        let (records, said) = said_of(record);
+        assert!(records.is_none());
+        assert_eq!(
+            said,
+            [
+                "z:4:3: error: `b.example.com.` is balanced: its hints cannot be mandatory (there \
+                 are none of a family that is not up, and without them the record would be \
+                 malformed (RFC 9460, section 8): leave them out of `mandatory`)"
+            ]
+        );
+    }
+    for record in [
+        "b HTTPS 1 . mandatory=alpn alpn=h2",
+        "a HTTPS 1 . mandatory=ipv4hint ipv4hint=1.2.3.4\na A 1.2.3.4",
+    ] {
+        let (records, said) = said_of(record);
+        assert!(records.is_some());
+        assert_eq!(said, [""; 0]);
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::super::zonefile::{Records, TypeName, ZoneRecord};
 use super::compression::{Pointables, compressed_names};
+use super::hints::{HINTS_LEN_MAX, append_without_hints};
 use super::{Builder, Refused};
 use crate::dns::compose::QNAME_POINTER;
 use crate::dns::{MESSAGE_LEN_MAX, Name, class, name, rtype};
@@ -21,6 +22,8 @@ pub(super) struct Draft<'r> {
     pub pointables: Pointables<'r>,
     /// Names in its data whose addresses come along.
     pub named: HashSet<Name>,
+    /// Octets that hints may take which are not known before somebody asks.
+    pub hints_len: usize,
 }
 
 impl Builder<'_> {
@@ -66,6 +69,7 @@ impl Builder<'_> {
             at,
             pointables: Pointables::new(first.owner, self.may_point_back(records)),
             named: HashSet::new(),
+            hints_len: 0,
         };
         for record in records {
             self.blob.extend_from_slice(&QNAME_POINTER.to_be_bytes());
@@ -76,7 +80,7 @@ impl Builder<'_> {
             self.blob.extend_from_slice(&[0, 0]);
             self.rdata(record, &mut draft);
             let len = self.blob.len() - length_at - 2;
-            if self.blob.len() - at > RRSET_LEN_MAX {
+            if self.blob.len() - at + draft.hints_len > RRSET_LEN_MAX {
                 let message = format!(
                     "the {} records of `{}` have more than {RRSET_LEN_MAX} octets and so fit no message",
                     TypeName(first.rtype),
@@ -129,6 +133,10 @@ impl Builder<'_> {
             }
         }
         self.blob.extend_from_slice(rest);
-        self.add_target(record, rdata_at, draft);
+        if self.add_target(record, rdata_at, draft) {
+            self.blob.truncate(draft.at + rdata_at);
+            append_without_hints(record.rdata, &mut self.blob);
+            draft.hints_len += HINTS_LEN_MAX;
+        }
     }
 }

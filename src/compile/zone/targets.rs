@@ -1,16 +1,16 @@
-//! Whose addresses come along with an RRset?
+//! Whose addresses come along with an RRset, or into it as hints?
 //!
 //! Of names in the same zone only. Names that a wildcard covers count; what lies at or below a zone cut
-//! comes along with NS records only: it is not ours to tell otherwise. Balanced names have no static
-//! addresses, and so bring none: which ones they have depends on the client, and the additional section
-//! has no client subnet (RFC 7871, 7.4).
+//! comes along with NS records only: it is not ours to tell otherwise. Which addresses balanced names
+//! have is chosen for each query; so are the hints of services that they offer (RFC 9460, 7.3).
 
 use super::super::zonefile::ZoneRecord;
 use super::Builder;
 use super::rrsets::Draft;
+use crate::dns::compose::RECORD_FIXED;
 use crate::dns::{Name, name, rtype};
 use crate::model::Responses;
-use crate::state::zone::Target;
+use crate::state::zone::{NONE, Target};
 
 /// What a record wants to come along.
 struct Wanted<'r> {
@@ -62,44 +62,54 @@ fn naptr(data: &[u8]) -> Option<(usize, u16)> {
 
 impl Builder<'_> {
     /// Notes what comes along with `record`, whose data begin at `rdata_at` of its RRset: once, however
-    /// many records of the RRset want it.
+    /// many records of the RRset want it. Whether the record is to have hints that are chosen for each
+    /// query, and so none of its own.
     pub(super) fn add_target(
         &mut self,
         record: &ZoneRecord<'_>,
         rdata_at: usize,
         draft: &mut Draft<'_>,
-    ) {
+    ) -> bool {
         let is_ns = record.rtype == rtype::NS;
         let Some(wanted) = Wanted::of(record) else {
-            return;
+            return false;
         };
-        if !is_ns && self.settings.responses == Responses::Minimal {
-            return;
+        let is_service = matches!(record.rtype, rtype::SVCB | rtype::HTTPS) && wanted.also == 0;
+        let are_added = is_ns || self.settings.responses != Responses::Minimal;
+        if !are_added && !is_service {
+            return false;
         }
         // "." is the owner in service mode, and "none" in alias mode (RFC 9460, 2.5).
-        let is_service = matches!(record.rtype, rtype::SVCB | rtype::HTTPS) && wanted.also == 0;
         let (name, position) = match wanted.name {
             [0] if is_service => (record.owner.clone(), 0),
-            [0] => return,
+            [0] => return false,
             wire => match Name::from_wire(wire) {
                 Ok(name) => (name, rdata_at + wanted.offset),
-                Err(_) => return,
+                Err(_) => return false,
             },
         };
         // Glue says the way down, and nothing else.
         let glue = self.node_of(&name).filter(|_| is_ns);
         let Some(node) = glue.or_else(|| self.authoritative_node_of(&name)) else {
-            return;
+            return false;
         };
         let delegates = is_ns && record.owner != self.apex;
         let is_needed = delegates && name.is_in(record.owner);
-        if draft.named.insert(name) {
+        let is_hinted = is_service && self.nodes.all[node as usize].balanced != NONE;
+        let is_added = are_added && draft.named.insert(name);
+        if is_added || is_hinted {
             self.targets.push(Target {
                 position: position as u16,
                 also: wanted.also,
                 node,
+                hinted: match is_hinted {
+                    true => (rdata_at - RECORD_FIXED) as u16,
+                    false => Target::NO_RECORD,
+                },
+                is_added,
                 is_needed,
             });
         }
+        is_hinted
     }
 }

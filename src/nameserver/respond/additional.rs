@@ -1,9 +1,11 @@
 //! What comes along with what was asked for?
 
-use super::Responder;
+use super::decided::Decided;
+use super::service::Turned;
+use super::{Reply, Responder};
 use crate::dns::compose::{Composer, Section};
 use crate::dns::placed::POINTER;
-use crate::dns::rtype;
+use crate::dns::{Rcode, rtype};
 use crate::state::zone::{Compressed, NodeId, Rrset, Target, Turn, Zone};
 use crate::steering::Recorder;
 
@@ -14,21 +16,37 @@ const POINTER_MAX: usize = 0x3FFF;
 #[derive(Clone, Copy)]
 pub(super) struct Placed<'a> {
     /// Where it begins.
-    start: usize,
-    turn: Turn,
-    targets: &'a [Target],
+    pub start: usize,
+    pub turn: Turn,
+    /// How its records stand in the zone, if they got hints on their way into the message.
+    pub hinted: Option<Turned<'a>>,
+    pub targets: &'a [Target],
+}
+
+impl Placed<'_> {
+    /// Where in the message that stands which stands at `position` of the RRset in the zone.
+    fn place(&self, message: &[u8], position: usize) -> Option<usize> {
+        match self.hinted {
+            None => Some(self.start + self.turn.place(position)),
+            Some(turned) => turned.place(message, self.start, position),
+        }
+    }
 }
 
 impl<'a, R: Recorder> Responder<'a, R> {
     /// The RRset that was asked for, and the addresses of the names in its data, where there is room.
     #[inline(always)]
-    pub(super) fn append_answer(&mut self, composer: &mut Composer<'_>, rrset: &'a Rrset) {
+    pub(super) fn append_answer(&mut self, composer: &mut Composer<'_>, rrset: &'a Rrset) -> Reply {
         let zone: &'a Zone = &self.entry.zone;
         let mut answer = Placed {
             start: composer.position(),
             turn: Turn::NONE,
+            hinted: None,
             targets: zone.targets(rrset),
         };
+        if answer.targets.iter().any(Target::is_hinted) {
+            return self.append_services(composer, rrset);
+        }
         let fits = if zone.is_rotated && rrset.count > 1 {
             self.append_turned(composer, rrset, &mut answer.turn)
         } else {
@@ -36,13 +54,25 @@ impl<'a, R: Recorder> Responder<'a, R> {
         };
         if !fits {
             composer.set_truncated();
-            return;
+        } else if zone.is_full || !answer.targets.is_empty() {
+            self.append_along(composer, rrset, answer, &mut Decided::default());
         }
+        Reply::code(Rcode::NoError)
+    }
+
+    /// What comes along with the RRset that was asked for.
+    pub(super) fn append_along(
+        &mut self,
+        composer: &mut Composer<'_>,
+        rrset: &'a Rrset,
+        answer: Placed<'a>,
+        decided: &mut Decided,
+    ) {
         // Who asks for anything gets little (RFC 8482, 4).
-        if zone.is_full && self.qtype != rtype::ANY {
-            self.append_nameservers(composer, Some(rrset), Some(answer));
-        } else if !answer.targets.is_empty() {
-            self.append_targets(composer, answer, Some(rrset), |_| true);
+        if self.entry.zone.is_full && self.qtype != rtype::ANY {
+            self.append_nameservers(composer, Some(rrset), Some(answer), decided);
+        } else {
+            self.append_targets(composer, answer, Some(rrset), decided, |_| true);
         }
     }
 
@@ -67,7 +97,12 @@ impl<'a, R: Recorder> Responder<'a, R> {
 
     /// The nameservers of a delegation, and their addresses. What the delegation cannot do without sets
     /// TC when it does not fit (RFC 9471, 3); the rest is left out.
-    pub(super) fn append_referral(&self, composer: &mut Composer<'_>, ns: &'a Rrset, owner: u16) {
+    pub(super) fn append_referral(
+        &mut self,
+        composer: &mut Composer<'_>,
+        ns: &'a Rrset,
+        owner: u16,
+    ) {
         let start = composer.position();
         if !self.append(composer, Section::Authority, ns, owner) {
             composer.set_truncated();
@@ -77,13 +112,17 @@ impl<'a, R: Recorder> Responder<'a, R> {
         let referral = Placed {
             start,
             turn: Turn::NONE,
+            hinted: None,
             targets: zone.targets(ns),
         };
+        let decided = &mut Decided::default();
         // The needed ones first: they are not to lack room because of others.
-        if !self.append_targets(composer, referral, None, |target| target.is_needed) {
+        if !self.append_targets(composer, referral, None, decided, |target| target.is_needed) {
             composer.set_truncated();
         }
-        self.append_targets(composer, referral, None, |target| !target.is_needed);
+        self.append_targets(composer, referral, None, decided, |target| {
+            !target.is_needed
+        });
     }
 
     /// The zone's nameservers beside an answer, if that is not what they are; then the addresses that
@@ -91,10 +130,11 @@ impl<'a, R: Recorder> Responder<'a, R> {
     /// already is not repeated (RFC 2181, 5).
     #[cold]
     pub(super) fn append_nameservers(
-        &self,
+        &mut self,
         composer: &mut Composer<'_>,
         said: Option<&Rrset>,
         answer: Option<Placed<'a>>,
+        decided: &mut Decided,
     ) {
         let zone: &'a Zone = &self.entry.zone;
         let start = composer.position();
@@ -106,15 +146,16 @@ impl<'a, R: Recorder> Responder<'a, R> {
                 && self.append(composer, Section::Authority, ns, owner)
         });
         if let Some(answer) = answer {
-            self.append_targets(composer, answer, said, |_| true);
+            self.append_targets(composer, answer, said, decided, |_| true);
         }
         let nameservers = Placed {
             start,
             turn: Turn::NONE,
+            hinted: None,
             targets: ns.map_or(&[], |ns| zone.targets(ns)),
         };
         let known = answer.map_or(&[][..], |answer| answer.targets);
-        self.append_targets(composer, nameservers, said, |target| {
+        self.append_targets(composer, nameservers, said, decided, |target| {
             known.iter().all(|other| other.node != target.node)
         });
     }
@@ -122,20 +163,22 @@ impl<'a, R: Recorder> Responder<'a, R> {
     /// The addresses of all targets that are `wanted`, but for the RRset `said`, which is there already;
     /// false when not all of them fit.
     fn append_targets(
-        &self,
+        &mut self,
         composer: &mut Composer<'_>,
         placed: Placed<'_>,
         said: Option<&Rrset>,
+        decided: &mut Decided,
         wanted: impl Fn(&Target) -> bool,
     ) -> bool {
         let mut fit = true;
-        for target in placed.targets.iter().filter(|target| wanted(target)) {
-            let name_at = placed.start + placed.turn.place(usize::from(target.position));
+        let added = placed.targets.iter().filter(|target| target.is_added);
+        for target in added.filter(|target| wanted(target)) {
+            let name_at = placed.place(composer.written(), target.position.into());
             // Past what a pointer can reach there is no name to point to; such answers are far longer
             // than any delegation's.
-            if name_at <= POINTER_MAX {
+            if let Some(name_at) = name_at.filter(|&at| at <= POINTER_MAX) {
                 let owner = pointer_to(composer, name_at);
-                fit &= self.append_target(composer, target, said, owner);
+                fit &= self.append_target(composer, target, said, owner, decided);
             }
         }
         fit
@@ -143,18 +186,38 @@ impl<'a, R: Recorder> Responder<'a, R> {
 
     /// False when not all of it fits.
     fn append_target(
-        &self,
+        &mut self,
         composer: &mut Composer<'_>,
         target: &Target,
         said: Option<&Rrset>,
         owner: u16,
+        decided: &mut Decided,
     ) -> bool {
-        let zone = &self.entry.zone;
+        let zone: &'a Zone = &self.entry.zone;
+        let node = NodeId(target.node);
         [target.also, rtype::A, rtype::AAAA]
             .into_iter()
-            .filter_map(|rtype| zone.rrset(NodeId(target.node), rtype))
+            .filter_map(|rtype| zone.rrset(node, rtype))
             .filter(|rrset| said != Some(*rrset))
-            .all(|rrset| self.append(composer, Section::Additional, rrset, owner))
+            .all(|rrset| self.append_beside(composer, rrset, owner, decided))
+            && self.append_steered(composer, node, owner, decided)
+    }
+
+    /// An RRset to the additional section.
+    fn append_beside(
+        &mut self,
+        composer: &mut Composer<'_>,
+        rrset: &'a Rrset,
+        owner: u16,
+        decided: &mut Decided,
+    ) -> bool {
+        // The section has no scope, so that nobody's client subnet may show in it (RFC 7871, 7.4): then
+        // services have no hints.
+        let targets = self.entry.zone.targets(rrset);
+        match self.subnet.is_none() && targets.iter().any(Target::is_hinted) {
+            true => self.append_services_beside(composer, rrset, owner, decided),
+            false => self.append(composer, Section::Additional, rrset, owner),
+        }
     }
 }
 

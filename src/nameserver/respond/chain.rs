@@ -2,7 +2,7 @@
 
 use super::super::access;
 use super::{Reply, Responder};
-use crate::dns::compose::{Composer, Section};
+use crate::dns::compose::{Composer, RECORD_FIXED, Section};
 use crate::dns::name::NAME_LEN_MAX;
 use crate::dns::octets::hash;
 use crate::dns::placed::{POINTER, PlacedName};
@@ -12,8 +12,6 @@ use crate::steering::Recorder;
 
 /// CNAMEs in one answer at most, synthesised ones included; the client goes on from there.
 const CHAIN_MAX: usize = 9;
-/// Octets of a record in front of its data, its owner compressed.
-const RECORD_FIXED: usize = 12;
 
 // Whatever a chain is made of, what comes after it begins where pointers into it can be made.
 const _: () = assert!(

@@ -1,8 +1,9 @@
 //! Which addresses does a balanced name have for this client?
 
 use super::chain::append_cname;
+use super::decided::Decided;
 use super::{Reply, Responder};
-use crate::dns::compose::{Composer, ExtendedError};
+use crate::dns::compose::{Composer, ExtendedError, Section};
 use crate::dns::{Rcode, rtype};
 use crate::locate::{Client, Subnet};
 use crate::model::{Destination, Family};
@@ -65,7 +66,7 @@ impl<R: Recorder> Responder<'_, R> {
 
     /// What becomes of the query, and the scope of that.
     #[inline(always)]
-    fn decide(&mut self, balanced: BalancedName, family: Family) -> (Decision, u8) {
+    pub(super) fn decide(&mut self, balanced: BalancedName, family: Family) -> (Decision, u8) {
         let client = self.client();
         let ask = Ask {
             policy: self.entry.policies[usize::from(balanced.policy)],
@@ -98,7 +99,7 @@ impl<R: Recorder> Responder<'_, R> {
     /// Where nothing that is up is answered, with the reason.
     #[cold]
     fn respond_in_need(
-        &self,
+        &mut self,
         composer: &mut Composer<'_>,
         family: Family,
         decision: &Decision,
@@ -142,37 +143,41 @@ impl<R: Recorder> Responder<'_, R> {
 
     /// The decision's addresses, and what comes along with them in this zone.
     #[inline]
-    fn append_decided(&self, composer: &mut Composer<'_>, family: Family, decision: &Decision) {
+    fn append_decided(&mut self, composer: &mut Composer<'_>, family: Family, decision: &Decision) {
+        let (section, owner) = (Section::Answer, self.name.at);
         let fits = match decision.is_name {
-            false => self.append_addresses(composer, family, decision),
+            false => self.append_addresses(composer, section, owner, family, decision),
             true => self.append_name(composer, decision),
         };
-        if fits && self.entry.zone.is_full {
-            self.append_nameservers(composer, None, None);
+        if !fits {
+            composer.set_truncated();
+        } else if self.entry.zone.is_full {
+            self.append_nameservers(composer, None, None, &mut Decided::default());
         }
     }
 
-    /// All of the decision's addresses, or none and TC, and then false.
+    /// All of the decision's addresses, or none when they do not fit, and then false.
     #[inline]
-    fn append_addresses(
+    pub(super) fn append_addresses(
         &self,
         composer: &mut Composer<'_>,
+        section: Section,
+        owner: u16,
         family: Family,
         decision: &Decision,
     ) -> bool {
         let mark = composer.mark();
         for &endpoint in decision.endpoints() {
             let address = self.root.pools.addresses.get(family, endpoint);
-            if !composer.append_address(self.name.at, decision.ttl_s, address) {
+            if !composer.append_address(section, owner, decision.ttl_s, address) {
                 composer.rewind(mark);
-                composer.set_truncated();
                 return false;
             }
         }
         true
     }
 
-    /// The CNAME that leads to the other name, or TC, and then false. A chain of names is not followed from there: the
+    /// The CNAME that leads to the other name; false when it does not fit. A chain of names is not followed from there: the
     /// answer is for this client, and what comes after it may be for others (RFC 7871, 7.2.1).
     #[cold]
     fn append_name(&self, composer: &mut Composer<'_>, decision: &Decision) -> bool {
@@ -185,11 +190,7 @@ impl<R: Recorder> Responder<'_, R> {
             return false;
         };
         let (owner, ttl) = (self.name.at, decision.ttl_s.to_be_bytes());
-        let fits = append_cname(composer, owner, &ttl, &[], name.as_wire());
-        if !fits {
-            composer.set_truncated();
-        }
-        fits
+        append_cname(composer, owner, &ttl, &[], name.as_wire())
     }
 
     #[cold]
@@ -214,7 +215,7 @@ impl<R: Recorder> Responder<'_, R> {
 }
 
 /// RFC 8914, 4.1 ("Other"): none of the registered codes says that steering fails open or closed.
-static ALL_DOWN_ANSWERED: ExtendedError = ExtendedError {
+pub(super) static ALL_DOWN_ANSWERED: ExtendedError = ExtendedError {
     code: 0,
     text: "no endpoint for this query is up: answered all the same",
 };

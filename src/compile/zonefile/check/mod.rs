@@ -1,5 +1,6 @@
 //! Do the records make a zone? One question per file.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::records::Records;
@@ -16,7 +17,7 @@ mod service;
 mod target;
 
 use cut::{Cut, Cuts};
-use index::Index;
+use index::{Index, ancestors};
 
 /// What the checks look at.
 struct Zone<'z> {
@@ -40,6 +41,28 @@ impl Zone<'_> {
     fn is_balanced(&self, wire: &[u8]) -> bool {
         !self.balanced.is_empty()
             && Name::from_wire(wire).is_ok_and(|name| self.balanced.contains(&name))
+    }
+
+    fn exists(&self, wire: &[u8]) -> bool {
+        self.index.owner(wire).is_some() || self.is_balanced(wire)
+    }
+
+    /// Whose data a name of the zone has: its own, or those of the wildcard of its closest ancestor that
+    /// exists (RFC 4592, 3.3.1). Empty non-terminals are not looked for: a wildcard above one counts.
+    fn answering<'n>(&self, wire: &'n [u8]) -> Option<Cow<'n, [u8]>> {
+        if self.exists(wire) {
+            return Some(wire.into());
+        }
+        for ancestor in ancestors(wire, self.apex) {
+            let wildcard = [b"\x01*", ancestor].concat();
+            if self.exists(&wildcard) {
+                return Some(wildcard.into());
+            }
+            if self.exists(ancestor) {
+                return None;
+            }
+        }
+        None
     }
 }
 

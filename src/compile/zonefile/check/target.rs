@@ -6,7 +6,7 @@ use super::super::records::Entry;
 use super::super::report::Report;
 use super::Zone;
 use super::cut::Cut;
-use super::index::{RrSet, ancestors};
+use super::index::RrSet;
 use crate::config::Place;
 use crate::dns::mnemonic::TypeName;
 use crate::dns::{name, rtype};
@@ -110,22 +110,13 @@ enum Found {
 }
 
 fn find(zone: &Zone<'_>, host: &Host<'_>) -> Found {
-    if host.owner.is_some() || zone.is_balanced(host.name) {
+    if host.owner.is_some() {
         return found_at(zone, host.name, host.owner);
     }
-    // The wildcard of the closest ancestor that exists (RFC 4592, 3.3.1). Empty non-terminals are
-    // not looked for: a wildcard above one counts, so that at worst a warning is missing.
-    for ancestor in ancestors(host.name, zone.apex) {
-        let wildcard = [b"\x01*", ancestor].concat();
-        let owner = zone.index.owner(&wildcard);
-        if owner.is_some() || zone.is_balanced(&wildcard) {
-            return found_at(zone, &wildcard, owner);
-        }
-        if zone.index.owner(ancestor).is_some() || zone.is_balanced(ancestor) {
-            return Found::Nothing;
-        }
+    match zone.answering(host.name) {
+        Some(name) => found_at(zone, &name, zone.index.owner(&name)),
+        None => Found::Nothing,
     }
-    Found::Nothing
 }
 
 fn found_at(zone: &Zone<'_>, wire: &[u8], owner: Option<u32>) -> Found {

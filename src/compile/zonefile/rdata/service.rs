@@ -2,16 +2,9 @@
 
 use super::field::{named, push_u16, v4, v6};
 use super::values::{Result, Values, number, unescape, wrong};
-
-const MANDATORY: u16 = 0;
-const ALPN: u16 = 1;
-const NO_DEFAULT_ALPN: u16 = 2;
-const PORT: u16 = 3;
-const IPV4HINT: u16 = 4;
-const ECH: u16 = 5;
-const IPV6HINT: u16 = 6;
-const DOHPATH: u16 = 7;
-const OHTTP: u16 = 8;
+use crate::dns::service_params::key::{
+    ALPN, DOHPATH, ECH, IPV4HINT, IPV6HINT, MANDATORY, NO_DEFAULT_ALPN, OHTTP, PORT,
+};
 
 /// IANA "DNS SVCB Service Parameter Keys": RFC 9460, 14.3.2; RFC 9461, 5; RFC 9540, 4.
 const KEYS: [(&[u8], u16); 9] = [
