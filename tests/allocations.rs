@@ -138,6 +138,9 @@ mail    A     192.0.2.25
 mail    A     192.0.2.26
 mail    A     192.0.2.27
 svc     HTTPS 1 mail
+www     HTTPS 1 . alpn=h2 ech=AAAA
+www     HTTPS 2 www port=8443
+@       NS    www
 ";
 
 const ZONE: &str = "
@@ -157,6 +160,12 @@ moved   DNAME new
 a.new   CNAME b.moved
 b.new   CNAME www
 turn    DNAME turn
+*.app   HTTPS 1 . alpn=h3
+to-app  HTTPS 1 x.app
+to-www  HTTPS 0 www
+www     HTTPS 1 turns
+via     CNAME to-app
+www     MX    10 turns
 lab     NS    ns.lab
 lab     NS    ns1
 ns.lab  A     192.0.2.153
@@ -262,6 +271,7 @@ fn mixed() -> Vec<(Vec<u8>, Header)> {
         (ask("mail", rtype::A, CLIENTS[2]), ANSWER),
         (ask("mail", rtype::ANY, None), ANSWER),
         (ask("www", rtype::ANY, None), ANSWER),
+        (ask("turns", rtype::ANY, None), ANSWER),
         (ask("any.thing.pages", rtype::A, None), ANSWER),
         (ask("circle", rtype::A, None), ANSWER),
         (ask("a.moved", rtype::A, CLIENTS[2]), ANSWER),
@@ -270,6 +280,8 @@ fn mixed() -> Vec<(Vec<u8>, Header)> {
         (ask("full", rtype::MX, None), ANSWER),
         (ask("svc.full", rtype::HTTPS, None), ANSWER),
         (ask("www.full", rtype::A, None), ANSWER),
+        (ask("www.full", rtype::HTTPS, None), ANSWER),
+        (ask("www", rtype::MX, None), ANSWER),
         (ask("mail", rtype::AAAA, None), EMPTY),
         (ask("host.lab", rtype::A, None), EMPTY),
         (ask("long", rtype::TXT, None), TRUNCATED),
@@ -284,6 +296,11 @@ fn mixed() -> Vec<(Vec<u8>, Header)> {
         for client in CLIENTS {
             queries.push((ask(name, rtype::A, client), ANSWER));
             queries.push((ask(name, rtype::AAAA, client), ANSWER));
+        }
+    }
+    for name in ["x.app", "to-app", "to-www", "www", "via"] {
+        for client in CLIENTS {
+            queries.push((ask(name, rtype::HTTPS, client), ANSWER));
         }
     }
     queries

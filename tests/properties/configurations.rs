@@ -160,6 +160,19 @@ pub fn name_of(policy: &str) -> Name {
     Name::from_ascii(format!("{policy}.{APEX}")).unwrap()
 }
 
+/// The name of the service that a policy's name offers.
+pub fn service_of(policy: &str) -> Name {
+    Name::from_ascii(format!("_s.{policy}.{APEX}")).unwrap()
+}
+
+/// A name of records that lead to names that steering answers, and their type.
+pub fn service_question() -> impl Strategy<Value = (Name, RecordType)> {
+    let hosts = name_of("hosts");
+    let hosts = [RecordType::MX, RecordType::HTTPS].map(|rtype| (hosts.clone(), rtype));
+    let services = POLICIES.map(|policy| (service_of(policy), RecordType::HTTPS));
+    prop::sample::select([&hosts[..], &services[..]].concat())
+}
+
 /// A name that steering answers, straight or by a wildcard or an alias, and a type.
 pub fn balanced_question() -> impl Strategy<Value = (Name, RecordType)> {
     let names = POLICIES.into_iter().chain(["alias", "x.y.wild", "ns"]);

@@ -11,7 +11,7 @@ use meridian::nameserver::answer::Transport;
 use meridian::state::{Identity, Root};
 use proptest::prelude::*;
 
-use crate::configurations::{balanced_question, configuration};
+use crate::configurations::{balanced_question, configuration, service_question};
 use crate::engine::{TCP, ask, decode, root_of, sorted, text};
 use crate::zones::{question, settings, zone};
 
@@ -247,7 +247,10 @@ proptest! {
     #[test]
     fn steered_answers_can_be_read_and_keep_to_their_limit(
         configuration in configuration(),
-        asked in prop::collection::vec((wrapping(), balanced_question(), transport()), 30),
+        asked in prop::collection::vec(
+            (wrapping(), prop_oneof![balanced_question(), service_question()], transport()),
+            30,
+        ),
     ) {
         let root = configuration.root();
         for (wrapping, question, transport) in &asked {

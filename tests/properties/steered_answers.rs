@@ -4,16 +4,19 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::RecordType;
+use hickory_proto::rr::rdata::svcb::{SvcParamKey, SvcParamValue};
+use hickory_proto::rr::{Name, RData, RecordType};
 use ipnet::IpNet;
 use meridian::locate::{Client, Subnet};
-use meridian::model::{Destination, Family, FamilyFallback, Verdict};
+use meridian::model::{Destination, Family, FamilyFallback, PolicyId, Verdict};
 use meridian::random::Random;
 use meridian::state::Root;
-use meridian::steering::{Ask, Draw, cursor_count, decide};
+use meridian::steering::{Ask, Decision, Draw, cursor_count, decide};
 use proptest::prelude::*;
 
-use crate::configurations::{Configuration, POLICIES, configuration, name_of, shares, verdicts};
+use crate::configurations::{
+    Configuration, POLICIES, configuration, name_of, service_of, shares, verdicts,
+};
 use crate::engine::{RESOLVER, TCP, ask, decode, destination, scope};
 
 const SEED: u64 = 5;
@@ -22,7 +25,11 @@ const FAMILIES: [(Family, RecordType); 2] =
 
 /// What a client with this subnet is answered for a policy's name.
 fn ask_for(root: &Root, policy: &str, rtype: RecordType, subnet: IpNet) -> Message {
-    let name = meridian::dns::Name::parse(&name_of(policy).to_string()).unwrap();
+    ask_at(root, &name_of(policy), rtype, subnet)
+}
+
+fn ask_at(root: &Root, name: &Name, rtype: RecordType, subnet: IpNet) -> Message {
+    let name = meridian::dns::Name::parse(&name.to_string()).unwrap();
     let subnet = Some((subnet.addr(), subnet.prefix_len()));
     let query = meridian::dns::query::compose(1, &name, rtype.into(), subnet);
     decode(&ask(root, &query, TCP, SEED).unwrap())
@@ -128,6 +135,16 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn hints_say_what_was_decided(configuration in configuration()) {
+        let root = configuration.root();
+        for policy in POLICIES {
+            for client in configuration.clients() {
+                check_hints(&configuration, &root, policy, client)?;
+            }
+        }
+    }
 }
 
 /// The network that an answer to the whole of `client`'s address holds for, and what it says.
@@ -190,33 +207,8 @@ fn check_decision(
     (family, rtype): (Family, RecordType),
     client: IpAddr,
 ) -> Result<(), TestCaseError> {
-    let owner = meridian::dns::Name::parse(&name_of(policy).to_string()).unwrap();
-    let balanced = &configuration.config.zones[0].balanced;
-    let balanced = balanced
-        .iter()
-        .find(|balanced| balanced.owner == owner)
-        .unwrap();
-    prop_assert_eq!(balanced.policy.index(), id);
-    let ask = Ask {
-        policy: balanced.policy,
-        family,
-        answers: balanced.answers,
-        ttl: balanced.ttl,
-    };
-    let subnet = Subnet {
-        address: client,
-        source: family_bits(client),
-    };
-    let client_of = Client {
-        subnet: Some(subnet),
-        resolver: RESOLVER,
-    };
-    let mut cursors = vec![0; cursor_count(&root.pools)];
-    let mut draw = Draw {
-        random: &mut Random::from_seed(SEED),
-        cursors: &mut cursors,
-    };
-    let decision = decide(root, &ask, &client_of, &mut draw, &mut ());
+    let (policy_id, decision) = decision(configuration, root, policy, family, client, SEED);
+    prop_assert_eq!(policy_id.index(), id);
     let message = ask_for(root, policy, rtype, IpNet::from(client));
     let endpoints = decision
         .endpoints()
@@ -230,6 +222,100 @@ fn check_decision(
             .all(|record| record.ttl == decision.ttl_s)
     );
     prop_assert_eq!(scope(&message), Some(decision.scope));
+    Ok(())
+}
+
+/// What steering decides for `client`, with the dice of `seed`.
+fn decision(
+    configuration: &Configuration,
+    root: &Root,
+    policy: &str,
+    family: Family,
+    client: IpAddr,
+    seed: u64,
+) -> (PolicyId, Decision) {
+    let owner = meridian::dns::Name::parse(&name_of(policy).to_string()).unwrap();
+    let balanced = &configuration.config.zones[0].balanced;
+    let mut balanced = balanced.iter();
+    let balanced = balanced
+        .find(|balanced| balanced.owner == owner)
+        .expect("a balanced name");
+    let ask = Ask {
+        policy: balanced.policy,
+        family,
+        answers: balanced.answers,
+        ttl: balanced.ttl,
+    };
+    let client = Client {
+        subnet: Some(Subnet {
+            address: client,
+            source: family_bits(client),
+        }),
+        resolver: RESOLVER,
+    };
+    let mut cursors = vec![0; cursor_count(&root.pools)];
+    let mut draw = Draw {
+        random: &mut Random::from_seed(seed),
+        cursors: &mut cursors,
+    };
+    let decision = decide(root, &ask, &client, &mut draw, &mut ());
+    (balanced.policy, decision)
+}
+
+/// The record says what A and AAAA records of its target would, with the same dice for both.
+fn check_hints(
+    configuration: &Configuration,
+    root: &Root,
+    policy: &str,
+    client: IpAddr,
+) -> Result<(), TestCaseError> {
+    const STATIC_TTL_S: u32 = 300;
+    let message = ask_at(
+        root,
+        &service_of(policy),
+        RecordType::HTTPS,
+        IpNet::from(client),
+    );
+    prop_assert_eq!(message.metadata.response_code, ResponseCode::NoError);
+    prop_assert_eq!(message.answers.len(), 1);
+    let RData::HTTPS(service) = &message.answers[0].data else {
+        return Err(TestCaseError::fail("no HTTPS record"));
+    };
+    let params = &service.0.svc_params;
+    let keys: Vec<u16> = params.iter().map(|(key, _)| u16::from(*key)).collect();
+    prop_assert!(keys.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", keys);
+    let written = [
+        SvcParamKey::Alpn,
+        SvcParamKey::EchConfigList,
+        SvcParamKey::Key(7),
+    ];
+    prop_assert!(written.map(u16::from).iter().all(|key| keys.contains(key)));
+
+    let dice = Random::from_seed(SEED).next_u64();
+    let (mut ttl_s, mut longest) = (STATIC_TTL_S, 0);
+    let mut hints = Vec::new();
+    for (_, value) in params {
+        match value {
+            SvcParamValue::Ipv4Hint(hint) => hints.extend(hint.0.iter().map(|a| IpAddr::V4(a.0))),
+            SvcParamValue::Ipv6Hint(hint) => hints.extend(hint.0.iter().map(|a| IpAddr::V6(a.0))),
+            _ => {}
+        }
+    }
+    let mut expected = Vec::new();
+    for (family, _) in FAMILIES {
+        let (_, decision) = decision(configuration, root, policy, family, client, dice);
+        let endpoints = decision.endpoints().iter();
+        // Another name has no addresses that hints could tell.
+        expected.extend(
+            endpoints.filter_map(|id| root.pools.endpoints[id.index()].destination.address()),
+        );
+        ttl_s = ttl_s.min(decision.ttl_s);
+        longest = longest.max(decision.scope);
+    }
+    prop_assert_eq!(hints, expected, "{} {}", policy, client);
+    prop_assert_eq!(message.answers[0].ttl, ttl_s);
+    prop_assert_eq!(scope(&message), Some(longest));
+    prop_assert_eq!(message.additionals.len(), 0);
     Ok(())
 }
 
