@@ -10,8 +10,14 @@
 //! | `from WHO twice: the same pool` | whatever the die says |
 //! | `from many in WHO[, X down]: A 75 %, B 25 %` | each comes first for so many client networks |
 //! | `from many in WHO, X down: only those of X moved` | and some of these did |
+//! | `NAME TYPE from WHO[, X down]: DATA; DATA; with RECORD` | these are the answer's records and the additional ones |
+//! | `NAME TYPE from a resolver in WHO[, X down]: …` | the same without a client subnet |
 //!
-//! WHO is a network or, in the pages, one of [`PLACES`]; X, A and B are pools or addresses.
+//! WHO is a network or, in the pages, one of [`PLACES`]; X, A and B are pools or addresses. A block `zone` between an
+//! example and what is asked has records of its zone.
+
+#[path = "in_process/mod.rs"]
+mod in_process;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,6 +25,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use in_process::{Query, Server};
 use ipnet::Ipv4Net;
 use meridian::compile::{self, Whole};
 use meridian::locate::{Client, Subnet};
@@ -154,7 +161,6 @@ impl Example {
 
     fn check(&self, promise: &str) {
         let (who, expected) = promise.split_once(": ").expect("who: what");
-        let who = who.strip_prefix("from ").expect("from");
         let mut parts = who.split(", ");
         let who = parts.next().unwrap_or_default();
         let down: Vec<&str> = parts
@@ -162,6 +168,9 @@ impl Example {
             .collect();
         let mut asker = self.asker(&down);
         let said = format!("{}: {promise}", self.title);
+        let Some(who) = who.strip_prefix("from ") else {
+            return self.check_records(asker.root, who, expected, &said);
+        };
         if let Some(who) = who.strip_prefix("many in ") {
             let net = network(who);
             match expected.strip_prefix("only those of ") {
@@ -201,6 +210,41 @@ impl Example {
         let is_so = answered.len() == expected.len()
             && (answered.iter().zip(&expected)).all(|(id, what)| self.is(*id, what));
         assert!(is_so, "{said}: {decision:?}");
+    }
+
+    /// What is asked of a name of the zone by the answer engine.
+    fn check_records(&self, root: Root, asked: &str, expected: &str, said: &str) {
+        let (what, who) = asked.split_once(" from ").expect("what from who");
+        let (name, rtype) = what.split_once(' ').expect("a name and a type");
+        let name = match name {
+            "@" => "example.com".to_owned(),
+            name => format!("{name}.example.com"),
+        };
+        let query = Query::new(&name, rtype);
+        let query = match who.strip_prefix("a resolver in ") {
+            Some(who) => query.from(&network(who).network().to_string()),
+            None => query.subnet(&format!("{}/24", network(who).network())),
+        };
+        let mut server = Server::new(&self.whole, 1);
+        server.set_root(root);
+        let reply = server.ask(&query);
+        let mut found: Vec<String> = Vec::new();
+        for line in reply.answers() {
+            let (_, data) = line.split_once(&format!(" IN {rtype} ")).expect("its type");
+            // hickory-proto ends lists with a comma.
+            found.push(data.replace(", ", " ").trim_end_matches(',').to_owned());
+        }
+        for line in reply.additional() {
+            let mut words = line.split(' ');
+            let (owner, _ttl, _class) = (words.next(), words.next(), words.next());
+            let rest: Vec<_> = words.collect();
+            found.push(format!(
+                "with {} {}",
+                owner.unwrap_or_default(),
+                rest.join(" ")
+            ));
+        }
+        assert_eq!(found, expected.split("; ").collect::<Vec<_>>(), "{said}");
     }
 
     fn check_shares(&self, firsts: &[EndpointId], expected: &str, said: &str) {
@@ -276,20 +320,23 @@ fn every_example_of_the_pages_does_what_it_promises() {
     for page in files("docs/steering", "md") {
         let name = page.file_name().unwrap().to_string_lossy().into_owned();
         let text = fs::read_to_string(&page).unwrap();
-        let mut example: Option<Example> = None;
+        let mut written: Option<String> = None;
+        let mut zone = String::new();
         for (language, text) in blocks(&text) {
             match &*language {
                 "toml" => {
-                    assert!(example.is_none(), "{name}: an example that nobody asks");
+                    assert!(written.is_none(), "{name}: an example that nobody asks");
+                    written = Some(text);
+                    zone = "$TTL 60\n@ SOA a b 1 2 3 4 5\n@ NS ns.net.\n".to_owned();
+                }
+                "zone" => zone += &text,
+                "asked" => {
+                    let example = written.take().expect("an example before it");
                     let folder = tempfile::tempdir().unwrap();
                     let config = folder.path().join("meridian.toml");
-                    fs::write(&config, prelude() + &text).unwrap();
-                    let zone = "@ 60 SOA a b 1 2 3 4 5\n@ 60 NS ns.net.\n";
-                    fs::write(folder.path().join("zone"), zone).unwrap();
-                    example = Some(Example::load(name.clone(), &config));
-                }
-                "asked" => {
-                    let example = example.take().expect("an example before it");
+                    fs::write(&config, prelude() + &example).unwrap();
+                    fs::write(folder.path().join("zone"), &zone).unwrap();
+                    let example = Example::load(name.clone(), &config);
                     for promise in text.lines() {
                         example.check(promise);
                         tried += 1;
@@ -298,7 +345,7 @@ fn every_example_of_the_pages_does_what_it_promises() {
                 other => panic!("{name}: a block in {other:?}"),
             }
         }
-        assert!(example.is_none(), "{name}: an example that nobody asks");
+        assert!(written.is_none(), "{name}: an example that nobody asks");
         assert!(
             name == "README.md" || text.contains("**Source**: "),
             "{name} names no source"
