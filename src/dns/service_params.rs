@@ -17,19 +17,19 @@ pub mod key {
 /// Octets of a parameter in front of its value.
 pub const PARAM_FIXED: usize = 4;
 
-/// The first parameter, and what follows it; `None` where there is none.
-fn split_first(params: &[u8]) -> Option<((u16, &[u8]), &[u8])> {
+/// Key and value of the first parameter, and what follows it; `None` where there is none.
+fn split_first(params: &[u8]) -> Option<(u16, &[u8], &[u8])> {
     let (&[k0, k1, l0, l1], rest) = params.split_first_chunk::<PARAM_FIXED>()?;
     let len = u16::from_be_bytes([l0, l1]);
     let (value, rest) = rest.split_at_checked(len.into())?;
-    Some(((u16::from_be_bytes([k0, k1]), value), rest))
+    Some((u16::from_be_bytes([k0, k1]), value, rest))
 }
 
 /// The parameters whose keys are below `key`, and the others.
 #[inline]
 pub fn split_at_key(params: &[u8], key: u16) -> (&[u8], &[u8]) {
     let mut rest = params;
-    while let Some(((first, _), next)) = split_first(rest)
+    while let Some((first, _, next)) = split_first(rest)
         && first < key
     {
         rest = next;
@@ -40,7 +40,7 @@ pub fn split_at_key(params: &[u8], key: u16) -> (&[u8], &[u8]) {
 /// The value of a key.
 pub fn value(params: &[u8], key: u16) -> Option<&[u8]> {
     let (_, rest) = split_at_key(params, key);
-    let ((first, value), _) = split_first(rest)?;
+    let (first, value, _) = split_first(rest)?;
     (first == key).then_some(value)
 }
 

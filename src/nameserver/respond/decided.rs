@@ -121,3 +121,95 @@ impl<R: Recorder> Responder<'_, R> {
         self.qtype == rtype && found() == Found::Node(node)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use hickory_proto::op::Message;
+
+    use super::*;
+    use crate::dns::{Name, query};
+    use crate::nameserver::answer::{Query, Transport, Worker, answer};
+    use crate::nameserver::tests::root;
+
+    const CONFIG: &str = "[region.eu]\nlocation = [50.0, 8.0]\n\
+        [pool.eu]\nregion = \"eu\"\nbalance = \"round-robin\"\n\
+        endpoints = [\"192.0.2.1\", \"192.0.2.2\", \"192.0.2.3\", \"2001:db8::1\"]\n\
+        [policy.p]\nfailover = [\"eu\"]\n\
+        [zone.\"example.com\"]\nfile = \"zone\"\nresponses = \"full\"\n\
+        [zone.\"example.com\".balanced]\n\"*\" = { policy = \"p\" }\n";
+    const HEAD: &str = "$TTL 60\n@ SOA ns hostmaster 1 7200 1800 1209600 60\n";
+
+    /// The answer, and how many names steering decided for, both families counted.
+    fn ask(names: &[&str], records: &str, name: &str, rtype: u16) -> (Message, u64) {
+        let balanced: String = names
+            .iter()
+            .map(|name| format!("{name} = {{ policy = \"p\", answers = 1 }}\n"))
+            .collect();
+        let zone = format!("{HEAD}{records}");
+        let root = root(&format!("{CONFIG}{balanced}"), &[("zone", &zone)]);
+        let name = Name::parse(&format!("{name}.example.com")).unwrap();
+        let message = query::compose(0, &name, rtype, None);
+        let asked = Query {
+            message: &message,
+            peer: IpAddr::from([192, 0, 2, 53]),
+            transport: Transport::Tcp { payload_max: 1232 },
+        };
+        let mut worker = Worker::new(Random::from_seed(1), None);
+        worker.fit(&root);
+        let mut reply = vec![0; 65_535];
+        let len = answer(&mut worker, &root, &asked, &mut reply).unwrap();
+        let decisions = worker.counters.balanced.get();
+        (Message::from_vec(&reply[..len]).unwrap(), decisions)
+    }
+
+    fn additional(message: &Message) -> Vec<String> {
+        let lines = message.additionals.iter().map(|record| record.to_string());
+        lines.collect()
+    }
+
+    #[test]
+    fn a_name_is_decided_once_in_an_answer() {
+        let records = "@ NS www\nsvc HTTPS 1 www\nsvc HTTPS 2 www port=1\nsvc HTTPS 3 www port=2\n";
+        let (message, decisions) = ask(&["www"], records, "svc", rtype::HTTPS);
+        assert_eq!(decisions, 2);
+        let hints = message.answers.iter().map(|record| {
+            let text = record.to_string();
+            text.split_once("ipv4hint=").expect("a hint").1.to_owned()
+        });
+        let hints: Vec<_> = hints.collect();
+        assert_eq!(hints.len(), 3);
+        assert!(hints.iter().all(|hint| *hint == hints[0]), "{hints:?}");
+        // The same as hint, for the host of the service, and for the nameserver, which is that.
+        let added = additional(&message);
+        assert_eq!(added.len(), 2, "{added:?}");
+        let address = added[0].rsplit(' ').next().unwrap();
+        assert!(hints[0].starts_with(address), "{added:?}");
+    }
+
+    #[test]
+    fn what_is_asked_for_is_not_decided_again() {
+        let (message, decisions) = ask(&["www"], "@ NS www\n", "www", rtype::A);
+        assert_eq!((message.answers.len(), decisions), (1, 3));
+        assert_eq!(
+            additional(&message),
+            ["www.example.com. 30 IN AAAA 2001:db8::1"]
+        );
+    }
+
+    #[test]
+    fn an_answer_costs_no_more_than_so_many_decisions() {
+        let names: Vec<String> = (0..2 * NAMES_MAX).map(|n| format!("n{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let records: String = names.iter().map(|n| format!("all HTTPS 1 {n}\n")).collect();
+        let records = format!("@ NS ns.example.net.\n{records}");
+        let (message, decisions) = ask(&names, &records, "all", rtype::HTTPS);
+        assert_eq!(message.answers.len(), 2 * NAMES_MAX);
+        assert_eq!(decisions, 2 * NAMES_MAX as u64);
+        assert_eq!(message.additionals.len(), 2 * NAMES_MAX);
+        let has_hint = |record: &&hickory_proto::rr::Record| record.to_string().contains("hint=");
+        let hinted = message.answers.iter().filter(has_hint).count();
+        assert_eq!(hinted, NAMES_MAX);
+    }
+}
