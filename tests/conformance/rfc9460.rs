@@ -297,6 +297,26 @@ fn section_7_3_hints_follow_health() {
 }
 
 #[test]
+fn section_7_3_a_name_that_is_answered_by_cname_has_no_hints() {
+    // Europe's pool is a name of somebody else's.
+    let query = service_query("to-cdn", "HTTPS");
+    let reply = ask(&query.clone().from("20.1.2.53"));
+    assert_service(&services(&reply)[0], 1, &[1], &[]);
+    assert_eq!(services(&reply)[0].ttl_s, 30);
+    assert_eq!(reply.additional(), [""; 0]);
+    let mx = service_query("to-cdn", "MX").from("20.1.2.53");
+    assert_eq!(ask(&mx).additional(), [""; 0]);
+    let reply = ask(&query.clone().subnet("20.1.2.0/24"));
+    assert_service(&services(&reply)[0], 1, &[1], &[]);
+    assert_eq!(reply.scope(), Some(14));
+    // Asia's has addresses.
+    let reply = ask(&query);
+    let hints = ["192.0.2.3", "2001:db8:3::1"];
+    assert_service(&services(&reply)[0], 1, &[1, 4, 6], &hints);
+    assert_eq!(reply.additional().len(), 2);
+}
+
+#[test]
 fn section_4_1_the_service_that_an_alias_leads_to_has_its_hints() {
     let reply = ask(&service_query("alias", "HTTPS").from("20.5.2.53"));
     let found = services(&reply);
