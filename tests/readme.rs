@@ -509,7 +509,10 @@ fn the_zone_snippets_parse() {
         ("gslb.example.com", own, Some("www.gslb.example.com")),
     ] {
         let apex = Name::parse(apex).unwrap();
-        let balanced: Vec<_> = balanced.iter().map(|n| Name::parse(n).unwrap()).collect();
+        let balanced: Vec<_> = balanced
+            .iter()
+            .map(|n| Name::parse(n).unwrap().into())
+            .collect();
         let mut diagnostics = Diagnostics::new();
         let path = Path::new("README.md");
         zonefile::parse(zone.as_bytes(), path, &apex, &balanced, &mut diagnostics);

@@ -4,14 +4,17 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use meridian::compile::zonefile;
+use meridian::compile::zonefile::{self, Balanced};
 use meridian::config::Diagnostics;
 use meridian::dns::Name;
 
 fuzz_target!(|text: &[u8]| {
     let text = &without_includes(text)[..];
     let apex = Name::parse("example.com").unwrap();
-    let balanced = [Name::parse("www.example.com").unwrap()];
+    let balanced = [("www", false), ("cdn", true)].map(|(name, may_be_alias)| Balanced {
+        owner: Name::parse(&format!("{name}.example.com")).unwrap(),
+        may_be_alias,
+    });
     let mut diagnostics = Diagnostics::new();
     let records = zonefile::parse(
         text,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::nested::Apexes;
-use super::zones::{Before, owners};
+use super::zones::Before;
 use super::{Parts, compile_after, recompile_maps, zonefile};
 use crate::config::{self, At, Config, Diagnostics, Inputs, Network, Stamps};
 use crate::geoip::{self, World};
@@ -187,7 +187,13 @@ fn with_files(refused: config::Refused) -> Diagnostics {
     let apexes = Apexes::new(&zones);
     for zone in &zones {
         apexes.check_balanced(zone, &mut found);
-        zonefile::read(&zone.file.value, &zone.apex, &owners(zone), &mut found);
+        // What their policies are is not known.
+        let owners = zone
+            .balanced
+            .iter()
+            .map(|balanced| balanced.owner.clone().into());
+        let owners: Vec<_> = owners.collect();
+        zonefile::read(&zone.file.value, &zone.apex, &owners, &mut found);
     }
     found.retain_errors();
     diagnostics.extend(found);

@@ -11,7 +11,7 @@ use std::thread;
 
 use super::nested::Apexes;
 use super::zone::BalancedSpec;
-use super::{Old, Whole, alone, zone, zonefile};
+use super::{Old, Whole, zone, zonefile};
 use crate::config::{self, Config, Diagnostics, Place, Stamp};
 use crate::dns::Name;
 use crate::geoip::World;
@@ -210,13 +210,10 @@ fn build(
     diagnostics: &mut Diagnostics,
 ) -> Option<Zone> {
     let path = &source.file.value;
-    let owners = owners(source);
+    let owners = owners(config, source);
     let records = zonefile::parse(&text, path, &source.apex, &owners, diagnostics)?;
     drop(text);
     apexes.check_records(&source.apex, &records, diagnostics);
-    if !alone::check_records(config, source, &records, diagnostics) {
-        return None;
-    }
     let balanced: Vec<_> = source
         .balanced
         .iter()
@@ -236,9 +233,12 @@ fn build(
 }
 
 /// The balanced names of a zone.
-pub(super) fn owners(zone: &config::Zone) -> Vec<Name> {
-    let balanced = zone.balanced.iter();
-    balanced.map(|balanced| balanced.owner.clone()).collect()
+fn owners(config: &Config, zone: &config::Zone) -> Vec<zonefile::Balanced> {
+    let owner = |balanced: &config::Balanced| zonefile::Balanced {
+        owner: balanced.owner.clone(),
+        may_be_alias: config.policies[balanced.policy.index()].has_names,
+    };
+    zone.balanced.iter().map(owner).collect()
 }
 
 /// Stands where a zone should be; it is never answered from.

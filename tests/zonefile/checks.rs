@@ -250,3 +250,22 @@ fn rfc_9460_section_8_hints_of_a_balanced_name_are_not_mandatory() {
         assert_eq!(said, [""; 0]);
     }
 }
+
+#[test]
+fn what_may_be_an_alias_has_nothing_else_and_is_no_host() {
+    let zone =
+        format!("{HEAD}cdn TXT a\nmail MX 10 cdn\n_sip._tcp SRV 1 1 5060 x.app\n@ HTTPS 1 cdn\n");
+    let (_, said) = parse(&zone, &["alias:cdn.example.com", "alias:*.app.example.com"]);
+    let host = "may be answered with an alias, which a host must not be (RFC 2181, section 10.3) (`alias` instead of \
+                `cname` answers with addresses)";
+    assert_eq!(
+        said,
+        [
+            "z:4:5: error: `cdn.example.com.` may be answered with a CNAME, and has TXT records in the zone file \
+             (an alias has no other data (RFC 1034, 3.6.2); remove them, or use `alias` instead of `cname`)"
+                .to_owned(),
+            format!("z:5:6: warning: `cdn.example.com.`, named by this MX record, {host}"),
+            format!("z:6:11: warning: `x.app.example.com.`, named by this SRV record, {host}"),
+        ]
+    );
+}

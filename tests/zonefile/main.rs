@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use meridian::compile::zonefile::{self, Records, ZoneRecord};
+use meridian::compile::zonefile::{self, Balanced, Records, ZoneRecord};
 use meridian::config::Diagnostics;
 use meridian::dns::Name;
 
@@ -21,9 +21,20 @@ fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
+/// A name with addresses elsewhere; behind `alias:` one that may be answered with a CNAME.
+fn owner(text: &str) -> Balanced {
+    match text.strip_prefix("alias:") {
+        Some(text) => Balanced {
+            owner: name(text),
+            may_be_alias: true,
+        },
+        None => name(text).into(),
+    }
+}
+
 /// The records of a zone `example.com`, and every diagnostic as a line.
 fn parse(text: &str, balanced: &[&str]) -> (Option<Records>, Vec<String>) {
-    let balanced: Vec<Name> = balanced.iter().map(|text| name(text)).collect();
+    let balanced: Vec<Balanced> = balanced.iter().map(|text| owner(text)).collect();
     let mut diagnostics = Diagnostics::new();
     let records = zonefile::parse(
         text.as_bytes(),
@@ -63,7 +74,7 @@ fn shown(record: ZoneRecord<'_>) -> String {
 
 fn read_file(path: &str, apex: &str, balanced: &[&str]) -> Records {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    let balanced: Vec<Name> = balanced.iter().map(|text| name(text)).collect();
+    let balanced: Vec<Balanced> = balanced.iter().map(|text| owner(text)).collect();
     let mut diagnostics = Diagnostics::new();
     let records = zonefile::read(&path, &name(apex), &balanced, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{:#?}", diagnostics.sorted());

@@ -65,7 +65,7 @@ pub const TTL_MAX: u32 = i32::MAX as u32;
 pub fn read(
     path: &Path,
     apex: &Name,
-    balanced: &[Name],
+    balanced: &[Balanced],
     diagnostics: &mut Diagnostics,
 ) -> Option<Records> {
     let text = load(path, diagnostics)?;
@@ -86,13 +86,31 @@ pub fn load(path: &Path, diagnostics: &mut Diagnostics) -> Option<Vec<u8>> {
         .ok()
 }
 
+/// A name whose addresses are declared elsewhere.
+#[derive(Clone, Debug)]
+pub struct Balanced {
+    pub owner: Name,
+    /// Whether it may be answered with a CNAME: then it has nothing else (RFC 1034, 3.6.2).
+    pub may_be_alias: bool,
+}
+
+impl From<Name> for Balanced {
+    /// One that is answered with addresses.
+    fn from(owner: Name) -> Self {
+        Balanced {
+            owner,
+            may_be_alias: false,
+        }
+    }
+}
+
 /// Like [`read`], for a text at hand. `path` names it in diagnostics, and `$INCLUDE` starts from
 /// its folder.
 pub fn parse(
     text: &[u8],
     path: &Path,
     apex: &Name,
-    balanced: &[Name],
+    balanced: &[Balanced],
     diagnostics: &mut Diagnostics,
 ) -> Option<Records> {
     let mut report = report::Report::new(diagnostics, Place::file(path));
@@ -103,7 +121,7 @@ pub fn parse(
 fn checked(
     mut records: Records,
     apex: &Name,
-    balanced: &[Name],
+    balanced: &[Balanced],
     mut report: report::Report<'_>,
 ) -> Option<Records> {
     check::zone(&mut records, apex, balanced, &mut report);

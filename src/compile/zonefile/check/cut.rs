@@ -1,7 +1,7 @@
 //! What lies under a delegation or a DNAME, and is it glue?
 
-use super::super::rdata;
 use super::super::report::Report;
+use super::super::{Balanced, rdata};
 use super::Zone;
 use super::index::{Index, RrSet, ancestors};
 use crate::dns::mnemonic::TypeName;
@@ -117,7 +117,7 @@ impl Cuts {
     }
 }
 
-pub(super) fn check(zone: &Zone<'_>, balanced: &[Name], report: &mut Report<'_>) {
+pub(super) fn check(zone: &Zone<'_>, balanced: &[Balanced], report: &mut Report<'_>) {
     if zone.cuts.flags.is_empty() {
         return;
     }
@@ -128,7 +128,7 @@ pub(super) fn check(zone: &Zone<'_>, balanced: &[Name], report: &mut Report<'_>)
             report_hidden(zone, cut, set, report);
         }
     }
-    for owner in balanced {
+    for Balanced { owner, .. } in balanced {
         let number = zone.index.owner(owner.as_wire());
         if let Some(cut) = zone.over(owner.as_wire(), number) {
             let message = format!("`{owner}` is balanced, but {}", reason(zone, cut));

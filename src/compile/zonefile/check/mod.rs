@@ -1,8 +1,9 @@
 //! Do the records make a zone? One question per file.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use super::Balanced;
 use super::records::Records;
 use super::report::Report;
 use crate::dns::Name;
@@ -22,8 +23,8 @@ use index::{Index, ancestors};
 /// What the checks look at.
 struct Zone<'z> {
     apex: &'z Name,
-    /// Owners whose addresses are declared elsewhere.
-    balanced: HashSet<&'z Name>,
+    /// Owners whose addresses are declared elsewhere, and whether they may be answered with a CNAME.
+    balanced: HashMap<&'z Name, bool>,
     index: Index<'z>,
     cuts: Cuts,
     /// False after mistakes in the file: then nothing is said about what is missing.
@@ -40,7 +41,14 @@ impl Zone<'_> {
     /// Whether a name on the wire is balanced.
     fn is_balanced(&self, wire: &[u8]) -> bool {
         !self.balanced.is_empty()
-            && Name::from_wire(wire).is_ok_and(|name| self.balanced.contains(&name))
+            && Name::from_wire(wire).is_ok_and(|name| self.balanced.contains_key(&name))
+    }
+
+    /// Whether a balanced name on the wire may be answered with a CNAME.
+    fn may_be_alias(&self, wire: &[u8]) -> bool {
+        let name = Name::from_wire(wire).ok();
+        name.and_then(|name| self.balanced.get(&name).copied())
+            .unwrap_or(false)
     }
 
     fn exists(&self, wire: &[u8]) -> bool {
@@ -67,12 +75,20 @@ impl Zone<'_> {
 }
 
 /// Sorts the records and checks the zone; drops duplicates and gives each RRset one TTL.
-pub(super) fn zone(records: &mut Records, apex: &Name, balanced: &[Name], report: &mut Report<'_>) {
+pub(super) fn zone(
+    records: &mut Records,
+    apex: &Name,
+    balanced: &[Balanced],
+    report: &mut Report<'_>,
+) {
     records.sort();
     let index = Index::new(records);
     let zone = Zone {
         apex,
-        balanced: balanced.iter().collect(),
+        balanced: balanced
+            .iter()
+            .map(|it| (&it.owner, it.may_be_alias))
+            .collect(),
         cuts: Cuts::new(&index, apex),
         index,
         is_complete: !report.has_errors(),

@@ -88,24 +88,33 @@ fn needs_glue(zone: &Zone<'_>, host: &Host<'_>, cut: Cut, report: &mut Report<'_
 
 /// The host is the zone's own: warn when it has no address.
 fn has_address(zone: &Zone<'_>, host: &Host<'_>, report: &mut Report<'_>) {
-    let source = match find(zone, host) {
+    let addresses = "add A or AAAA records for it";
+    let (source, help) = match find(zone, host) {
         Found::Addresses => return,
-        Found::Alias => "is an alias, which a host must not be (RFC 2181, section 10.3)",
-        Found::Nothing => "has no address in this zone",
+        Found::Alias => (
+            "is an alias, which a host must not be (RFC 2181, section 10.3)",
+            addresses,
+        ),
+        Found::MaybeAlias => (
+            "may be answered with an alias, which a host must not be (RFC 2181, section 10.3)",
+            "`alias` instead of `cname` answers with addresses",
+        ),
+        Found::Nothing => ("has no address in this zone", addresses),
     };
     let message = format!(
         "`{}`, named by this {} record, {source}",
         host.shown(),
         TypeName(host.set.rtype())
     );
-    let help = "add A or AAAA records for it".to_owned();
-    report.warning(&host.place(), message, Some(help));
+    report.warning(&host.place(), message, Some(help.to_owned()));
 }
 
 /// What a question for an address would meet.
 enum Found {
     Addresses,
     Alias,
+    /// For some clients, or at times.
+    MaybeAlias,
     Nothing,
 }
 
@@ -121,7 +130,9 @@ fn find(zone: &Zone<'_>, host: &Host<'_>) -> Found {
 
 fn found_at(zone: &Zone<'_>, wire: &[u8], owner: Option<u32>) -> Found {
     let has_address = owner.is_some_and(|owner| zone.index.has_address(owner));
-    if has_address || zone.is_balanced(wire) {
+    if zone.may_be_alias(wire) {
+        Found::MaybeAlias
+    } else if has_address || zone.is_balanced(wire) {
         Found::Addresses
     } else if zone.index.has(wire, rtype::CNAME) {
         Found::Alias
