@@ -10,7 +10,7 @@
 //! | `from WHO twice: the same pool` | whatever the die says |
 //! | `from many in WHO[, X down]: A 75 %, B 25 %` | each comes first for so many client networks |
 //! | `from many in WHO, X down: only those of X moved` | and some of these did |
-//! | `NAME TYPE from WHO[, X down]: DATA; DATA; with RECORD` | these are the answer's records and the additional ones |
+//! | `NAME TYPE from WHO[, X down]: DATA; CNAME NAME; with RECORD` | these are the answer's records, of the type that is asked for or another, and the additional ones |
 //! | `NAME TYPE from a resolver in WHO[, X down]: …` | the same without a client subnet |
 //!
 //! WHO is a network or, in the pages, one of [`PLACES`]; X, A and B are pools or addresses. A block `zone` between an
@@ -230,7 +230,10 @@ impl Example {
         let reply = server.ask(&query);
         let mut found: Vec<String> = Vec::new();
         for line in reply.answers() {
-            let (_, data) = line.split_once(&format!(" IN {rtype} ")).expect("its type");
+            let data = match line.split_once(&format!(" IN {rtype} ")) {
+                Some((_, data)) => data,
+                None => line.split_once(" IN ").expect("a record").1,
+            };
             // hickory-proto ends lists with a comma.
             found.push(data.replace(", ", " ").trim_end_matches(',').to_owned());
         }
