@@ -71,7 +71,7 @@ impl Draft {
     }
 }
 
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 12] = [
     "geo",
     "failover",
     "weighted",
@@ -81,6 +81,9 @@ const KINDS: [&str; 9] = [
     "source-hash",
     "consistent-hash",
     "rendezvous",
+    "least-connections",
+    "weighted-least-connections",
+    "least-time",
 ];
 
 /// All policies, by their place in the file; `None` where one cannot be read.
@@ -180,9 +183,8 @@ fn kind(reader: &mut Reader, table: &mut Table) -> Option<&'static str> {
 
 /// Whom of several that come first: what the policy is called after, or in a `geo` policy what it says.
 fn balance_of(reader: &mut Reader, table: &mut Table, kind: &str) -> Option<Balance> {
-    let named = Balance::ALL
-        .into_iter()
-        .find(|balance| balance.name() == kind);
+    let mut all = Balance::ALL.into_iter().chain(Balance::BY_LOAD);
+    let named = all.find(|balance| balance.name() == kind);
     let has_balance = table.key_span("balance").is_some();
     let written = table.optional(reader, "balance", balance);
     if named.is_some() {
@@ -238,8 +240,26 @@ fn members(
         let help = format!("at most {ITEMS_MAX} are allowed; nest policies for more");
         reader.error(value.span(), message, Some(help));
     }
+    if balance.is_by_load() {
+        refuse_policies(reader, &members);
+    }
     // A member that could not be read was reported; what follows would judge a torn list.
     (members.len() == written).then_some(members)
+}
+
+/// What is reported is the load of pools.
+fn refuse_policies(reader: &mut Reader, members: &[DraftMember]) {
+    let policies = members
+        .iter()
+        .filter(|listed| matches!(listed.member, Member::Policy(_)));
+    for listed in policies {
+        let message = format!(
+            "{} is a policy: only pools can be members of a policy that goes by load",
+            ticked(&listed.name)
+        );
+        let help = "name its pools instead".to_owned();
+        reader.error_at(&listed.place, message, Some(help));
+    }
 }
 
 /// Each member once, among those that were `seen`, too.

@@ -40,7 +40,7 @@ fn pool(
     let region = table.required(reader, "region", "\"eu\"", |r, v| references.region(r, v));
     let monitor = table.optional(reader, "monitor", |r, v| references.monitor(r, v));
     let is_monitored = table.key_span("monitor").is_some();
-    let balance = table.optional(reader, "balance", balance_of_endpoints);
+    let balance = table.optional(reader, "balance", balance);
     let min_healthy = table.optional(reader, "min_healthy", min_healthy);
     let min_healthy_span = table.key_span("min_healthy");
     let serve_whole = table.optional(reader, "serve_whole", boolean);
@@ -95,20 +95,8 @@ fn pool(
 
 /// How one of several is chosen.
 pub(super) fn balance(reader: &mut Reader, value: &Value) -> Option<Balance> {
-    one_of(reader, value, &Balance::ALL)
-}
-
-/// The same of endpoints, which may go by their load as well.
-fn balance_of_endpoints(reader: &mut Reader, value: &Value) -> Option<Balance> {
-    let all = [&Balance::ALL[..], &Balance::BY_LOAD].concat();
-    one_of(reader, value, &all)
-}
-
-fn one_of(reader: &mut Reader, value: &Value, balances: &[Balance]) -> Option<Balance> {
-    let choices: Vec<_> = balances
-        .iter()
-        .map(|balance| (balance.name(), *balance))
-        .collect();
+    let all = Balance::ALL.into_iter().chain(Balance::BY_LOAD);
+    let choices: Vec<_> = all.map(|balance| (balance.name(), balance)).collect();
     choice(reader, value, &choices)
 }
 

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
-use super::spilling::{QUANTUM, Spilling, Taking, World};
+use super::least::{Least, kind};
+use super::look::World;
+use super::spilling::{QUANTUM, Spilling, Taking};
 use crate::admin::Loaded;
 use crate::clock;
 use crate::compile::{Parts, Whole};
 use crate::config::Config;
 use crate::health::probe::Told;
 use crate::load::{Fraction, Kind, Reading, Report, Reports, Values, shares};
-use crate::model::{Balance, Destination, EndpointId, Family, PoolId, Share, TargetKey, Verdict};
+use crate::model::{Destination, EndpointId, Family, PoolId, Share, TargetKey, Verdict};
 use crate::overrides::key;
 use crate::state::Pools;
 use crate::state::health::Health;
@@ -22,6 +24,8 @@ const TOLD_MAX: usize = 10;
 pub struct Loading {
     reports: Reports,
     spilling: Spilling,
+    /// Policies that go by the load of their pools.
+    pools: Least,
     /// Of endpoints of pools that go by load: the shares of those that do not take all.
     least: HashMap<EndpointId, Share>,
     /// Pools by name, once somebody asks.
@@ -37,6 +41,7 @@ impl Loading {
         Loading {
             reports: Reports::default(),
             spilling: Spilling::default().among(&whole.config, &whole.parts.pools),
+            pools: Least::default().among(&whole.config, &whole.parts.pools),
             least: HashMap::new(),
             names: None,
             unreadable: HashSet::new(),
@@ -48,6 +53,7 @@ impl Loading {
     pub fn adopt(&mut self, whole: &Whole) {
         let pools = &whole.parts.pools;
         self.spilling = std::mem::take(&mut self.spilling).among(&whole.config, pools);
+        self.pools = std::mem::take(&mut self.pools).among(&whole.config, pools);
         self.names = None;
         let numbers = &whole.parts.target_numbers;
         self.unreadable.retain(|key| numbers.contains_key(key));
@@ -127,8 +133,8 @@ impl Loading {
         }
     }
 
-    /// One step of all who shed, if it is time for it: which pools take another share now, and why. `besides` is
-    /// what pools take for other reasons.
+    /// A look at who has less to do, and one step of all who shed, if it is time for it: which pools take another
+    /// share now, and why. `besides` is what pools take for other reasons.
     pub fn step(
         &mut self,
         whole: &Whole,
@@ -144,7 +150,19 @@ impl Loading {
             health,
             besides,
         };
-        self.spilling.step(&world, &read, now_ms)
+        let mut changed = self.pools.step(&world, &read);
+        // Who sheds knows what else keeps queries away.
+        let mut besides = besides.clone();
+        for taking in self.pools.takings() {
+            let all = besides.entry(taking.pool).or_default();
+            *all = all.and(taking.share);
+        }
+        let world = World {
+            besides: &besides,
+            ..world
+        };
+        changed.extend(self.spilling.step(&world, &read, now_ms));
+        changed
     }
 
     /// Goes over to a health table in which all endpoints take all.
@@ -215,12 +233,29 @@ impl Loading {
 
     /// Of pools that do not take all that would come to them, by their load.
     pub fn shares(&self) -> BTreeMap<PoolId, Share> {
-        self.spilling.shares()
+        let takings = self.takings().into_values();
+        let reduced = takings.filter(|taking| taking.share != Share::ALL);
+        reduced.map(|taking| (taking.pool, taking.share)).collect()
+    }
+
+    /// What pools take by their load, whichever way.
+    fn takings(&self) -> BTreeMap<PoolId, Taking> {
+        let mut all: BTreeMap<PoolId, Taking> = BTreeMap::new();
+        for taking in self.pools.takings().cloned().chain(self.spilling.takings()) {
+            match all.get_mut(&taking.pool) {
+                Some(both) => {
+                    both.share = both.share.and(taking.share);
+                    both.why = format!("{}; {}", both.why, taking.why);
+                }
+                None => drop(all.insert(taking.pool, taking)),
+            }
+        }
+        all
     }
 
     /// For explain: by pool, what it takes and why.
     pub fn why(&self, pools: &Pools) -> HashMap<String, String> {
-        let takings = self.spilling.takings();
+        let takings = self.takings().into_values();
         let name = |pool: PoolId| pools.pools[pool.index()].name.to_string();
         takings
             .map(|taking| (name(taking.pool), taking.why))
@@ -241,7 +276,7 @@ impl Loading {
                 told.insert(what.to_owned(), loaded(what, reading));
             }
         }
-        for taking in self.spilling.takings() {
+        for taking in self.takings().into_values() {
             let name = &*pools.pools[taking.pool.index()].name;
             let of_pool = told.entry(name.to_owned());
             let of_pool = of_pool.or_insert_with(|| loaded(name, Reading::Never));
@@ -273,16 +308,6 @@ fn loaded(what: &str, reading: Reading) -> Loaded {
         words: reading.to_string(),
         share: None,
         why: None,
-    }
-}
-
-/// What endpoints go by, if it is their load.
-fn kind(balance: Balance) -> Option<Kind> {
-    match balance {
-        Balance::LeastConnections => Some(Kind::LeastConnections),
-        Balance::WeightedLeastConnections => Some(Kind::WeightedLeastConnections),
-        Balance::LeastTime => Some(Kind::LeastTime),
-        _ => None,
     }
 }
 

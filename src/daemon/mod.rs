@@ -7,8 +7,10 @@
 mod aside;
 mod control;
 mod explaining;
+mod least;
 mod limiting;
 mod loading;
+mod look;
 mod overriding;
 mod preparation;
 mod recovery;

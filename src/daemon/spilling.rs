@@ -1,13 +1,12 @@
 //! Which pools spill into each other, and what does each take by its load?
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
+use super::look::{Look, World};
 use crate::config::{Config, Shed};
-use crate::load::{Controller, Fleet, Law, Member, Part, Reading, pool_load};
-use crate::model::{PoolId, Share, Verdict};
-use crate::overrides::key;
+use crate::load::{Controller, Fleet, Law, Member, Reading, pool_load};
+use crate::model::{PoolId, Share};
 use crate::state::Pools;
-use crate::state::health::Health;
 
 /// How much lower the low-water mark is than the high-water mark, as a part of the capacity.
 const BAND: f64 = 0.1;
@@ -23,15 +22,6 @@ pub struct Taking {
     pub pool: PoolId,
     pub share: Share,
     pub why: String,
-}
-
-/// What one looks at.
-pub struct World<'w> {
-    pub config: &'w Config,
-    pub pools: &'w Pools,
-    pub health: &'w Health,
-    /// What pools take for other reasons than load.
-    pub besides: &'w BTreeMap<PoolId, Share>,
 }
 
 /// The pools that shed, with those that they spill into.
@@ -128,13 +118,6 @@ impl Spilling {
         changed
     }
 
-    /// The shares that were told last, of those that do not take all.
-    pub fn shares(&self) -> BTreeMap<PoolId, Share> {
-        let pools = self.groups.iter().flat_map(|group| &group.pools);
-        let reduced = pools.filter(|told| told.share != Share::ALL);
-        reduced.map(|told| (told.pool, told.share)).collect()
-    }
-
     /// What every pool takes that may shed or that another one spills into.
     pub fn takings(&self) -> impl Iterator<Item = Taking> {
         let pools = self.groups.iter().flat_map(|group| &group.pools);
@@ -163,70 +146,30 @@ struct Known {
 
 impl Known {
     fn of(id: PoolId, world: &World<'_>, read: &impl Fn(&str, PoolId) -> Reading) -> Self {
-        let World {
-            config,
-            pools,
-            health,
-            besides,
-        } = *world;
-        let (pool, written) = (&pools.pools[id.index()], &config.pools[id.index()]);
-        let of_pool = read(&pool.name, id);
-        let mut unknown = of_pool;
-        let (mut parts, mut all_weights) = (Vec::new(), 0.0);
-        for (endpoint, written) in pool.endpoint_ids().zip(&written.endpoints) {
-            all_weights += f64::from(written.weight);
-            let is_up = match health.endpoint(endpoint).verdict {
-                Verdict::Up => true,
-                Verdict::Down => false,
-                Verdict::Unknown => pool.unknown_is_up,
-            };
-            if !is_up {
-                continue;
-            }
-            let reading = read(&key(pools, endpoint), id);
-            if unknown == Reading::Never {
-                unknown = reading;
-            }
-            parts.push(Part {
-                weight: written.weight,
-                capacity: written.capacity.map(f64::from),
-                measured: reading.measured(),
-            });
-        }
-        // Of a pool's capacity, that of endpoints that are down is gone.
-        let up_weights: f64 = parts.iter().map(|part| f64::from(part.weight)).sum();
-        let part_up = if all_weights > 0.0 {
-            up_weights / all_weights
-        } else {
-            1.0
-        };
-        let whole = written.load.capacity.map(f64::from);
-        let capacity = whole.map(|capacity| capacity * part_up);
-        let load = pool_load(capacity, of_pool.measured(), &parts);
-        let of_parts = parts.iter().map(|part| part.capacity).sum();
-        let shed = written.load.shed;
-        // One of which fewer are up than `min_healthy` is asked last, whatever it would take.
-        let slot = health.slot(id);
-        let is_asked = !slot.is_empty() && slot.accepts != [Share::NONE; 2];
+        let look = Look::at(id, world, read);
+        let shed = world.config.pools[id.index()].load.shed;
+        let load = pool_load(look.capacity, look.reading.measured(), &look.parts);
+        let of_parts = look.parts.iter().map(|part| part.capacity).sum();
+        let capacity = look.capacity.or(of_parts);
         Known {
             member: Member {
                 law: shed.map(law),
                 load: load.map(|(load, _)| load),
-                capacity: capacity.or(of_parts).filter(|&capacity| capacity > 0.0),
-                open: match is_asked {
+                capacity: capacity.filter(|&capacity| capacity > 0.0),
+                open: match look.is_asked {
                     true => {
-                        f64::from(besides.get(&id).copied().unwrap_or_default().0)
-                            / f64::from(Share::ALL.0)
+                        let besides = world.besides.get(&id).copied().unwrap_or_default();
+                        f64::from(besides.0) / f64::from(Share::ALL.0)
                     }
                     false => 0.0,
                 },
             },
             shed,
             lag_ms: load.map_or(0, |(_, lag_ms)| lag_ms),
-            unknown: match unknown {
+            unknown: match look.told {
                 // Only connections, and no capacity to compare them with.
-                Reading::Fresh(_) => format!("{unknown}, but its capacity is not known"),
-                Reading::Never | Reading::Stale { .. } => unknown.to_string(),
+                Reading::Fresh(_) => format!("{}, but its capacity is not known", look.told),
+                Reading::Never | Reading::Stale { .. } => look.told.to_string(),
             },
         }
     }
@@ -319,12 +262,14 @@ impl Sets {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::fs;
 
     use super::*;
     use crate::compile::{self, Whole};
     use crate::load::{Measured, Values};
-    use crate::state::health::EndpointHealth;
+    use crate::model::Verdict;
+    use crate::state::health::{EndpointHealth, Health};
 
     const CONFIG: &str = r#"
 [server]

@@ -1,9 +1,10 @@
 //! What do pools that spill into each other take, all together?
 //!
 //! Each pool sheds by its own load. What it does not take comes to the next, which sheds by the same law, so
-//! that what a pool that fell leaves behind spreads outwards until there is room for it. Two rules are about all
-//! of them: where there is no room anywhere, all are to be overloaded alike, instead of sending
-//! the excess round; and one of them always takes all that comes to it.
+//! that what a pool that fell leaves behind spreads outwards until there is room for it. Three rules are about all
+//! of them: who could not hold what a pool leaves behind takes less as soon as that pool falls, before any of it is
+//! seen, as what caches were told until then stays for a TTL; where there is no room anywhere, all are to be
+//! overloaded alike, instead of sending the excess round; and one of them always takes all that comes to it.
 
 use super::shed::{Controller, Law, step_ms};
 
@@ -25,6 +26,8 @@ pub struct Member {
 pub struct Fleet {
     controllers: Vec<Controller>,
     stepped_ms: Option<u64>,
+    /// What each pool that served had to bear at the last step, in units of capacity; nothing before the first.
+    bore: Vec<f64>,
 }
 
 impl Fleet {
@@ -63,10 +66,34 @@ impl Fleet {
             None => 1.0,
         });
         let mut next: Vec<f64> = next.collect();
+        self.brace(members, &mut next);
         keep_one_open(members, &mut next);
         for ((controller, member), share) in self.controllers.iter_mut().zip(members).zip(next) {
             controller.set(share, member.open, delay_ms, now_ms);
         }
+    }
+
+    /// What pools that fell since the last step leave behind may come to anyone: whoever sheds takes no more than it
+    /// could hold if all of it did. Who gets none of it rises again, by and by.
+    fn brace(&mut self, members: &[Member], shares: &mut [f64]) {
+        let usual = usual_capacity(members);
+        let bears = |member: &Member| match member.open > 0.0 {
+            true => member.load.unwrap_or(0.0) * member.capacity.unwrap_or(usual),
+            false => 0.0,
+        };
+        let before = members.iter().zip(&self.bore);
+        let fallen = before.filter(|(member, _)| member.open <= 0.0);
+        let left_behind: f64 = fallen.map(|(_, bore)| bore).sum();
+        if left_behind > 0.0 {
+            for (share, member) in shares.iter_mut().zip(members) {
+                if let Some(law) = member.law {
+                    let holds = law.above * member.capacity.unwrap_or(usual);
+                    let part = holds / (bears(member) + left_behind);
+                    *share = share.min(part.max(law.floor));
+                }
+            }
+        }
+        self.bore = members.iter().map(bears).collect();
     }
 }
 
@@ -75,6 +102,7 @@ impl From<Vec<Controller>> for Fleet {
         Fleet {
             controllers,
             stepped_ms: None,
+            bore: Vec::new(),
         }
     }
 }
@@ -82,19 +110,24 @@ impl From<Vec<Controller>> for Fleet {
 /// The load if all that serve had their part of it. Where nothing is known, there is room: as much as others
 /// have on average.
 fn level(members: &[Member]) -> f64 {
-    let serving = || members.iter().filter(|member| member.open > 0.0);
-    let capacities: Vec<f64> = serving().filter_map(|member| member.capacity).collect();
-    let usual = match capacities.len() {
-        0 => 1.0,
-        many => capacities.iter().sum::<f64>() / many as f64,
-    };
+    let usual = usual_capacity(members);
     let (mut load, mut capacity) = (0.0, 0.0);
-    for member in serving() {
+    for member in members.iter().filter(|member| member.open > 0.0) {
         let own = member.capacity.unwrap_or(usual);
         load += member.load.unwrap_or(0.0) * own;
         capacity += own;
     }
     if capacity > 0.0 { load / capacity } else { 0.0 }
+}
+
+/// That of pools whose capacity is not known: what those that serve have on average.
+fn usual_capacity(members: &[Member]) -> f64 {
+    let serving = members.iter().filter(|member| member.open > 0.0);
+    let capacities: Vec<f64> = serving.filter_map(|member| member.capacity).collect();
+    match capacities.len() {
+        0 => 1.0,
+        many => capacities.iter().sum::<f64>() / many as f64,
+    }
 }
 
 /// Shares are what they are to each other: where every pool that serves declines something, some queries
@@ -152,6 +185,32 @@ mod tests {
         let alone = [member(Some(3.0), 1.0), member(Some(0.0), 0.0)];
         assert_eq!(shares(&alone)[0], 1.0);
         assert_eq!(shares(&[member(Some(1.3), 1.0); 3]), [1.0; 3]);
+    }
+
+    #[test]
+    fn who_could_not_hold_what_falls_takes_less_at_once_and_all_again_if_it_does_not_come() {
+        let of = |load, capacity, open| Member {
+            capacity: Some(capacity),
+            ..member(load, open)
+        };
+        let (small, large) = (of(Some(0.5), 100.0, 1.0), of(Some(0.5), 1_000.0, 1.0));
+        let mut fleet = Fleet::new(3);
+        let step = |fleet: &mut Fleet, third, second: u64| {
+            fleet.step(&[small, large, third], DELAY_MS, 1_000 * second);
+            fleet.shares().collect::<Vec<f64>>()
+        };
+        assert_eq!(step(&mut fleet, of(Some(0.5), 600.0, 1.0), 0), [1.0; 3]);
+        // 90 of 350, beside all of it: 900 of 800.
+        let shares = step(&mut fleet, of(None, 600.0, 0.0), 1);
+        assert!((shares[0] - 90.0 / 350.0).abs() < 1e-9, "{shares:?}");
+        assert_eq!(shares[1], 1.0);
+        let mut last = shares[0];
+        for second in 2..100 {
+            let shares = step(&mut fleet, of(None, 600.0, 0.0), second);
+            assert!(shares[0] >= last, "{second} s: {shares:?}");
+            last = shares[0];
+        }
+        assert_eq!(last, 1.0);
     }
 
     #[test]

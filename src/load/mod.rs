@@ -16,7 +16,7 @@ mod values;
 
 pub use fleet::{Fleet, Member};
 pub use least::{Kind, shares};
-pub use pool::{Part, pool_load};
+pub use pool::{Part, pool_load, pool_work};
 pub use reports::{Measured, Reading, Reports};
 pub use shed::{Controller, Law};
 pub use values::{Fraction, Report, Values};

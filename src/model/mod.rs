@@ -145,7 +145,7 @@ pub enum Balance {
     ConsistentHash,
     /// By the client's network, whom it likes best: when one is gone, only its clients move.
     Rendezvous,
-    /// As random, but who has more connections takes less. Of endpoints alone, as the others by load.
+    /// As random, but who has more connections takes less.
     LeastConnections,
     /// As weighted, but who has more connections for its weight takes less.
     WeightedLeastConnections,
@@ -154,7 +154,7 @@ pub enum Balance {
 }
 
 impl Balance {
-    /// Those of policies and pools alike.
+    /// Those that know nothing of load.
     pub const ALL: [Balance; 8] = [
         Balance::Weighted,
         Balance::Failover,
@@ -165,7 +165,7 @@ impl Balance {
         Balance::ConsistentHash,
         Balance::Rendezvous,
     ];
-    /// Those of pools alone: what is reported of endpoints decides which share each of them takes.
+    /// Those by load: what is reported of endpoints, or of pools, decides which share each of them takes.
     pub const BY_LOAD: [Balance; 3] = [
         Balance::LeastConnections,
         Balance::WeightedLeastConnections,
@@ -195,6 +195,11 @@ impl Balance {
             self,
             Balance::Failover | Balance::RoundRobin | Balance::Random | Balance::LeastConnections
         )
+    }
+
+    /// Whether who has more to do takes less.
+    pub fn is_by_load(self) -> bool {
+        Balance::BY_LOAD.contains(&self)
     }
 
     /// Whether the same client gets the same.

@@ -108,7 +108,7 @@ impl<'a, R: Recorder> Members<'a, R> {
     fn balanced(&mut self, tier: Tier<'_>, draw: &mut Draw<'_>) -> Option<Member> {
         match self.policy.balance {
             Balance::Failover => self.first(tier.members),
-            // By load, only pools draw.
+            // By load, who has more to do takes a share only.
             Balance::Weighted | Balance::WeightedLeastConnections | Balance::LeastTime => {
                 self.drawn(tier.members, weight, draw.random)
             }

@@ -209,6 +209,34 @@ load_json = \"/cpu/1\"
 }
 
 #[test]
+fn a_pool_that_has_more_to_do_than_others_of_its_policy_is_answered_less_and_explain_says_why() {
+    let place = place();
+    let config = config().replace("geo = [", "least-connections = [");
+    place.write("meridian.toml", config);
+    let mut server = Server::frozen(&place);
+    let loads = [("web-eu", "900"), ("web-us", "99"), ("web-ap", "99")];
+    for (pool, connections) in loads {
+        set(&place, &[pool, "--connections", connections]);
+    }
+    let why = "pool web-eu takes ";
+    let because = "900 connections; web-us has 99 connections (policy world)";
+    let is_told = |told: &String| {
+        let mut lines = told.lines();
+        lines.any(|line| line.contains(why) && line.contains(because))
+    };
+    eventually("a smaller share", || Some(explain(&place)).filter(is_told));
+    let share = || listed(&place, "web-eu")["share"].as_f64().unwrap();
+    // A third of queries is drawn for it; the square root of its excess is about a third, too.
+    assert!((0.35..0.5).contains(&share()), "{}", share());
+    let before = share();
+    server.reload("configuration reloaded");
+    assert!((share() - before).abs() < 0.02, "{} {before}", share());
+    set(&place, &["web-us", "--connections", "100000"]);
+    set(&place, &["web-ap", "--connections", "100000"]);
+    eventually("all again", || (share() == 1.0).then_some(()));
+}
+
+#[test]
 fn who_has_more_to_do_is_answered_less_until_that_is_stale_and_explain_says_so() {
     let place = place();
     let pool = "[pool.web-eu]\n";

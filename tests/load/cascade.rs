@@ -141,12 +141,13 @@ fn the_next_regions_hold_when_one_falls_and_all_return_when_it_does() {
     assert!(longest <= 2 * TTL, "{longest} s");
 }
 
-/// Even the answers that were given before the first report hold for a TTL, and here they suffice for several
-/// times the capacity; then the same comes to the next.
+/// What the largest leaves behind is several times what they hold. Answers that were given before anything was known
+/// of its fall stay for a TTL, and for two with some resolvers. Of 48 such worlds (seeds 1 to 12), 41 held after two TTLs
+/// and all after 47 s; if those beside it did not take less at once, 53 s were seen in 24.
 #[test]
-fn small_regions_beside_a_large_one_hold_after_three_ttls() {
+fn small_regions_beside_a_large_one_hold_after_two_and_a_half_ttls() {
     let longest = worst(&[(uneven(STEEP), 0)]);
-    assert!(longest <= 3 * TTL, "{longest} s");
+    assert!(longest <= 5 * TTL / 2, "{longest} s");
 }
 
 /// What the controllers do not know: load that stays for three times as long as answers.

@@ -2,6 +2,7 @@
 //! as the answers make them.
 
 mod cascade;
+mod even;
 mod sim;
 #[path = "../steering/world.rs"]
 #[allow(dead_code, reason = "most of it is for other tests")]

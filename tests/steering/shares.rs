@@ -35,7 +35,7 @@ fn a_pool_leaves_to_the_next_what_it_does_not_take() {
 #[test]
 fn every_balance_leaves_a_pool_the_part_that_it_takes() {
     let members = || vec![(p(0), 1), (p(1), 1)];
-    for balance in Balance::ALL {
+    for balance in Balance::ALL.into_iter().chain(Balance::BY_LOAD) {
         let pools = [pool([up()]).takes(TENTH), pool([up()])];
         let world = world(pools, [Kind::Of(balance, members()).into()]);
         let mut asker = Asker::new(&world, 5);
@@ -117,7 +117,7 @@ fn less_is_a_part_of_what_was_taken_before_where_clients_are_told_apart() {
 
 #[test]
 fn an_endpoint_leaves_to_others_of_its_pool_what_it_does_not_take() {
-    for balance in Balance::ALL {
+    for balance in Balance::ALL.into_iter().chain(Balance::BY_LOAD) {
         let endpoints = [up().takes(TENTH), up(), up()];
         let world = world(
             [pool(endpoints).balance(balance)],
@@ -207,7 +207,7 @@ fn the_last_resort_is_asked_when_no_member_takes_the_query() {
 
 #[test]
 fn who_takes_nothing_is_left_out_of_large_pools_too() {
-    for balance in Balance::ALL {
+    for balance in Balance::ALL.into_iter().chain(Balance::BY_LOAD) {
         let endpoint = |id: usize| match id < 60 {
             true => up().takes(Share::NONE),
             false => up(),

@@ -831,7 +831,7 @@ fn policies() {
         (
             "[policy.turns]\nround-robin = [\"web-eu\", \"web-us\"]",
             "[policy.¦turns]",
-            "a policy needs one of `geo`, `failover`, `weighted`, `round-robin`, `random`, `smooth`, `source-hash`, `consistent-hash` and `rendezvous` \
+            "a policy needs one of `geo`, `failover`, `weighted`, `round-robin`, `random`, `smooth`, `source-hash`, `consistent-hash`, `rendezvous`, `least-connections`, `weighted-least-connections` and `least-time` \
              (for example `geo = [\"web-eu\", \"web-us\"]`)",
         ),
         (

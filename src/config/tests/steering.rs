@@ -50,7 +50,7 @@ fn pools(policy: &Policy) -> Vec<(u32, u16)> {
 
 #[test]
 fn every_balance_is_one_of_policies_and_of_pools() {
-    for balance in Balance::ALL {
+    for balance in Balance::ALL.into_iter().chain(Balance::BY_LOAD) {
         let name = balance.name();
         let list = format!("[policy.world]\n{name} = [\"web-eu\", \"web-us\", \"web-cn\"]\n");
         let table = format!("[policy.world]\n{name} = {{ web-eu = 3, web-us = 0, web-cn = 1 }}\n");
@@ -83,6 +83,34 @@ fn every_balance_is_one_of_policies_and_of_pools() {
         "[policy.world]\nrandom = [\"web-eu\", \"web-us\", \"web-cn\"]\n¦balance = \"smooth\"\n",
         "error: `balance` is for `geo` policies, and for pools",
     );
+}
+
+#[test]
+fn what_goes_by_load_has_pools_for_members() {
+    let kind = "[policy.world]\nleast-time = [\"web-eu\", ¦\"rest\"]\n\
+                [policy.rest]\nrandom = [\"web-us\", \"web-cn\"]\n";
+    let expected = "error: `rest` is a policy: only pools can be members of a policy that goes by load (name its \
+                    pools instead)";
+    told(kind, expected);
+    told(
+        "[policy.world]\nweighted-least-connections = { web-eu = 3, ¦rest = 1 }\n\
+         [policy.rest]\nrandom = [\"web-us\", \"web-cn\"]\n",
+        expected,
+    );
+    told(
+        "[policy.world]\ngeo = [\"web-eu\", ¦\"rest\", \"web-cn\"]\nbalance = \"least-connections\"\n\
+         [policy.rest]\nrandom = [\"web-us\"]\n",
+        expected,
+    );
+    // What is asked when none of them can serve may be anything.
+    let policy = &config(
+        "[policy.world]\nleast-time = [\"web-eu\"]\nlast_resort = [\"rest\"]\n\
+         [policy.rest]\nrandom = [\"web-us\", \"web-cn\"]\n",
+    )
+    .policies[0];
+    assert_eq!(policy.balance, Balance::LeastTime);
+    let geo = &config(&format!("{GEO}balance = \"least-connections\"\n")).policies[0];
+    assert_eq!(geo.balance, Balance::LeastConnections);
 }
 
 #[test]
