@@ -151,7 +151,8 @@ fn zones<'c>(config: &'c Config) -> Result<(), String> {
     let (mut zones, mut taken, mut names): (Vec<Zone>, _, _) = (Vec::new(), 0, 0);
     for source in &config.zones {
         let mut diagnostics = Diagnostics::new();
-        let owners: Vec<_> = source.balanced.iter().map(|b| b.owner.clone()).collect();
+        let owners = source.balanced.iter().map(|b| b.owner.clone().into());
+        let owners: Vec<_> = owners.collect();
         let (records, seconds) =
             timed(|| zonefile::read(&source.file.value, &source.apex, &owners, &mut diagnostics));
         reading += seconds;
