@@ -34,6 +34,7 @@ pub struct Config {
     pub path: PathBuf,
     pub server: Server,
     pub geoip: GeoIp,
+    pub resolver: Resolver,
     /// By [`NetworkId`].
     pub networks: Vec<Network>,
     /// By [`RegionId`].
@@ -196,6 +197,18 @@ pub struct GeoIp {
     pub feeds: Vec<At<PathBuf>>,
     /// How many regions distinguish one class from another, 1..=8. Default 3.
     pub depth: u8,
+}
+
+/// `[resolver]`: who is asked for the addresses of names that belong to others. Follows a reload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolver {
+    /// Recursive resolvers, port 53 unless one is written. Default: those of `/etc/resolv.conf`.
+    pub servers: Option<Vec<SocketAddr>>,
+    /// For each attempt, 100 ms..=30 s; there are three at most. Default 2 s.
+    pub timeout: Duration,
+    /// How long the last known addresses of a name go on being used when it cannot be resolved any
+    /// more, 0 s..=7 days. Default 1 h.
+    pub keep: Duration,
 }
 
 /// `[network.NAME]`: an own network; wins over feeds and databases.

@@ -124,7 +124,7 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::{At, GeoIp, Place, PoolLoad, Server, TlsProbe};
+    use crate::config::{At, GeoIp, Place, PoolLoad, Resolver, Server, TlsProbe};
     use crate::model::{Balance, Destination, MinHealthy, MonitorId};
 
     /// A configuration of these pools and their endpoints, watched by one monitor.
@@ -160,6 +160,7 @@ pub(super) mod tests {
                 feeds: Vec::new(),
                 depth: 3,
             },
+            resolver: Resolver::default(),
             networks: Vec::new(),
             regions: Vec::new(),
             monitors: vec![monitor(ProbeKind::Tcp)],

@@ -162,6 +162,44 @@ fn unknown_keys_and_tables() {
 }
 
 #[test]
+fn resolvers() {
+    const EXPECTED: &str = "expected an address such as \"192.0.2.53\", or with its port as \
+                            \"[2001:db8::53]:5353\", found";
+    each_is_reported_once(&[
+        (
+            "[\"192.0.2.53\", \"[2001:db8::53]:5353\"]",
+            "¦[]",
+            "`servers` is empty (leave `servers` out to ask those of /etc/resolv.conf)",
+        ),
+        (
+            "[\"192.0.2.53\", ",
+            "[¦\"dns.example\", ",
+            &format!("{EXPECTED} \"dns.example\""),
+        ),
+        (
+            "[\"192.0.2.53\", ",
+            "[\"192.0.2.53\", ¦\"192.0.2.53:53\", ",
+            "192.0.2.53:53 is listed twice",
+        ),
+        (
+            "[\"192.0.2.53\", ",
+            "[¦\"0.0.0.0\", ",
+            "0.0.0.0:53 is nobody who can be asked",
+        ),
+        (
+            "keep = \"30m\"",
+            "keep = ¦\"169h\"",
+            "169h is out of range (expected 0s to 168h)",
+        ),
+        (
+            "keep = \"30m\"",
+            "¦keeps = \"30m\"",
+            "unknown key `keeps` (did you mean `keep`?)",
+        ),
+    ]);
+}
+
+#[test]
 fn wrong_types() {
     each_is_reported_once(&[
         (

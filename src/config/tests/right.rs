@@ -53,6 +53,20 @@ fn paths_begin_at_the_folder_of_the_file_and_keep_their_place() {
 }
 
 #[test]
+fn the_resolver_is_read_and_what_is_left_out_has_its_default() {
+    let resolver = full().resolver;
+    let servers = resolver.servers.unwrap();
+    assert_eq!(servers[0], "192.0.2.53:53".parse().unwrap());
+    assert_eq!(servers[1], "[2001:db8::53]:5353".parse().unwrap());
+    assert_eq!(resolver.timeout, Duration::from_secs(1));
+    assert_eq!(resolver.keep, Duration::from_secs(1800));
+    let default = parse_text("").expect("nothing is needed").config.resolver;
+    assert_eq!(default.servers, None);
+    assert_eq!(default.timeout, Duration::from_secs(2));
+    assert_eq!(default.keep, Duration::from_secs(3600));
+}
+
+#[test]
 fn networks_and_regions_are_read_in_the_order_of_the_file() {
     let config = full();
     assert_eq!(config.geoip.depth, 4);
