@@ -17,11 +17,13 @@
 //! | `rules` | what holds for some clients only, as policies of their own |
 //! | `policy_graph` | what must hold between policies |
 //! | `unused` | what has no effect |
+//! | `expansion` | what aliases lead to, as endpoints |
 //! | `inputs`, `stamp` | whether the files are those that were read before |
 
 mod access;
 mod address;
 pub mod diagnostic;
+mod expansion;
 mod geoip;
 mod http_probe;
 mod identity;
@@ -62,6 +64,7 @@ use std::path::Path;
 
 pub use address::is_for_clients;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
+pub use expansion::{ALIAS_ADDRESSES_MAX, Addresses, Resolved};
 pub use identity::{SECRET_FORM, SECRETS_MAX};
 pub use inputs::Inputs;
 pub use stamp::{Stamp, Stamps};

@@ -361,8 +361,9 @@ pub struct Pool {
     /// Whether an endpoint that went down stays down until somebody clears that. Default false.
     pub manual_resume: bool,
     pub load: PoolLoad,
-    /// Addresses, or names, but not both.
+    /// Addresses, or names, but not both. What `aliases` lead to stands behind those that are written.
     pub endpoints: Vec<Endpoint>,
+    pub aliases: Vec<Alias>,
 }
 
 impl Pool {
@@ -406,6 +407,31 @@ pub struct Endpoint {
     pub check: Option<SocketAddr>,
     /// As that of a pool. Default: its part of the pool's, by weight.
     pub capacity: Option<u32>,
+    /// None where it is written as it is.
+    pub of_alias: Option<OfAlias>,
+    pub place: Place,
+}
+
+/// Which alias led to an endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OfAlias {
+    pub name: Name,
+    /// The TTL that no answer with it exceeds, in seconds.
+    pub ttl_s: u32,
+}
+
+/// Another element of `endpoints`: `{ alias, weight, capacity }`, for each of the addresses, of both families, that
+/// the name `alias` has at any time: 64 at most. A running server resolves it (`[resolver]`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alias {
+    /// A dot at its end is added where there is none.
+    pub name: Name,
+    /// Of each address, as that of an endpoint.
+    pub weight: u16,
+    /// Of each address, as that of an endpoint.
+    pub capacity: Option<u32>,
+    /// Whether any address of it is known.
+    pub is_resolved: bool,
     pub place: Place,
 }
 

@@ -134,6 +134,7 @@ pub(super) mod tests {
             weight: 1,
             check: None,
             capacity: None,
+            of_alias: None,
             place: Place::file("c.toml"),
         };
         let pool = |(name, endpoints): &(&str, &[&str])| Pool {
@@ -151,6 +152,7 @@ pub(super) mod tests {
                 max_age: Duration::from_secs(10),
             },
             endpoints: endpoints.iter().map(endpoint).collect(),
+            aliases: Vec::new(),
         };
         Config {
             path: "c.toml".into(),

@@ -9,18 +9,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
 
-use super::belief::{ADDRESSES_MAX, Belief, Resolved, Trouble};
+use super::belief::{Belief, Trouble};
 use super::{Answer, Ask};
 use crate::clock;
+use crate::config::{ALIAS_ADDRESSES_MAX, Addresses, Resolved};
 use crate::dns::Name;
 use crate::model::Family;
 use crate::random::Random;
 
 /// Questions under way at most.
 const QUESTIONS_MAX: usize = 64;
-
-/// What names lead to.
-pub type Addresses = HashMap<Name, Vec<Resolved>>;
 
 /// Resolves its names until it is dropped.
 pub struct Aliases {
@@ -263,8 +261,8 @@ impl Entry {
             );
         }
         if now.too_many > 0 && before.too_many == 0 {
-            let all = ADDRESSES_MAX + now.too_many;
-            tracing::warn!("alias {name} has {all} addresses: {ADDRESSES_MAX} are used");
+            let all = ALIAS_ADDRESSES_MAX + now.too_many;
+            tracing::warn!("alias {name} has {all} addresses: {ALIAS_ADDRESSES_MAX} are used");
         }
         let plain =
             |addresses: &[Resolved]| addresses.iter().map(|it| it.address).collect::<Vec<_>>();

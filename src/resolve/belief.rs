@@ -8,12 +8,10 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::Answer;
-use crate::config::is_for_clients;
+use crate::config::{ALIAS_ADDRESSES_MAX, Resolved, is_for_clients};
 use crate::model::Family;
 use crate::random::Random;
 
-/// Addresses of one name that are used at most.
-pub const ADDRESSES_MAX: usize = 64;
 /// An answer is asked for again no sooner and no later than this after it came.
 const AGAIN_MIN: Duration = Duration::from_secs(1);
 const AGAIN_MAX: Duration = Duration::from_secs(3600);
@@ -27,14 +25,6 @@ const JITTER: f64 = 0.05;
 const TTL_STEPS: [u32; 14] = [
     0, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600,
 ];
-
-/// An address that a name leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Resolved {
-    pub address: IpAddr,
-    /// No answer with it may be believed for longer, in seconds.
-    pub ttl_s: u32,
-}
 
 /// Whether a name can be resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +152,7 @@ impl Belief {
             let addresses = family.addresses.iter();
             addresses.map(move |&address| Resolved { address, ttl_s })
         });
-        all.take(ADDRESSES_MAX).collect()
+        all.take(ALIAS_ADDRESSES_MAX).collect()
     }
 
     /// What was left out because no client can connect to it.
@@ -174,7 +164,7 @@ impl Belief {
     /// How many addresses there are more than are used.
     pub fn too_many(&self) -> usize {
         let all = self.families.iter().map(|family| family.addresses.len());
-        all.sum::<usize>().saturating_sub(ADDRESSES_MAX)
+        all.sum::<usize>().saturating_sub(ALIAS_ADDRESSES_MAX)
     }
 
     pub fn trouble(&self) -> Trouble {
@@ -450,7 +440,7 @@ mod tests {
         let many: Vec<_> = (0..100).map(|n| format!("192.0.2.{n}")).collect();
         let many: Vec<_> = many.iter().map(String::as_str).collect();
         world.hear_both(0, good(&many, 5), good(&["::1"], 5));
-        assert_eq!(world.known().len(), ADDRESSES_MAX);
+        assert_eq!(world.known().len(), ALIAS_ADDRESSES_MAX);
         assert_eq!(world.belief.too_many(), 37);
     }
 
