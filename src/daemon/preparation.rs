@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::verdicts::observed;
 use crate::compile::{Parts, Whole};
@@ -32,12 +33,17 @@ pub enum Prepared {
 }
 
 impl Preparation {
-    /// Asks targets that are new, until each was asked once or `startup_grace` is over; those of
+    /// Asks targets that are new, until each was asked once or `grace` is over; those of
     /// `before` are asked on. Or reads the file with the verdicts again.
     ///
     /// # Errors
     /// What is wrong with that file.
-    pub async fn prepare(&self, before: &Whole, whole: &Whole) -> Result<Prepared, Diagnostics> {
+    pub async fn prepare(
+        &self,
+        before: &Whole,
+        whole: &Whole,
+        grace: Duration,
+    ) -> Result<Prepared, Diagnostics> {
         match self {
             Preparation::Probed(_) if Arc::ptr_eq(&before.parts.pools, &whole.parts.pools) => {
                 Ok(Prepared::Unchanged)
@@ -46,7 +52,7 @@ impl Preparation {
                 let (old, new) = (&before.parts.targets, &whole.parts.targets);
                 engine.remember(inherited(engine, old, new));
                 engine.set_targets(old.iter().chain(new.iter()).cloned().collect());
-                engine.first_round(whole.config.server.startup_grace).await;
+                engine.first_round(grace).await;
                 let known: HashMap<_, _> = engine.snapshot().into_iter().collect();
                 let pools = &whole.parts.pools;
                 let health = Health::new(pools, |id| observed(&known, pools, id));

@@ -86,14 +86,17 @@ impl Aliases {
         (Aliases { shared, task }, receiver)
     }
 
-    /// From now on, `ask` is asked, and addresses are kept for `keep` when it does not know them any more.
+    /// From now on, `ask` is asked, beginning at once, and addresses are kept for `keep` when it does not know them
+    /// any more.
     pub fn ask_of(&self, ask: Arc<dyn Ask>, keep: Duration) {
         let mut book = lock(&self.shared.book);
         book.ask = Some(ask);
-        if book.keep != keep {
-            book.keep = keep;
-            book.schedule_all();
+        book.keep = keep;
+        let now = clock::now();
+        for entry in book.names.values_mut() {
+            entry.belief.hurry(now);
         }
+        book.schedule_all();
         drop(book);
         self.shared.wake.notify_one();
     }

@@ -99,6 +99,13 @@ impl Belief {
         Some(family)
     }
 
+    /// Both families are due: somebody else is to be asked.
+    pub fn hurry(&mut self, now: Instant) {
+        for family in &mut self.families {
+            family.due = family.due.min(now);
+        }
+    }
+
     /// Whether both families were answered once, however.
     pub fn is_asked(&self) -> bool {
         self.families.iter().all(|family| family.last.is_some())
