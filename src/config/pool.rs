@@ -212,8 +212,8 @@ fn element<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) ->
     }
     let expected = "an endpoint such as \"192.0.2.1\" or { address = \"192.0.2.1\", weight = 2 }";
     let mut table = Table::of(reader, "an endpoint", value, expected)?;
-    if table.entry("alias").is_some() {
-        return alias(reader, table, place).map(Element::Alias);
+    if let Some((_, name)) = table.entry("alias") {
+        return alias(reader, table, name, place).map(Element::Alias);
     }
     let destination = destination(reader, &mut table);
     let weight = table.optional(reader, "weight", |r, v| integer(r, v, 0..=u16::MAX));
@@ -242,8 +242,8 @@ fn element<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) ->
 }
 
 /// `{ alias, weight, capacity }`
-fn alias(reader: &mut Reader, mut table: Table, place: Place) -> Option<Alias> {
-    let name = table.optional(reader, "alias", other_name);
+fn alias(reader: &mut Reader, mut table: Table, name: &Value, place: Place) -> Option<Alias> {
+    let name = other_name(reader, name);
     let weight = table.optional(reader, "weight", |r, v| integer(r, v, 0..=u16::MAX));
     let capacity = capacity(reader, &mut table);
     let others = ["address", "cname", "check"];

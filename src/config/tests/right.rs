@@ -53,6 +53,18 @@ fn paths_begin_at_the_folder_of_the_file_and_keep_their_place() {
 }
 
 #[test]
+fn aliases_stand_beside_addresses() {
+    let config = full();
+    let pool = config.pools.iter().find(|pool| pool.name == "leased");
+    let pool = pool.expect("the pool");
+    assert_eq!(pool.endpoints.len(), 1);
+    let alias = &pool.aliases[0];
+    assert_eq!(alias.name, Name::parse("lb.example.net.").unwrap());
+    assert_eq!((alias.weight, alias.capacity), (2, Some(100)));
+    assert!(!alias.is_resolved && !pool.is_of_names());
+}
+
+#[test]
 fn the_resolver_is_read_and_what_is_left_out_has_its_default() {
     let resolver = full().resolver;
     let servers = resolver.servers.unwrap();
@@ -158,7 +170,7 @@ fn pools_are_read() {
 #[test]
 fn what_pools_can_bear_is_read() {
     let config = full();
-    let [.., told, asked] = config.pools.as_slice() else {
+    let [.., told, asked, _] = config.pools.as_slice() else {
         panic!("pools");
     };
     assert_eq!(
