@@ -222,17 +222,9 @@ fn element<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) ->
         table.refuse(reader, "check", "has no effect in a pool without `monitor`");
     }
     let capacity = capacity(reader, &mut table);
-    let is_checked = !is_monitored || table.key_span("check").is_some();
     table.finish(reader);
-    let destination = destination?;
-    if !is_checked && destination.address().is_none() {
-        let message = format!("nothing says where to probe {destination}");
-        let help =
-            "write `check = \"192.0.2.1:80\"`, an address that is up when the name is".to_owned();
-        reader.error(value.span(), message, Some(help));
-    }
     Some(Element::Endpoint(Endpoint {
-        destination,
+        destination: destination?,
         weight: weight.unwrap_or(1),
         check,
         capacity,

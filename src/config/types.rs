@@ -307,7 +307,7 @@ pub struct HttpProbe {
     pub tls: Option<TlsProbe>,
     /// Starts with `/`.
     pub path: String,
-    /// `Host` header. Default: the endpoint's address.
+    /// `Host` header. Default: the endpoint's address or name.
     pub host: Option<String>,
     /// Accepted status codes, as inclusive ranges within 100..=599. Default 200..=299.
     pub expect_status: Vec<(u16, u16)>,
@@ -333,7 +333,7 @@ pub enum LoadFrom {
 /// TLS towards a probed endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TlsProbe {
-    /// Server name for SNI and for the certificate. Default: `host`, or the address.
+    /// Server name for SNI and for the certificate. Default: `host`, or the endpoint's name or address.
     pub sni: Option<String>,
     /// Trust anchors, PEM. Default: the machine's.
     pub ca: Option<At<PathBuf>>,
@@ -403,7 +403,8 @@ pub struct Endpoint {
     pub destination: Destination,
     /// 0..=65535; 0 is the last resort of its pool. Default 1.
     pub weight: u16,
-    /// What is probed. Default: the address at the monitor's port; required of a name that is monitored.
+    /// What is probed. Default: the address at the monitor's port; of a name, the first address that it has at the
+    /// time (`[resolver]`).
     pub check: Option<SocketAddr>,
     /// As that of a pool. Default: its part of the pool's, by weight.
     pub capacity: Option<u32>,

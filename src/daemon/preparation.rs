@@ -50,6 +50,7 @@ impl Preparation {
             }
             Preparation::Probed(engine) => {
                 let (old, new) = (&before.parts.targets, &whole.parts.targets);
+                engine.resolve_by(&whole.config.resolver);
                 engine.remember(inherited(engine, old, new));
                 engine.set_targets(old.iter().chain(new.iter()).cloned().collect());
                 engine.first_round(grace).await;
@@ -83,9 +84,9 @@ fn inherited(
     new: &[TargetSpec],
 ) -> HashMap<TargetKey, Remembered> {
     let known: HashMap<TargetKey, TargetHealth> = engine.snapshot().into_iter().collect();
-    let by_address: HashMap<_, _> = old.iter().map(|spec| (spec.address, spec)).collect();
+    let by_address: HashMap<_, _> = old.iter().map(|spec| (&spec.whom, spec)).collect();
     let inherit = |spec: &TargetSpec| {
-        let before = by_address.get(&spec.address)?;
+        let before = by_address.get(&spec.whom)?;
         let health = known.get(&before.key)?;
         let (verdict, since_unix_ms) = (health.verdict, health.since_unix_ms);
         let is_same = before.monitor.probe == spec.monitor.probe && verdict != Verdict::Unknown;

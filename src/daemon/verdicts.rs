@@ -229,6 +229,7 @@ impl Probed {
         let settings = health::Settings::new(server.panic.clone());
         let (engine, changes) = Engine::start(settings, remembered.unwrap_or_default());
         let engine = Arc::new(engine);
+        engine.resolve_by(&whole.config.resolver);
         engine.set_targets(whole.parts.targets.to_vec());
         let unknown = engine.first_round(grace).await;
         if unknown > 0 {
