@@ -1,9 +1,13 @@
 //! Endpoints that are the addresses of another name: a server that resolves them for real, from another one.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use meridian::compile::{self, Whole};
+use meridian::config::{Addresses, Resolved};
+use meridian::dns::Name;
 use meridian::testing::TestServer;
 
 /// Of the name's own zone: answers with it hold for a second.
@@ -155,4 +159,40 @@ fn addresses_beside_an_alias_go_by_weight_as_ever() {
     // 192.0.2.99 stands there itself, with a weight; what has none is the last resort.
     assert_eq!(mixed("A"), says("NOERROR", &["192.0.2.99"]));
     assert_eq!(mixed("AAAA"), says("NOERROR", &["2001:db8::1"]));
+}
+
+#[test]
+fn what_names_lead_to_changes_pools_only_and_a_reload_remembers_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("meridian.toml");
+    std::fs::write(&path, config(([127, 0, 0, 1], 53).into(), "")).unwrap();
+    std::fs::write(folder.path().join("zone"), ZONE).unwrap();
+    let (before, _) = compile::load(&path, None).unwrap();
+    let resolved = |text: &str| Resolved {
+        address: text.parse().unwrap(),
+        ttl_s: 5,
+    };
+    let known = |text: &str| -> Addresses {
+        let name = Name::parse("cdn.example.net").unwrap();
+        [(name, vec![resolved(text)])].into()
+    };
+    let one = compile::expand(&before, known("192.0.2.1"));
+    let endpoints = |whole: &Whole| whole.parts.pools.endpoints.len();
+    assert_eq!((endpoints(&before), endpoints(&one)), (1, 2));
+    let (old, new) = (&before.parts.served[0].zone, &one.parts.served[0].zone);
+    assert!(Arc::ptr_eq(old, new), "zones are shared");
+    assert!(Arc::ptr_eq(&before.world, &one.world));
+    let same = compile::expand(&one, known("192.0.2.1"));
+    assert!(Arc::ptr_eq(&one.parts.pools, &same.parts.pools));
+
+    // Whether the configuration is read again or not.
+    for text in ["", "# A comment.\n"] {
+        let text = std::fs::read_to_string(&path).unwrap() + text;
+        std::fs::write(&path, text).unwrap();
+        let (again, _) = compile::reload(&one, 0, &path, None).unwrap();
+        assert!(Arc::ptr_eq(&one.parts.pools, &again.parts.pools));
+    }
+    let other = compile::expand(&one, known("192.0.2.2"));
+    assert_eq!(endpoints(&other), 2);
+    assert!(!Arc::ptr_eq(&one.parts.pools, &other.parts.pools));
 }

@@ -358,7 +358,7 @@ mod tests {
 
     use super::*;
     use crate::model::{MinHealthy, RegionId};
-    use crate::state::pools::Endpoint;
+    use crate::state::pools::{Endpoint, OfAlias};
 
     const POOL_SIZE: u32 = 4;
 
@@ -422,6 +422,25 @@ mod tests {
             (4, 3)
         );
         assert_eq!(after.revival(pool).v4_ms, 2_000);
+    }
+
+    #[test]
+    fn what_a_name_led_to_is_believed_no_longer_than_its_records() {
+        let mut pools = pools(8);
+        let of_alias = OfAlias {
+            name: "lb.example.".into(),
+            ttl_max_ms: 5_000,
+        };
+        pools.of_alias.insert(EndpointId(5), of_alias);
+        let before = Health::new(&pools, |_| EndpointHealth::UNWATCHED);
+        let flip_after_ms = |health: &Health, id| health.endpoint(EndpointId(id)).flip_after_ms;
+        assert_eq!(flip_after_ms(&before, 4), u32::MAX);
+        assert_eq!(flip_after_ms(&before, 5), 5_000);
+        for (observed_ms, expected_ms) in [(9_000, 5_000), (2_000, 2_000)] {
+            let up = EndpointHealth::new(Verdict::Up, observed_ms);
+            let after = before.with(&pools, &[(EndpointId(5), up)]);
+            assert_eq!(flip_after_ms(&after, 5), expected_ms);
+        }
     }
 
     #[test]
