@@ -271,8 +271,8 @@ impl Entry {
             |addresses: &[Resolved]| addresses.iter().map(|it| it.address).collect::<Vec<_>>();
         let addresses = plain(&now.addresses);
         if addresses != plain(&before.addresses) && !addresses.is_empty() {
-            let (count, listed) = (addresses.len(), listed(addresses.iter()));
-            tracing::info!("alias {name} has {count} addresses: {listed}");
+            let listed = listed(addresses.iter());
+            tracing::info!("alias {name} leads to {listed}");
         }
         before.addresses != now.addresses
     }
