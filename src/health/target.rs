@@ -1,11 +1,13 @@
 //! What is asked of whom, and the key under which endpoints share it.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, Endpoint, HttpProbe, LoadFrom, Monitor, Pool, ProbeKind};
-use crate::model::{RegionId, TargetKey};
+use crate::dns::Name;
+use crate::model::{Destination, RegionId, TargetKey};
 
 /// Everything needed to probe one target.
 #[derive(Clone, Debug)]
@@ -13,23 +15,66 @@ pub struct TargetSpec {
     /// The probe's meaning as text. Endpoints with an equal key share one probe; an edit of the
     /// meaning is another key, and starts over.
     pub key: TargetKey,
-    /// Where probes go.
-    pub address: SocketAddr,
+    pub whom: Whom,
     pub monitor: Arc<Monitor>,
     /// The region of the first endpoint that asked for it.
     pub region: RegionId,
+}
+
+/// Where probes go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Whom {
+    Address(SocketAddr),
+    /// To this port of the first address that the name has at the time.
+    Name(Name, u16),
+}
+
+impl Whom {
+    /// As others write it; `None` for an address.
+    pub fn name(&self) -> Option<String> {
+        match self {
+            Whom::Address(_) => None,
+            Whom::Name(name, _) => {
+                let mut name = name.to_lowercase().to_string();
+                name.pop();
+                Some(name)
+            }
+        }
+    }
+
+    /// The `Host` header of a probe that names none: where it goes, as in a URL.
+    pub fn host(&self, default_port: u16) -> String {
+        match (self, self.name()) {
+            (Whom::Name(_, port), Some(name)) if *port == default_port => name,
+            (Whom::Address(address), _) => default_host(*address, default_port),
+            _ => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whom::Address(address) => address.fmt(f),
+            Whom::Name(_, port) => write!(f, "{}:{port}", self.name().unwrap_or_default()),
+        }
+    }
 }
 
 impl TargetSpec {
     /// The target of an endpoint of `pool`; `None` when the pool has no monitor.
     pub fn of_endpoint(config: &Config, pool: &Pool, endpoint: &Endpoint) -> Option<Self> {
         let monitor = config.monitors.get(pool.monitor?.index())?;
-        let own = endpoint.destination.address();
-        let own = own.map(|address| SocketAddr::new(address, monitor.port));
-        let address = endpoint.check.or(own)?;
+        let whom = match (&endpoint.destination, endpoint.check) {
+            (_, Some(check)) => Whom::Address(check),
+            (Destination::Address(address), None) => {
+                Whom::Address(SocketAddr::new(*address, monitor.port))
+            }
+            (Destination::Name(name), None) => Whom::Name(name.clone(), monitor.port),
+        };
         Some(TargetSpec {
-            key: key(monitor, address)?,
-            address,
+            key: key(monitor, &whom)?,
+            whom,
             monitor: Arc::new(monitor.clone()),
             region: pool.region,
         })
@@ -44,8 +89,8 @@ impl TargetSpec {
     }
 }
 
-/// The `Host` header of a probe that names none: the address that is probed, as in a URL.
-pub fn default_host(address: SocketAddr, default_port: u16) -> String {
+/// The address that is probed, as in a URL.
+fn default_host(address: SocketAddr, default_port: u16) -> String {
     match (address.ip(), address.port()) {
         (IpAddr::V4(ip), port) if port == default_port => ip.to_string(),
         (IpAddr::V6(ip), port) if port == default_port => format!("[{ip}]"),
@@ -54,10 +99,10 @@ pub fn default_host(address: SocketAddr, default_port: u16) -> String {
 }
 
 /// `None` for a monitor that does not probe.
-fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
+fn key(monitor: &Monitor, whom: &Whom) -> Option<TargetKey> {
     let mut key = match &monitor.probe {
-        ProbeKind::Http(probe) => http_key(probe, address),
-        ProbeKind::Tcp => format!("tcp://{address}"),
+        ProbeKind::Http(probe) => http_key(probe, whom),
+        ProbeKind::Tcp => format!("tcp://{whom}"),
         ProbeKind::None => return None,
     };
     key.push_str(&format!(
@@ -67,9 +112,9 @@ fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
     Some(TargetKey(key.into()))
 }
 
-fn http_key(probe: &HttpProbe, address: SocketAddr) -> String {
+fn http_key(probe: &HttpProbe, whom: &Whom) -> String {
     let scheme = if probe.tls.is_some() { "https" } else { "http" };
-    let mut key = word(&format!("{scheme}://{address}{}", probe.path));
+    let mut key = word(&format!("{scheme}://{whom}{}", probe.path));
     let mut add = |name: &str, value: &str| {
         key.push_str(&format!(" {name}={}", word(value)));
     };
@@ -124,8 +169,8 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::{At, GeoIp, Place, PoolLoad, Server, TlsProbe};
-    use crate::model::{Balance, Destination, MinHealthy, MonitorId};
+    use crate::config::{At, GeoIp, Place, PoolLoad, Resolver, Server, TlsProbe};
+    use crate::model::{Balance, MinHealthy, MonitorId};
 
     /// A configuration of these pools and their endpoints, watched by one monitor.
     pub fn config_of(pools: &[(&str, &[&str])]) -> Config {
@@ -134,6 +179,7 @@ pub(super) mod tests {
             weight: 1,
             check: None,
             capacity: None,
+            of_alias: None,
             place: Place::file("c.toml"),
         };
         let pool = |(name, endpoints): &(&str, &[&str])| Pool {
@@ -151,6 +197,7 @@ pub(super) mod tests {
                 max_age: Duration::from_secs(10),
             },
             endpoints: endpoints.iter().map(endpoint).collect(),
+            aliases: Vec::new(),
         };
         Config {
             path: "c.toml".into(),
@@ -160,6 +207,7 @@ pub(super) mod tests {
                 feeds: Vec::new(),
                 depth: 3,
             },
+            resolver: Resolver::default(),
             networks: Vec::new(),
             regions: Vec::new(),
             monitors: vec![monitor(ProbeKind::Tcp)],
@@ -175,8 +223,8 @@ pub(super) mod tests {
         monitor.interval = Duration::from_secs(1);
         let address = SocketAddr::from(([192, 0, 2, n], 80));
         TargetSpec {
-            key: key(&monitor, address).expect("a key"),
-            address,
+            key: key(&monitor, &Whom::Address(address)).expect("a key"),
+            whom: Whom::Address(address),
             monitor: Arc::new(monitor),
             region: RegionId(region),
         }
@@ -209,8 +257,8 @@ pub(super) mod tests {
     }
 
     fn key_of(probe: HttpProbe) -> String {
-        let address = "127.0.10.1:8080".parse().expect("an address");
-        let key = key(&monitor(ProbeKind::Http(probe)), address).expect("a key");
+        let whom = Whom::Address("127.0.10.1:8080".parse().expect("an address"));
+        let key = key(&monitor(ProbeKind::Http(probe)), &whom).expect("a key");
         key.to_string()
     }
 
@@ -223,7 +271,7 @@ pub(super) mod tests {
         );
         let tcp = key(
             &monitor(ProbeKind::Tcp),
-            "[::1]:53".parse().expect("an address"),
+            &Whom::Address("[::1]:53".parse().expect("an address")),
         );
         assert!(tcp.is_some_and(|key| key.0.starts_with("tcp://[::1]:53 every=500ms")));
     }
@@ -236,8 +284,12 @@ pub(super) mod tests {
         let pool = &config.pools[0];
         let target = |n: usize| TargetSpec::of_endpoint(&config, pool, &pool.endpoints[n]);
         let (first, second) = (target(0).expect("a target"), target(1).expect("a target"));
-        assert_eq!(first.address.to_string(), "192.0.2.1:8080");
+        assert_eq!(first.whom.to_string(), "192.0.2.1:8080");
         assert_eq!(first.key, second.key);
+        let mut named = pool.endpoints[0].clone();
+        named.destination = Destination::Name(Name::parse("CDN.example.net").expect("a name"));
+        let named = TargetSpec::of_endpoint(&config, pool, &named).expect("a target");
+        assert!(named.key.0.starts_with("tcp://cdn.example.net:8080 "));
         let mut unwatched = pool.clone();
         unwatched.monitor = None;
         assert!(TargetSpec::of_endpoint(&config, &unwatched, &pool.endpoints[0]).is_none());
