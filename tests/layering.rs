@@ -71,6 +71,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "dns",
             "geoip",
+            "glob",
             "load",
             "locate",
             "model",

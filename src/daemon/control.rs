@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::changes::Changes;
 use super::limiting::Limiting;
 use super::loading::Loading;
 use super::overriding::Overriding;
@@ -51,6 +52,7 @@ pub struct Control {
     pub recovery: Recovery,
     pub loading: Loading,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
+    pub changes: Changes,
     pub live: Arc<Live>,
     pub limiting: Limiting,
     /// What the last change left to do before the next can begin.
@@ -103,6 +105,7 @@ impl Control {
             tokio::select! {
                 changes = self.verdicts.changed(&self.whole.parts, self.notices.as_ref()) => {
                     self.publish_changes(self.overriding.heard(changes));
+                    self.tell_flips();
                 }
                 order = orders.recv() => match order {
                     Some(Order::SetVerdict { which, verdict, reply }) => {
@@ -137,6 +140,8 @@ impl Control {
                 _ = sweep.tick() => {
                     self.publisher.sweep();
                     self.limiting.look();
+                    self.tell_flips();
+                    self.changes.tick();
                     self.expire_overrides();
                     self.go_on();
                     self.shed();
@@ -147,6 +152,12 @@ impl Control {
             work.task.abort();
         }
         self.verdicts.stop().await;
+    }
+
+    /// Tells of verdicts that changed, once they are answered by.
+    fn tell_flips(&mut self) {
+        let flips = self.verdicts.take_flips();
+        self.changes.tell(flips, &self.whole.parts);
     }
 
     /// Hears what was told of loads, and lets pools shed by it.
@@ -390,6 +401,7 @@ impl Control {
                 let (changed, _) = self.with_changes(&health, weighed);
                 self.publish(Arc::new(changed.unwrap_or(health)));
                 self.tell_overridden();
+                self.changes.adopt(&self.whole.parts);
                 let (preparation, parts) = (self.verdicts.preparation(), self.whole.parts.clone());
                 let finish = move || preparation.finish(&parts);
                 self.finishing = Some(tokio::task::spawn_blocking(finish));

@@ -4,7 +4,9 @@
 //! then answers. From there on one control loop owns the write half of the root: verdicts, reloads
 //! and replaced databases reach it as messages and leave it as publications.
 
+mod announcer;
 mod aside;
+mod changes;
 mod control;
 mod explaining;
 mod least;
@@ -16,6 +18,7 @@ mod preparation;
 mod recovery;
 mod spilling;
 mod verdicts;
+mod watching;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,6 +30,7 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::admin::health::History;
 use crate::admin::{self, Command, Live, Reloaded, Socket};
 use crate::compile::Adjust;
 use crate::config::Diagnostics;
@@ -34,6 +38,7 @@ use crate::model::Verdict;
 use crate::nameserver::{self, BindError, Nameserver};
 use crate::state::feedback::{Counters, SampleQueue};
 use crate::state::{Publisher, RootReader};
+use changes::Changes;
 pub use control::log;
 use control::{Control, Order};
 use explaining::Told;
@@ -138,6 +143,7 @@ impl Daemon {
         let publisher = Publisher::new(whole.parts.root(1, Arc::new(health)));
         let root = publisher.reader();
         let (commands, command_queue) = mpsc::channel(16);
+        let history = Arc::<History>::default();
         let live = Arc::new(Live {
             root: root.clone(),
             world: ArcSwap::from(Arc::clone(&whole.world)),
@@ -147,6 +153,8 @@ impl Daemon {
             config_path: path.clone(),
             listening: bound.local_addrs().to_vec(),
             verdicts: verdicts.source(),
+            health: verdicts.teller(),
+            history: Arc::clone(&history),
             commands: commands.clone(),
             counters: OnceLock::new(),
         });
@@ -170,6 +178,7 @@ impl Daemon {
             overriding,
             recovery: Recovery::default(),
             notices,
+            changes: Changes::new(history),
             live: live_too,
             limiting: Limiting::new(nameserver.counters().to_vec()),
             finishing: None,

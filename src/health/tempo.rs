@@ -1,6 +1,6 @@
 //! How long probes take, and how late they start: what is measured of all of them together.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -15,6 +15,9 @@ const TOOK_S: [f64; 13] = [
 ];
 /// The same, of starts: timers are late by a millisecond or two.
 const LATE_S: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// Turns that [`Tempo::lag_max`] looks back.
+const SECONDS: usize = 10;
 
 /// Whose probes, and what they showed.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -44,6 +47,9 @@ pub struct Tempo {
     pub lag: Histogram,
     /// The longest lag since [`Tempo::take_worst`] was called, in nanoseconds.
     worst_ns: AtomicU64,
+    /// The longest lags of the last seconds, each a turn of [`Tempo::take_worst`].
+    last_ns: [AtomicU64; SECONDS],
+    turn: AtomicUsize,
     /// The same as a part of the interval, in thousandths.
     worst_permille: AtomicU64,
 }
@@ -63,6 +69,8 @@ impl Default for Tempo {
             took: Took(Family::new_with_constructor(new_took)),
             lag: Histogram::new(LATE_S),
             worst_ns: AtomicU64::new(0),
+            last_ns: Default::default(),
+            turn: AtomicUsize::new(0),
             worst_permille: AtomicU64::new(0),
         }
     }
@@ -105,12 +113,22 @@ impl Tempo {
         self.worst_permille.fetch_max(permille, Relaxed);
     }
 
-    /// The longest lag since this was called before.
+    /// The longest lag since this was called before. To be called once a second.
     pub fn take_worst(&self) -> Worst {
+        let lag_ns = self.worst_ns.swap(0, Relaxed);
+        let turn = self.turn.fetch_add(1, Relaxed) % SECONDS;
+        self.last_ns[turn].store(lag_ns, Relaxed);
         Worst {
-            lag: Duration::from_nanos(self.worst_ns.swap(0, Relaxed)),
+            lag: Duration::from_nanos(lag_ns),
             is_behind: self.worst_permille.swap(0, Relaxed) > 1000,
         }
+    }
+
+    /// The longest lag of the last ten seconds.
+    pub fn lag_max(&self) -> Duration {
+        let last = self.last_ns.iter().chain([&self.worst_ns]);
+        let longest_ns = last.map(|lag_ns| lag_ns.load(Relaxed)).max();
+        Duration::from_nanos(longest_ns.unwrap_or(0))
     }
 }
 
@@ -141,5 +159,10 @@ mod tests {
         };
         assert_eq!(tempo.take_worst(), worst);
         assert_eq!(tempo.take_worst().lag, Duration::ZERO);
+        assert_eq!(tempo.lag_max(), second * 2);
+        for _ in 0..SECONDS {
+            tempo.take_worst();
+        }
+        assert_eq!(tempo.lag_max(), Duration::ZERO);
     }
 }
