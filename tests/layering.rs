@@ -98,7 +98,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "model",
             "nameserver",
             "overrides",
+            "random",
             "state",
+            "telemetry",
         ],
     ),
     (

@@ -43,6 +43,9 @@ pub struct Status {
     pub pid: u32,
     pub config: String,
     pub listening: Vec<String>,
+    /// Where metrics can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
     /// Counts publications since the start.
     pub generation: u64,
     pub zones: usize,

@@ -58,6 +58,8 @@ pub struct Live {
     /// What is known of the targets that are meant, or of all.
     pub health: Box<Teller>,
     pub history: Arc<History>,
+    /// Where metrics can be read.
+    pub metrics: ArcSwap<Option<std::net::SocketAddr>>,
     pub commands: mpsc::Sender<Command>,
     /// Of the workers, once they have started.
     pub counters: OnceLock<Vec<Arc<Counters>>>,
@@ -88,6 +90,7 @@ async fn status(State(live): State<Arc<Live>>) -> Json<Status> {
         pid: std::process::id(),
         config: live.config_path.display().to_string(),
         listening: live.listening.iter().map(ToString::to_string).collect(),
+        metrics: live.metrics.load().map(|address| address.to_string()),
         generation: root.generation,
         zones: root.zones.iter().count(),
         zones_in_trouble: live.zones_in_trouble.load().to_vec(),

@@ -4,8 +4,13 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+
 use super::announcer::Announcer;
 use super::watching::{monitor, place};
+use super::webhook::Postbox;
 use crate::admin::health::{Changed, History};
 use crate::compile::Parts;
 use crate::health::Flip;
@@ -16,7 +21,19 @@ const LISTED_MAX: usize = 16;
 /// Changes of targets that are not answered from yet, or not any more.
 const WAITING_MAX: usize = 10_000;
 
+/// Changes that were told, by pool.
+pub type Turned = Family<Turn, Counter>;
+
+/// What is counted together.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Turn {
+    pool: String,
+    to: String,
+}
+
 pub struct Changes {
+    pub turned: Turned,
+    pub postbox: Arc<Postbox>,
     history: Arc<History>,
     announcer: Announcer,
     /// Of targets that the configuration to come may have.
@@ -28,6 +45,8 @@ pub struct Changes {
 impl Changes {
     pub fn new(history: Arc<History>) -> Self {
         Changes {
+            turned: Turned::default(),
+            postbox: Arc::default(),
             history,
             announcer: Announcer::default(),
             waiting: VecDeque::new(),
@@ -49,6 +68,7 @@ impl Changes {
 
     /// From now on `parts` are answered from; what is about none of their targets is forgotten.
     pub fn adopt(&mut self, parts: &Parts) {
+        self.postbox.adopt(parts.webhook.clone());
         let waiting = std::mem::take(&mut self.waiting);
         self.tell(waiting, parts);
         self.waiting.clear();
@@ -59,11 +79,31 @@ impl Changes {
         self.announcer.next_second();
     }
 
+    /// The server stops: what nobody could be told is said.
+    pub fn tell_end(&self) {
+        let waiting = self.postbox.posted().waiting;
+        if waiting > 0 {
+            tracing::warn!(
+                waiting,
+                "the webhook has not taken all changes, and will not get them"
+            );
+        }
+    }
+
     fn tell_one(&mut self, mut changed: Changed) {
         self.count += 1;
         changed.id = self.count;
         self.announcer.announce(&changed);
-        self.history.add(Arc::new(changed));
+        for pool in &changed.pools {
+            let turn = Turn {
+                pool: pool.clone(),
+                to: changed.to.clone(),
+            };
+            self.turned.get_or_create(&turn).inc();
+        }
+        let changed = Arc::new(changed);
+        self.postbox.post(&changed);
+        self.history.add(changed);
     }
 }
 

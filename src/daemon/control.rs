@@ -13,6 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::changes::Changes;
+use super::exporting::Exporting;
+use super::lagging::Lagging;
 use super::limiting::Limiting;
 use super::loading::Loading;
 use super::overriding::Overriding;
@@ -53,6 +55,10 @@ pub struct Control {
     pub loading: Loading,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
     pub changes: Changes,
+    pub exporting: Exporting,
+    pub lagging: Lagging,
+    /// Delivers what is posted to the webhook.
+    pub postman: JoinHandle<()>,
     pub live: Arc<Live>,
     pub limiting: Limiting,
     /// What the last change left to do before the next can begin.
@@ -142,6 +148,9 @@ impl Control {
                     self.limiting.look();
                     self.tell_flips();
                     self.changes.tick();
+                    if let Some(engine) = self.verdicts.engine() {
+                        self.lagging.look(engine.tempo().take_worst());
+                    }
                     self.expire_overrides();
                     self.go_on();
                     self.shed();
@@ -151,6 +160,8 @@ impl Control {
         if let Some(work) = work {
             work.task.abort();
         }
+        self.postman.abort();
+        self.changes.tell_end();
         self.verdicts.stop().await;
     }
 
@@ -401,12 +412,16 @@ impl Control {
                 let (changed, _) = self.with_changes(&health, weighed);
                 self.publish(Arc::new(changed.unwrap_or(health)));
                 self.tell_overridden();
-                self.changes.adopt(&self.whole.parts);
                 let (preparation, parts) = (self.verdicts.preparation(), self.whole.parts.clone());
                 let finish = move || preparation.finish(&parts);
                 self.finishing = Some(tokio::task::spawn_blocking(finish));
             }
             None => self.publish(Arc::clone(&self.publisher.current().health)),
+        }
+        self.changes.adopt(&self.whole.parts);
+        let metrics = self.whole.config.metrics.as_ref();
+        if let Err(e) = self.exporting.adopt(metrics) {
+            tracing::error!("[metrics] listen: {e}; metrics can be read where they could before");
         }
         // Of large data, even the end takes a while.
         aside::free(self.publisher.retire(), before);

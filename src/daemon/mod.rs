@@ -9,16 +9,20 @@ mod aside;
 mod changes;
 mod control;
 mod explaining;
+mod exporting;
+mod lagging;
 mod least;
 mod limiting;
 mod loading;
 mod look;
+mod measuring;
 mod overriding;
 mod preparation;
 mod recovery;
 mod spilling;
 mod verdicts;
 mod watching;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -42,6 +46,8 @@ use changes::Changes;
 pub use control::log;
 use control::{Control, Order};
 use explaining::Told;
+use exporting::Exporting;
+use lagging::Lagging;
 use limiting::Limiting;
 use loading::Loading;
 use overriding::Overriding;
@@ -155,6 +161,7 @@ impl Daemon {
             verdicts: verdicts.source(),
             health: verdicts.teller(),
             history: Arc::clone(&history),
+            metrics: ArcSwap::default(),
             commands: commands.clone(),
             counters: OnceLock::new(),
         });
@@ -166,6 +173,20 @@ impl Daemon {
         let _ = live.counters.set(nameserver.counters().to_vec());
         let drain_time = server.drain_time;
         let (orders, order_queue) = mpsc::channel(16);
+        let changes = Changes::new(history);
+        changes.postbox.adopt(whole.parts.webhook.clone());
+        let registry = measuring::registry(measuring::Sources {
+            live: Arc::clone(&live),
+            engine: verdicts.engine().cloned(),
+            turned: changes.turned.clone(),
+            postbox: Arc::clone(&changes.postbox),
+        });
+        let mut exporting = Exporting::new(registry, Arc::clone(&live));
+        let metrics = whole.config.metrics.as_ref();
+        exporting
+            .adopt(metrics)
+            .map_err(|e| StartError::System(format!("[metrics] listen: {e}")))?;
+        let postman = Arc::clone(&changes.postbox).run(webhook::courier());
         let live_too = Arc::clone(&live);
         let control = Control {
             path,
@@ -178,7 +199,10 @@ impl Daemon {
             overriding,
             recovery: Recovery::default(),
             notices,
-            changes: Changes::new(history),
+            changes,
+            exporting,
+            lagging: Lagging::default(),
+            postman: tokio::spawn(postman),
             live: live_too,
             limiting: Limiting::new(nameserver.counters().to_vec()),
             finishing: None,

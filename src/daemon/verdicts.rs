@@ -91,6 +91,14 @@ impl Verdicts {
         }
     }
 
+    /// What probes, if anything does.
+    pub fn engine(&self) -> Option<&Arc<Engine>> {
+        match self {
+            Verdicts::Probed(probed) => Some(&probed.engine),
+            Verdicts::Frozen { .. } => None,
+        }
+    }
+
     /// Every change of a verdict since this was asked before, in order.
     pub fn take_flips(&self) -> VecDeque<Flip> {
         match self {

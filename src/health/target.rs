@@ -166,6 +166,8 @@ pub(super) mod tests {
             pools: pools.iter().map(pool).collect(),
             policies: Vec::new(),
             zones: Vec::new(),
+            metrics: None,
+            webhook: None,
         }
     }
 
