@@ -280,7 +280,8 @@ impl Page<'_> {
         unit: Option<&'s Unit>,
         kind: MetricType,
     ) -> Result<MetricEncoder<'s>, fmt::Error> {
-        self.0.encode_descriptor(name, &format!("{help}."), unit, kind)
+        self.0
+            .encode_descriptor(name, &format!("{help}."), unit, kind)
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: usize) -> fmt::Result {

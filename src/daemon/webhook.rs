@@ -444,6 +444,7 @@ mod tests {
         postbox.post(&change(1, "up", "down"));
         seconds(2).await;
         postbox.adopt(None);
+        seconds(0).await;
         postbox.post(&change(2, "up", "down"));
         assert_eq!(postbox.posted().waiting, 0);
         let tried = receiver.came().len();
