@@ -77,6 +77,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "dns",
             "geoip",
+            "glob",
             "load",
             "locate",
             "model",
@@ -103,8 +104,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "model",
             "nameserver",
             "overrides",
+            "random",
             "resolve",
             "state",
+            "telemetry",
         ],
     ),
     (

@@ -14,6 +14,7 @@
 //! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
 //! | `server`, `identity`, `rate_limit`, `geoip`, `resolver`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy` | tables |
 //! | `zone`, `zone_files`, `zone_settings` | zones, with and without tables of their own |
+//! | `watchers` | who is told what the server sees |
 //! | `rules` | what holds for some clients only, as policies of their own |
 //! | `policy_graph` | what must hold between policies |
 //! | `unused` | what has no effect |
@@ -56,6 +57,7 @@ mod tests;
 mod types;
 mod units;
 mod unused;
+mod watchers;
 mod zone;
 mod zone_files;
 mod zone_settings;
@@ -70,6 +72,7 @@ pub use inputs::Inputs;
 pub use stamp::{Stamp, Stamps};
 pub use types::*;
 pub use units::parse_duration;
+pub use watchers::{SECRET_LEN_MAX, SECRET_LEN_MIN};
 
 use include::{Tree, Unreadable};
 use reader::{Reader, Table};
@@ -165,6 +168,8 @@ fn read_config(reader: &mut Reader, tree: &Tree) -> Result<Config, (Vec<Zone>, G
     top.know(&["include", "zones"]);
     let mut references = References::read(reader, &mut top);
     let server = server::server(reader, &mut references, &mut top);
+    let metrics = watchers::metrics(reader, &mut top);
+    let webhook = watchers::webhook(reader, &mut top);
     let geoip = geoip::geoip(reader, &mut top);
     let resolver = resolver::resolver(reader, &mut top);
     let mut networks = network::networks(reader, &mut references);
@@ -201,6 +206,8 @@ fn read_config(reader: &mut Reader, tree: &Tree) -> Result<Config, (Vec<Zone>, G
         pools,
         policies,
         zones,
+        metrics,
+        webhook,
     })
 }
 

@@ -16,7 +16,7 @@ use crate::model::{
 };
 
 /// A value and where it was written, for mistakes that only show later (a file that is missing).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At<T> {
     pub value: T,
     pub place: Place,
@@ -46,6 +46,46 @@ pub struct Config {
     /// By [`PolicyId`].
     pub policies: Vec<Policy>,
     pub zones: Vec<Zone>,
+    /// Default: nobody can read any. Follows a reload.
+    pub metrics: Option<Metrics>,
+    /// Default: nobody is told. Follows a reload.
+    pub webhook: Option<Webhook>,
+}
+
+/// `[metrics]`: where `GET /metrics` is answered, for Prometheus and what reads the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// Default `127.0.0.1:9153`; port 0 takes a free one. Elsewhere than on loopback only with
+    /// `allow_remote = true`.
+    pub listen: SocketAddr,
+}
+
+/// `[webhook]`: who is told when verdicts change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// `http` or `https`, without credentials.
+    pub url: String,
+    /// What is sent is signed by this, 16..=1024 octets. Either this or `secret_file`.
+    pub secret: Option<At<Hidden>>,
+    /// A file that holds nothing else, which only its owner may write and only owner and group may read;
+    /// read again by a reload. White space around it is not part of it.
+    pub secret_file: Option<At<PathBuf>>,
+    /// Trust anchors, PEM. Default: the machine's.
+    pub ca: Option<At<PathBuf>>,
+    /// `on = ["down", "up"]` (the default), or one of them: whether changes to down are told,
+    pub on_down: bool,
+    /// and those from down to up.
+    pub on_up: bool,
+}
+
+/// Text that no log shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(pub String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
 }
 
 /// `[server]`

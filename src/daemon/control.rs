@@ -12,6 +12,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::changes::Changes;
+use super::exporting::Exporting;
+use super::lagging::Lagging;
 use super::limiting::Limiting;
 use super::loading::Loading;
 use super::overriding::Overriding;
@@ -53,6 +56,11 @@ pub struct Control {
     pub loading: Loading,
     pub resolving: Resolving,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
+    pub changes: Changes,
+    pub exporting: Exporting,
+    pub lagging: Lagging,
+    /// Delivers what is posted to the webhook.
+    pub postman: JoinHandle<()>,
     pub live: Arc<Live>,
     pub limiting: Limiting,
     /// What the last change left to do before the next can begin.
@@ -107,6 +115,7 @@ impl Control {
             tokio::select! {
                 changes = self.verdicts.changed(&self.whole.parts, self.notices.as_ref()) => {
                     self.publish_changes(self.overriding.heard(changes));
+                    self.tell_flips();
                 }
                 order = orders.recv() => match order {
                     Some(Order::SetVerdict { which, verdict, reply }) => {
@@ -147,6 +156,11 @@ impl Control {
                 _ = sweep.tick() => {
                     self.publisher.sweep();
                     self.limiting.look();
+                    self.tell_flips();
+                    self.changes.tick();
+                    if let Some(engine) = self.verdicts.engine() {
+                        self.lagging.look(engine.tempo().take_worst());
+                    }
                     self.expire_overrides();
                     self.go_on();
                     self.shed();
@@ -156,7 +170,15 @@ impl Control {
         if let Some(work) = work {
             work.task.abort();
         }
+        self.postman.abort();
+        self.changes.tell_end();
         self.verdicts.stop().await;
+    }
+
+    /// Tells of verdicts that changed, once they are answered by.
+    fn tell_flips(&mut self) {
+        let flips = self.verdicts.take_flips();
+        self.changes.tell(flips, &self.whole.parts);
     }
 
     /// Hears what was told of loads, and lets pools shed by it.
@@ -432,6 +454,11 @@ impl Control {
                 self.finishing = Some(tokio::task::spawn_blocking(finish));
             }
             None => self.publish(Arc::clone(&self.publisher.current().health)),
+        }
+        self.changes.adopt(&self.whole.parts);
+        let metrics = self.whole.config.metrics.as_ref();
+        if let Err(e) = self.exporting.adopt(metrics) {
+            tracing::error!("[metrics] listen: {e}; metrics can be read where they could before");
         }
         // Of large data, even the end takes a while.
         aside::free(self.publisher.retire(), before);

@@ -4,19 +4,26 @@
 //! then answers. From there on one control loop owns the write half of the root: verdicts, reloads,
 //! replaced databases and names that lead elsewhere reach it as messages and leave it as publications.
 
+mod announcer;
 mod aside;
+mod changes;
 mod control;
 mod explaining;
+mod exporting;
+mod lagging;
 mod least;
 mod limiting;
 mod loading;
 mod look;
+mod measuring;
 mod overriding;
 mod preparation;
 mod recovery;
 mod resolving;
 mod spilling;
 mod verdicts;
+mod watching;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,6 +35,7 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::admin::health::History;
 use crate::admin::{self, Command, Live, Reloaded, Socket};
 use crate::compile::Adjust;
 use crate::config::Diagnostics;
@@ -35,9 +43,12 @@ use crate::model::Verdict;
 use crate::nameserver::{self, BindError, Nameserver};
 use crate::state::feedback::{Counters, SampleQueue};
 use crate::state::{Publisher, RootReader};
+use changes::Changes;
 pub use control::log;
 use control::{Control, Order};
 use explaining::Told;
+use exporting::Exporting;
+use lagging::Lagging;
 use limiting::Limiting;
 use loading::Loading;
 use overriding::Overriding;
@@ -145,6 +156,7 @@ impl Daemon {
         let publisher = Publisher::new(whole.parts.root(1, Arc::new(health)));
         let root = publisher.reader();
         let (commands, command_queue) = mpsc::channel(16);
+        let history = Arc::<History>::default();
         let live = Arc::new(Live {
             root: root.clone(),
             world: ArcSwap::from(Arc::clone(&whole.world)),
@@ -154,6 +166,9 @@ impl Daemon {
             config_path: path.clone(),
             listening: bound.local_addrs().to_vec(),
             verdicts: verdicts.source(),
+            health: verdicts.teller(),
+            history: Arc::clone(&history),
+            metrics: ArcSwap::default(),
             commands: commands.clone(),
             counters: OnceLock::new(),
         });
@@ -165,6 +180,20 @@ impl Daemon {
         let _ = live.counters.set(nameserver.counters().to_vec());
         let drain_time = server.drain_time;
         let (orders, order_queue) = mpsc::channel(16);
+        let changes = Changes::new(history);
+        changes.postbox.adopt(whole.parts.webhook.clone());
+        let registry = measuring::registry(measuring::Sources {
+            live: Arc::clone(&live),
+            engine: verdicts.engine().cloned(),
+            turned: changes.turned.clone(),
+            postbox: Arc::clone(&changes.postbox),
+        });
+        let mut exporting = Exporting::new(registry, Arc::clone(&live));
+        let metrics = whole.config.metrics.as_ref();
+        exporting
+            .adopt(metrics)
+            .map_err(|e| StartError::System(format!("[metrics] listen: {e}")))?;
+        let postman = Arc::clone(&changes.postbox).run(webhook::courier());
         let live_too = Arc::clone(&live);
         let control = Control {
             path,
@@ -178,6 +207,10 @@ impl Daemon {
             overriding,
             recovery: Recovery::default(),
             notices,
+            changes,
+            exporting,
+            lagging: Lagging::default(),
+            postman: tokio::spawn(postman),
             live: live_too,
             limiting: Limiting::new(nameserver.counters().to_vec()),
             finishing: None,

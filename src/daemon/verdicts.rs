@@ -1,6 +1,6 @@
 //! Where verdicts come from, and the health table that they make.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,13 +9,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::preparation::{Preparation, Prepared, named};
+use super::watching::{self, Source};
 use super::{HealthSource, Notice};
+use crate::admin::Teller;
 use crate::clock;
 use crate::compile::{Parts, Whole};
 use crate::config::Diagnostics;
 use crate::health::frozen::Frozen;
 use crate::health::probe::Told;
-use crate::health::{self, Change, Engine, TargetHealth, saved};
+use crate::health::{self, Change, Engine, Flip, TargetHealth, saved};
 use crate::model::{Destination, EndpointId, TargetKey, Verdict};
 use crate::state::health::{EndpointHealth, Health};
 use crate::state::pools::{Pools, Target};
@@ -75,6 +77,37 @@ impl Verdicts {
                 Box::new(move || format!("of the running server{}", panic_note(&engine)))
             }
             Verdicts::Frozen { .. } => Box::new(|| "of the running server, frozen".to_owned()),
+        }
+    }
+
+    /// What is known of targets, whenever the admin API asks.
+    pub fn teller(&self) -> Box<Teller> {
+        match self {
+            Verdicts::Probed(probed) => {
+                let engine = Arc::clone(&probed.engine);
+                Box::new(move |root, overridden, whom| {
+                    watching::report(&Source::Engine(&engine), root, overridden, whom)
+                })
+            }
+            Verdicts::Frozen { .. } => Box::new(|root, overridden, whom| {
+                watching::report(&Source::Frozen, root, overridden, whom)
+            }),
+        }
+    }
+
+    /// What probes, if anything does.
+    pub fn engine(&self) -> Option<&Arc<Engine>> {
+        match self {
+            Verdicts::Probed(probed) => Some(&probed.engine),
+            Verdicts::Frozen { .. } => None,
+        }
+    }
+
+    /// Every change of a verdict since this was asked before, in order.
+    pub fn take_flips(&self) -> VecDeque<Flip> {
+        match self {
+            Verdicts::Probed(probed) => probed.engine.take_flips(),
+            Verdicts::Frozen { .. } => VecDeque::new(),
         }
     }
 

@@ -214,6 +214,8 @@ pub(super) mod tests {
             pools: pools.iter().map(pool).collect(),
             policies: Vec::new(),
             zones: Vec::new(),
+            metrics: None,
+            webhook: None,
         }
     }
 

@@ -91,6 +91,8 @@ fn config(regions: Vec<Region>, policies: Vec<Policy>) -> Config {
         pools: Vec::new(),
         policies,
         zones: Vec::new(),
+        metrics: None,
+        webhook: None,
     }
 }
 

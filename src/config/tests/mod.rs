@@ -8,6 +8,7 @@ mod never_panics;
 mod right;
 mod steering;
 mod traffic;
+mod watchers;
 
 use std::path::Path;
 
