@@ -248,8 +248,11 @@ fn queries(counters: &[Arc<Counters>], page: &mut Page<'_>) -> fmt::Result {
 
 const TRANSPORTS: [(bool, &str); 2] = [(false, "udp"), (true, "tcp")];
 
+/// A number of all workers together.
+type Sum<'s> = dyn Fn(&dyn Fn(&Counters) -> u64) -> u64 + 's;
+
 /// Response codes that were ever answered, and NOERROR, NXDOMAIN, SERVFAIL and REFUSED in any case.
-fn rcodes(sum: &dyn Fn(&dyn Fn(&Counters) -> u64) -> u64) -> Vec<(String, u64)> {
+fn rcodes(sum: &Sum<'_>) -> Vec<(String, u64)> {
     const NAMES: [&str; 11] = [
         "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET",
         "NXRRSET", "NOTAUTH", "NOTZONE",
