@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use meridian::config::{At, HttpProbe, LoadFrom, Monitor, Panic, Place, ProbeKind, TlsProbe};
+use meridian::config::{
+    At, HttpProbe, LoadFrom, Monitor, Panic, Place, ProbeKind, TlsProbe, VerdictOptions,
+};
 use meridian::health::failure::Step;
 use meridian::health::probe::{self, TlsConfigs};
 use meridian::health::{Change, Engine, Failure, Settings, TargetSpec, saved};
@@ -112,6 +114,7 @@ fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetSpec 
         fall: 2,
         jitter: 0.1,
         unknown_is_up: true,
+        options: VerdictOptions::default(),
     };
     TargetSpec {
         key: TargetKey(address.to_string().into()),

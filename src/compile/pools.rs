@@ -121,6 +121,9 @@ impl Targets {
             .map(|(spec, endpoints)| Target {
                 key: spec.key.clone(),
                 interval: spec.monitor.interval,
+                interval_doubt: (spec.monitor.options.interval_doubt)
+                    .unwrap_or(spec.monitor.interval),
+                falls_at_once: spec.monitor.options.refused_counts_at_once,
                 rise: spec.monitor.rise,
                 fall: spec.monitor.fall,
                 endpoints: endpoints.into(),

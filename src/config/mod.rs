@@ -12,7 +12,7 @@
 //! | `secrecy` | what mistakes must not show |
 //! | `references` | names of tables, resolved to ids |
 //! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
-//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy` | tables |
+//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `verdict_options`, `pool`, `policy` | tables |
 //! | `zone`, `zone_files`, `zone_settings` | zones, with and without tables of their own |
 //! | `rules` | what holds for some clients only, as policies of their own |
 //! | `policy_graph` | what must hold between policies |
@@ -53,6 +53,7 @@ mod tests;
 mod types;
 mod units;
 mod unused;
+mod verdict_options;
 mod zone;
 mod zone_files;
 mod zone_settings;
@@ -65,6 +66,7 @@ pub use inputs::Inputs;
 pub use stamp::{Stamp, Stamps};
 pub use types::*;
 pub use units::parse_duration;
+pub use verdict_options::{Flap, VerdictOptions};
 
 use include::{Tree, Unreadable};
 use reader::{Reader, Table};

@@ -8,11 +8,12 @@ use super::reader::{Reader, Table, Value};
 use super::references::References;
 use super::scalar::{boolean, choice, integer, number};
 use super::units::{Written, duration};
+use super::verdict_options::verdict_options;
 use super::{Monitor, ProbeKind};
 
 const INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
-const INTERVAL_MIN: Duration = Duration::from_millis(50);
-const INTERVAL_MAX: Duration = Duration::from_secs(3600);
+pub(super) const INTERVAL_MIN: Duration = Duration::from_millis(50);
+pub(super) const INTERVAL_MAX: Duration = Duration::from_secs(3600);
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
 const TIMEOUT_MIN: Duration = Duration::from_millis(10);
 
@@ -52,6 +53,7 @@ fn monitor(reader: &mut Reader, name: &str, mut table: Table) -> Option<Monitor>
     let unknown_is_up = table.optional(reader, "unknown_is", |r, v| {
         choice(r, v, &[("up", true), ("down", false)])
     });
+    let options = verdict_options(reader, &mut table, interval);
     table.finish(reader);
     Some(Monitor {
         name: name.to_owned(),
@@ -63,6 +65,7 @@ fn monitor(reader: &mut Reader, name: &str, mut table: Table) -> Option<Monitor>
         fall,
         jitter: jitter.unwrap_or(0.1),
         unknown_is_up: unknown_is_up.unwrap_or(true),
+        options,
     })
 }
 

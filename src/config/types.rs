@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Place;
+use super::{Place, VerdictOptions};
 use crate::dns::Name;
 use crate::dns::cookie::Secret;
 use crate::model::{
@@ -274,6 +274,8 @@ pub struct Monitor {
     pub jitter: f64,
     /// `unknown_is = "up"` or `"down"`: what a target counts as that was never observed. Default up.
     pub unknown_is_up: bool,
+    /// How observations become verdicts, beyond that.
+    pub options: VerdictOptions,
 }
 
 /// What a probe does.

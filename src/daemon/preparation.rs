@@ -76,22 +76,14 @@ fn inherited(
     old: &[TargetSpec],
     new: &[TargetSpec],
 ) -> HashMap<TargetKey, Remembered> {
-    let known: HashMap<TargetKey, TargetHealth> = engine.snapshot().into_iter().collect();
+    let known: HashMap<TargetKey, Remembered> = engine.memories().into_iter().collect();
     let by_address: HashMap<_, _> = old.iter().map(|spec| (spec.address, spec)).collect();
     let inherit = |spec: &TargetSpec| {
         let before = by_address.get(&spec.address)?;
-        let health = known.get(&before.key)?;
-        let (verdict, since_unix_ms) = (health.verdict, health.since_unix_ms);
-        let is_same = before.monitor.probe == spec.monitor.probe && verdict != Verdict::Unknown;
-        is_same.then(|| {
-            (
-                spec.key.clone(),
-                Remembered {
-                    verdict,
-                    since_unix_ms,
-                },
-            )
-        })
+        let known = known.get(&before.key)?;
+        let is_same = before.monitor.probe == spec.monitor.probe;
+        let is_known = known.verdict != Verdict::Unknown;
+        (is_same && is_known).then(|| (spec.key.clone(), known.clone()))
     };
     new.iter().filter_map(inherit).collect()
 }

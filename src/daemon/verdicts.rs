@@ -328,7 +328,7 @@ fn frozen(
 
 /// The soonest that the verdict can flip: the observations still needed, an interval apart.
 fn of(known: &TargetHealth, target: &Target) -> EndpointHealth {
-    let flip_after_ms = target.observations_ms(known.needed);
+    let flip_after_ms = target.flip_after_ms(known.verdict, known.needed);
     EndpointHealth::new(known.verdict, flip_after_ms)
 }
 
@@ -363,6 +363,9 @@ fn reason(target: &Target, before: Option<Verdict>, health: &TargetHealth) -> St
     match health.verdict {
         _ if health.held => "held by the panic guard".to_owned(),
         _ if is_first => format!("first probe: {last}"),
+        Verdict::Down if target.falls_at_once && health.consecutive < target.fall => {
+            format!("at once: {last}")
+        }
         Verdict::Down => format!("{0} of {0} failed: {last}", target.fall),
         Verdict::Up => format!("{0} of {0} succeeded", target.rise),
         Verdict::Unknown => last.to_owned(),

@@ -207,14 +207,26 @@ impl Engine {
     /// The health of every target, in order of key. Targets whose health changes meanwhile are as they
     /// were before or after; observations wait for a few targets only.
     pub fn snapshot(&self) -> Vec<(TargetKey, TargetHealth)> {
+        self.of_every_target(Judge::health)
+    }
+
+    /// What to know of every target after a restart, like [`Engine::snapshot`].
+    pub fn memories(&self) -> Vec<(TargetKey, Remembered)> {
+        self.of_every_target(Judge::memory)
+    }
+
+    fn of_every_target<T>(
+        &self,
+        look: impl Fn(&Judge, &TargetKey, Moment) -> Option<T>,
+    ) -> Vec<(TargetKey, T)> {
         let keys = lock(&self.shared.judge).keys();
         let mut all = Vec::with_capacity(keys.len());
         for keys in keys.chunks(SNAPSHOT_CHUNK) {
-            let judge = lock(&self.shared.judge);
+            let (judge, now) = (lock(&self.shared.judge), Moment::now());
             let known = keys
                 .iter()
-                .filter_map(|key| Some((key, judge.health(key)?)));
-            all.extend(known.map(|(key, health)| (key.clone(), health)));
+                .filter_map(|key| Some((key.clone(), look(&judge, key, now)?)));
+            all.extend(known);
             drop(judge);
             thread::yield_now();
         }
@@ -254,24 +266,30 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Probes one target until the task is aborted.
 async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>) {
-    let monitor = &spec.monitor;
-    let mut schedule = Schedule::new(monitor.interval, monitor.jitter, Random::from_os());
+    let mut schedule = Schedule::new(&spec.monitor, Random::from_os());
     let origin = clock::now();
     loop {
         // The semaphore is never closed; if it were, there would be nothing left to do.
         let Ok(permit) = shared.permits.acquire().await else {
             return;
         };
+        let begun = clock::now();
         let observation = observe(ask.as_mut()).await;
         drop(permit);
         if let Some(told) = ask.take_told() {
             let told = (clock::now(), told);
             lock(&shared.told).insert(spec.key.clone(), told);
         }
-        lock(&shared.judge).observe(&spec.key, observation, Moment::now());
+        let pace = {
+            let (mut judge, now) = (lock(&shared.judge), Moment::now());
+            judge.observe(&spec.key, observation, now);
+            judge.pace(&spec.key, now)
+        };
         shared.progress.notify_waiters();
         shared.wake.notify_one();
-        let start = schedule.next(clock::now().saturating_duration_since(origin));
+        let since = |at: Instant| at.saturating_duration_since(origin);
+        schedule.set_pace(pace, since(begun), since(clock::now()));
+        let start = schedule.next(since(clock::now()));
         shared.missed.fetch_add(start.missed, Relaxed);
         sleep_until(origin + start.at).await;
     }
@@ -461,10 +479,7 @@ mod tests {
         let world = World::default();
         let spec = tcp_target(1, 0);
         world.with(&spec.key, |actor| actor.takes = Duration::from_secs(3_600));
-        let remembered = Remembered {
-            verdict: Verdict::Down,
-            since_unix_ms: 1,
-        };
+        let remembered = Remembered::new(Verdict::Down, 1);
         let (engine, mut changes) =
             world.engine(8, HashMap::from([(spec.key.clone(), remembered)]));
         engine.set_targets(vec![spec]);

@@ -48,6 +48,11 @@ impl Failure {
         matches!(self, Failure::TimedOut { .. } | Failure::Unreachable(_))
     }
 
+    /// True where the target's side itself said that it does not serve: refused, reset, or closed without an answer.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Failure::Refused | Failure::Closed)
+    }
+
     /// True for what says nothing about the target, so that it is no observation at all.
     pub fn is_local(&self) -> bool {
         matches!(self, Failure::Local(_))

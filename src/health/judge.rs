@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::belief::{Belief, Moment, Remembered, TargetHealth};
+use super::failure::Failure;
+use super::machine::{Pace, State};
 use super::panic::{Census, Guard, Ruling};
 use super::probe::Observation;
 use super::target::TargetSpec;
@@ -82,7 +84,7 @@ impl Judge {
             let mut target = before.remove(&spec.key).unwrap_or_else(|| {
                 let target = Belief::new(spec, remembered.get(&spec.key), now);
                 if target.known {
-                    self.changed.insert(spec.key.clone(), target.health());
+                    self.changed.insert(spec.key.clone(), target.health(now));
                 }
                 target
             });
@@ -112,7 +114,7 @@ impl Judge {
             window: slowest.unwrap_or_default().min(WINDOW_MAX),
         };
         self.unknown = targets().filter(|target| !target.known).count();
-        self.held = targets().filter(|target| target.held).count();
+        self.held = targets().filter(|target| target.is_held()).count();
     }
 
     /// Takes one observation.
@@ -121,24 +123,21 @@ impl Judge {
             return;
         };
         self.unknown -= usize::from(!target.known);
-        let was_held = target.held;
+        let was_held = target.is_held();
         match &observation.outcome {
             Err(failure) if failure.is_local() => {
                 if !target.failed_locally() {
                     tracing::warn!(key = %key, "{failure}");
                 }
-                target.remember(observation);
+                target.observe(observation, now);
             }
             Err(failure) => {
-                let doubtful = failure.is_doubtful();
-                self.observe_failure(key, observation, doubtful, now);
+                let failure = failure.clone();
+                self.observe_failure(key, observation, &failure, now);
             }
             Ok(()) => {
                 self.guard.forget(key);
-                self.update(key, now, |target| {
-                    target.remember(observation);
-                    target.succeed();
-                });
+                self.update(key, now, |target| target.observe(observation, now));
             }
         }
         if was_held && self.held == 0 {
@@ -151,11 +150,12 @@ impl Judge {
         &mut self,
         key: &TargetKey,
         observation: Observation,
-        doubtful: bool,
+        failure: &Failure,
         now: Moment,
     ) {
+        let doubtful = failure.is_doubtful();
         let ruling = match self.targets.get(key) {
-            Some(target) if target.is_about_to_fall() => {
+            Some(target) if target.would_fall(failure) => {
                 let census = Census {
                     up: self.census.up - 1,
                     ..self.census
@@ -170,9 +170,12 @@ impl Judge {
             self.guard.confirm(key);
         }
         self.update(key, now, |target| {
-            target.remember(observation);
-            target.threshold.observe(false);
-            target.held = ruling != Ruling::Falls || (target.held && doubtful);
+            target.observe(observation, now);
+            if ruling != Ruling::Falls {
+                target.hold_up(now);
+            } else if !doubtful {
+                target.let_fall(now);
+            }
         });
         if let Ruling::Alarm(fallen) = ruling {
             self.raise_alarm(&fallen, now);
@@ -185,9 +188,7 @@ impl Judge {
             "panic guard: most targets became unreachable at once; their verdicts are held"
         );
         for key in fallen {
-            self.update(key, now, |target| {
-                target.held = target.threshold.verdict() == Verdict::Down;
-            });
+            self.update(key, now, |target| target.hold_up(now));
         }
         if self.controls == Controls::Idle {
             self.controls = Controls::Wanted;
@@ -244,10 +245,10 @@ impl Judge {
 
     fn release(&mut self, now: Moment) {
         self.guard.release(self.census.window, now.monotonic);
-        let held = self.targets.iter().filter(|(_, target)| target.held);
+        let held = self.targets.iter().filter(|(_, target)| target.is_held());
         let held: Vec<TargetKey> = held.map(|(key, _)| key.clone()).collect();
         for key in &held {
-            self.update(key, now, |target| target.held = false);
+            self.update(key, now, |target| target.let_fall(now));
         }
     }
 
@@ -256,19 +257,21 @@ impl Judge {
         let Some(target) = self.targets.get_mut(key) else {
             return;
         };
-        let (verdict, needed, held) = (target.verdict(), target.needed(), target.held);
+        let (state, needed) = (target.state(), target.needed());
+        let verdict = state.verdict();
         change(target);
-        self.held -= usize::from(held);
-        self.held += usize::from(target.held);
+        self.held -= usize::from(state == State::Held);
+        self.held += usize::from(target.is_held());
         if target.verdict() != verdict {
             self.turns += 1;
             self.census.up -= usize::from(verdict == Verdict::Up);
             self.census.up += usize::from(target.verdict() == Verdict::Up);
             target.date_verdict(now);
-            tracing::info!(key = %key, "{}", target.announcement(verdict));
+            tracing::info!(key = %key, "{}", target.announcement(state));
         }
-        if (target.verdict(), target.needed(), target.held) != (verdict, needed, held) {
-            self.changed.insert(key.clone(), target.health());
+        let is_held = state == State::Held;
+        if (target.verdict(), target.needed(), target.is_held()) != (verdict, needed, is_held) {
+            self.changed.insert(key.clone(), target.health(now));
         }
     }
 
@@ -303,15 +306,26 @@ impl Judge {
     }
 
     /// The health of every target, in order of key.
-    pub fn snapshot(&self) -> Vec<(TargetKey, TargetHealth)> {
+    pub fn snapshot(&self, now: Moment) -> Vec<(TargetKey, TargetHealth)> {
         let keys = self.keys.iter();
-        let known = keys.filter_map(|key| Some((key.clone(), self.health(key)?)));
+        let known = keys.filter_map(|key| Some((key.clone(), self.health(key, now)?)));
         known.collect()
     }
 
-    /// What is believed of one target.
-    pub fn health(&self, key: &TargetKey) -> Option<TargetHealth> {
-        self.targets.get(key).map(Belief::health)
+    /// What is believed of one target, as of `now`.
+    pub fn health(&self, key: &TargetKey, now: Moment) -> Option<TargetHealth> {
+        self.targets.get(key).map(|target| target.health(now))
+    }
+
+    /// What to know of one target after a restart.
+    pub fn memory(&self, key: &TargetKey, now: Moment) -> Option<Remembered> {
+        self.targets.get(key).map(|target| target.memory(now))
+    }
+
+    /// How soon to ask it again.
+    pub fn pace(&self, key: &TargetKey, now: Moment) -> Pace {
+        let target = self.targets.get(key);
+        target.map_or(Pace::Usual, |target| target.pace(now.monotonic))
     }
 }
 
@@ -320,7 +334,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::health::failure::{Failure, Step};
+    use crate::config::{Flap, VerdictOptions};
+    use crate::health::failure::Step;
     use crate::health::target::tests::tcp_target;
 
     const HOLD: Duration = Duration::from_secs(30);
@@ -349,7 +364,16 @@ mod tests {
 
     impl Court {
         fn new(has_controls: bool) -> Self {
-            let specs: Vec<_> = (0..10).map(|n| tcp_target(n, u16::from(n % 2))).collect();
+            Self::of(has_controls, |_| ())
+        }
+
+        fn of(has_controls: bool, edit: impl Fn(&mut VerdictOptions)) -> Self {
+            let target = |n| {
+                let mut spec = tcp_target(n, u16::from(n % 2));
+                edit(&mut Arc::make_mut(&mut spec.monitor).options);
+                spec
+            };
+            let specs: Vec<_> = (0..10).map(target).collect();
             let mut court = Court {
                 judge: Judge::new(Guard::new(0.8, HOLD), has_controls),
                 specs,
@@ -403,7 +427,7 @@ mod tests {
         }
 
         fn health(&self, n: usize) -> TargetHealth {
-            let snapshot = self.judge.snapshot();
+            let snapshot = self.judge.snapshot(self.now());
             let mut found = snapshot
                 .into_iter()
                 .filter(|(k, _)| *k == self.specs[n].key);
@@ -411,7 +435,7 @@ mod tests {
         }
 
         fn verdicts(&self) -> Vec<Verdict> {
-            let snapshot = self.judge.snapshot();
+            let snapshot = self.judge.snapshot(self.now());
             snapshot
                 .into_iter()
                 .map(|(_, health)| health.verdict)
@@ -549,11 +573,11 @@ mod tests {
         let mut court = Court::new(false);
         court.set(9, &HashMap::new());
         court.judge.take_changed();
-        let down = Remembered {
-            verdict: Verdict::Down,
-            since_unix_ms: 5,
-        };
-        let all = court.specs.iter().map(|spec| (spec.key.clone(), down));
+        let down = Remembered::new(Verdict::Down, 5);
+        let all = court
+            .specs
+            .iter()
+            .map(|spec| (spec.key.clone(), down.clone()));
         court.set(10, &all.collect());
         assert_eq!(court.health(0).verdict, Verdict::Unknown);
         assert_eq!(court.health(9).verdict, Verdict::Down);
@@ -576,16 +600,103 @@ mod tests {
         let said =
             |court: &Court, before| court.judge.targets[&court.specs[0].key].announcement(before);
         court.observe(0, Ok(()));
-        assert_eq!(said(&court, Verdict::Unknown), "up: first probe succeeded");
+        assert_eq!(said(&court, State::Unknown), "up: first probe succeeded");
         court.observe(0, Err(Failure::Refused));
         court.observe(0, Err(Failure::Refused));
         assert_eq!(
-            said(&court, Verdict::Up),
+            said(&court, State::Failing { failures: 1 }),
             "down: 2 of 2 failed: connection refused"
         );
         court.observe(0, Ok(()));
         court.observe(0, Ok(()));
-        assert_eq!(said(&court, Verdict::Down), "up: 2 of 2 succeeded");
+        assert_eq!(
+            said(&court, State::Recovering { successes: 1 }),
+            "up: 2 of 2 succeeded"
+        );
+    }
+
+    #[test]
+    fn a_refusal_counts_at_once_where_that_is_asked_for() {
+        let mut court = Court::of(false, |options| options.refused_counts_at_once = true);
+        for (kind, failure) in [Failure::Refused, Failure::Closed].into_iter().enumerate() {
+            court.observe(kind, Ok(()));
+            court.observe(kind, Err(failure));
+            assert_eq!(court.health(kind).verdict, Verdict::Down);
+        }
+        court.observe(2, Ok(()));
+        court.observe(2, timeout());
+        court.observe(3, Ok(()));
+        court.observe(3, Err(Failure::Status(500)));
+        for n in [2, 3] {
+            assert_eq!(
+                (court.health(n).verdict, court.health(n).needed),
+                (Verdict::Up, 1)
+            );
+        }
+        let said = court.judge.targets[&court.specs[0].key].announcement(State::Up);
+        assert_eq!(said, "down: at once: connection refused");
+    }
+
+    const FLAP: Flap = Flap {
+        falls: 2,
+        within: Duration::from_secs(60),
+        hold: Duration::from_secs(10),
+        max: Duration::from_secs(15),
+    };
+
+    #[test]
+    fn what_fell_too_often_has_to_answer_for_a_while_and_says_until_when() {
+        let mut court = Court::of(false, |options| options.flap = Some(FLAP));
+        for _ in 0..2 {
+            court.observe(0, Ok(()));
+            court.observe(0, Ok(()));
+            court.observe(0, timeout());
+            court.observe(0, timeout());
+        }
+        let said =
+            |court: &Court, before| court.judge.targets[&court.specs[0].key].announcement(before);
+        let fell = said(&court, State::Failing { failures: 1 });
+        assert!(
+            fell.ends_with("it has to answer for 10 s before it is up"),
+            "{fell}"
+        );
+        court.now_ms = 1_000;
+        court.observe(0, Ok(()));
+        court.now_ms = 5_000;
+        court.observe(0, Ok(()));
+        let health = court.health(0);
+        assert_eq!((health.verdict, health.state), (Verdict::Down, "damped"));
+        assert_eq!(
+            (health.damped_until_unix_ms, health.needed),
+            (Some(11_000), 1)
+        );
+        court.now_ms = 10_999;
+        court.observe(0, Ok(()));
+        assert_eq!(court.health(0).verdict, Verdict::Down);
+        court.now_ms = 11_000;
+        court.observe(0, Ok(()));
+        assert_eq!(
+            (court.health(0).verdict, court.health(0).state),
+            (Verdict::Up, "up")
+        );
+    }
+
+    #[test]
+    fn falls_are_remembered_by_who_takes_over() {
+        let mut court = Court::of(false, |options| options.flap = Some(FLAP));
+        for outcome in [true, false, false, true, true, false, false] {
+            court.observe(0, if outcome { Ok(()) } else { timeout() });
+        }
+        let now = court.now();
+        let key = court.specs[0].key.clone();
+        let memory = court.judge.memory(&key, now).expect("a target");
+        assert_eq!((memory.verdict, memory.flaps.level), (Verdict::Down, 1));
+        let mut other = Court::of(false, |options| options.flap = Some(FLAP));
+        other.set(0, &HashMap::new());
+        other.set(10, &HashMap::from([(key, memory)]));
+        other.observe(0, Ok(()));
+        other.observe(0, Ok(()));
+        assert_eq!(other.health(0).state, "damped");
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -628,7 +739,7 @@ mod tests {
                 }
                 let up = court.verdicts().into_iter().filter(|v| *v == Verdict::Up).count();
                 prop_assert_eq!(court.judge.census.up, up);
-                let held = court.judge.targets.values().any(|target| target.held);
+                let held = court.judge.targets.values().any(Belief::is_held);
                 prop_assert!(!held || court.judge.holds_until().is_some());
                 let unknown = court.judge.targets.values().filter(|t| !t.known).count();
                 prop_assert_eq!(court.judge.unknown(), unknown);

@@ -35,12 +35,16 @@ impl TargetSpec {
         })
     }
 
-    /// The time within which a target that stopped answering is seen to fall: `fall` intervals, late
-    /// by the jitter, and the last probe's timeout.
+    /// The time within which a target that stopped answering is seen to fall: `fall` intervals, the first the longest
+    /// there is and late by the jitter, and the last probe's timeout.
     pub fn fall_window(&self) -> Duration {
         let monitor = &self.monitor;
-        let intervals = f64::from(monitor.fall) + monitor.jitter;
-        monitor.interval.mul_f64(intervals) + monitor.timeout
+        let first = monitor.options.interval_stable.unwrap_or(monitor.interval);
+        // A probe that takes longer than that ends before the next one starts.
+        let doubt = monitor.options.interval_doubt;
+        let further = doubt.map_or(monitor.interval, |doubt| doubt.max(monitor.timeout));
+        let jittered = (first + further * (monitor.fall - 1)) + first.mul_f64(monitor.jitter);
+        jittered + monitor.timeout
     }
 }
 
@@ -64,6 +68,7 @@ fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
         " every={:?} timeout={:?} jitter={} rise={} fall={}",
         monitor.interval, monitor.timeout, monitor.jitter, monitor.rise, monitor.fall
     ));
+    key.push_str(&monitor.options.key());
     Some(TargetKey(key.into()))
 }
 
@@ -124,7 +129,7 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::{At, GeoIp, Place, PoolLoad, Server, TlsProbe};
+    use crate::config::{At, Flap, GeoIp, Place, PoolLoad, Server, TlsProbe, VerdictOptions};
     use crate::model::{Balance, Destination, MinHealthy, MonitorId};
 
     /// A configuration of these pools and their endpoints, watched by one monitor.
@@ -205,6 +210,7 @@ pub(super) mod tests {
             fall: 2,
             jitter: 0.1,
             unknown_is_up: true,
+            options: VerdictOptions::default(),
         }
     }
 
@@ -282,6 +288,36 @@ pub(super) mod tests {
         });
         let distinct: std::collections::BTreeSet<String> = keys.collect();
         assert_eq!(distinct.len(), count, "{distinct:#?}");
+    }
+
+    #[test]
+    fn so_is_every_edit_of_how_observations_become_verdicts() {
+        let flap = Flap {
+            falls: 3,
+            within: Duration::from_secs(600),
+            hold: Duration::from_secs(30),
+            max: Duration::from_secs(1800),
+        };
+        let edits: [fn(&mut VerdictOptions, Flap); 7] = [
+            |_, _| (),
+            |options, _| options.refused_counts_at_once = true,
+            |options, _| options.interval_doubt = Some(Duration::from_millis(250)),
+            |options, _| options.interval_stable = Some(Duration::from_secs(10)),
+            |options, flap| options.flap = Some(flap),
+            |options, flap| options.flap = Some(Flap { falls: 4, ..flap }),
+            |options, flap| {
+                let hold = Duration::from_secs(31);
+                options.flap = Some(Flap { hold, ..flap });
+            },
+        ];
+        let address = "127.0.10.1:8080".parse().expect("an address");
+        let keys = edits.map(|edit| {
+            let mut monitor = monitor(ProbeKind::Tcp);
+            edit(&mut monitor.options, flap);
+            key(&monitor, address).expect("a key")
+        });
+        let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), edits.len(), "{keys:#?}");
     }
 
     #[test]

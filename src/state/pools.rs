@@ -96,26 +96,45 @@ pub struct Endpoint {
 #[derive(Debug)]
 pub struct Target {
     pub key: TargetKey,
+    /// Between observations.
     pub interval: Duration,
+    /// The same while they speak against the verdict.
+    pub interval_doubt: Duration,
     pub rise: u32,
     pub fall: u32,
+    /// Whether one failure may be enough, whatever `fall` is.
+    pub falls_at_once: bool,
     pub endpoints: Box<[EndpointId]>,
 }
 
 impl Target {
-    /// The soonest that so many observations could be made: they are an interval apart.
-    pub fn observations_ms(&self, needed: u32) -> u32 {
-        let interval_ms = u32::try_from(self.interval.as_millis()).unwrap_or(u32::MAX);
-        interval_ms.saturating_mul(needed)
+    /// The soonest that a verdict could flip which so many observations are needed against.
+    pub fn flip_after_ms(&self, verdict: Verdict, needed: u32) -> u32 {
+        let ms = |interval: Duration| u32::try_from(interval.as_millis()).unwrap_or(u32::MAX);
+        let (needed, is_doubted) = match verdict {
+            Verdict::Up if self.falls_at_once => (needed.min(1), needed < self.fall),
+            Verdict::Up => (needed, needed < self.fall),
+            Verdict::Down => (needed, needed < self.rise),
+            Verdict::Unknown => (needed, false),
+        };
+        let Some(further) = needed.checked_sub(1) else {
+            return 0;
+        };
+        let doubt_ms = ms(self.interval_doubt);
+        let first_ms = match is_doubted {
+            true => doubt_ms,
+            false => ms(self.interval),
+        };
+        first_ms.saturating_add(doubt_ms.saturating_mul(further))
     }
 
     /// The soonest that a verdict which nothing speaks against could change.
     pub fn steady_ms(&self, verdict: Verdict) -> u32 {
-        self.observations_ms(match verdict {
-            Verdict::Up => self.fall,
-            Verdict::Down => self.rise,
+        match verdict {
+            Verdict::Up => self.flip_after_ms(verdict, self.fall),
+            Verdict::Down => self.flip_after_ms(verdict, self.rise),
             Verdict::Unknown => 0,
-        })
+        }
     }
 }
 
@@ -291,5 +310,34 @@ impl Tiers {
             Some(&[start, end]) => start as usize..end as usize,
             _ => 0..0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_observation_against_a_verdict_is_an_interval_away_and_the_others_one_of_doubt() {
+        let mut target = Target {
+            key: TargetKey("a".into()),
+            interval: Duration::from_secs(5),
+            interval_doubt: Duration::from_millis(250),
+            rise: 2,
+            fall: 3,
+            falls_at_once: false,
+            endpoints: Box::default(),
+        };
+        assert_eq!(target.steady_ms(Verdict::Up), 5_500);
+        assert_eq!(target.steady_ms(Verdict::Down), 5_250);
+        assert_eq!(target.flip_after_ms(Verdict::Up, 2), 500);
+        assert_eq!(target.flip_after_ms(Verdict::Up, 1), 250);
+        assert_eq!(target.flip_after_ms(Verdict::Down, 1), 250);
+        target.falls_at_once = true;
+        assert_eq!(target.steady_ms(Verdict::Up), 5_000);
+        assert_eq!(target.flip_after_ms(Verdict::Up, 2), 250);
+        assert_eq!(target.steady_ms(Verdict::Down), 5_250);
+        target.interval_doubt = Duration::MAX;
+        assert_eq!(target.steady_ms(Verdict::Down), u32::MAX);
     }
 }

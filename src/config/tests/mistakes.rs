@@ -556,6 +556,61 @@ fn selectors() {
 }
 
 #[test]
+fn how_observations_become_verdicts() {
+    each_value_is_refused(
+        "interval_doubt",
+        "\"250ms\"",
+        &[
+            ("¦\"10ms\"", "10ms is out of range (expected 50ms to 1h)"),
+            (
+                "¦\"3s\"",
+                "`interval_doubt` is longer than the interval, 2s (doubts are looked into sooner, not later)",
+            ),
+        ],
+    );
+    each_value_is_refused(
+        "flap",
+        "{ falls = 4, within = \"20m\", hold = \"1m\", max = \"2h\" }",
+        &[
+            (
+                "¦3",
+                "expected a table such as `{ falls = 3, within = \"10m\" }`, found the integer 3",
+            ),
+            (
+                "{ falls = ¦0 }",
+                "0 is out of range (expected a whole number from 1 to 100)",
+            ),
+            (
+                "{ max = ¦\"10s\" }",
+                "`max` is shorter than `hold`, 30s (the first hold is the shortest)",
+            ),
+            (
+                "{ ¦fall = 3 }",
+                "unknown key `fall` (did you mean `falls`?)",
+            ),
+        ],
+    );
+    each_is_reported_once(&[
+        (
+            "interval_stable = \"10s\"",
+            "interval_stable = ¦\"1s\"",
+            "`interval_stable` is shorter than the interval, 2s (what is long stable is asked less \
+             often, not more)",
+        ),
+        (
+            "interval_stable = \"10s\"\nstable_after",
+            "¦stable_after",
+            "`stable_after` has no effect without `interval_stable`",
+        ),
+        (
+            "refused_counts_at_once = true",
+            "refused_counts_at_once = ¦1",
+            "expected `true` or `false`, found the integer 1",
+        ),
+    ]);
+}
+
+#[test]
 fn monitors() {
     each_is_reported_once(&[
         (

@@ -124,6 +124,24 @@ fn monitors_are_read_and_what_is_left_out_has_its_default() {
         Duration::from_secs(1),
         "half of a short interval"
     );
+
+    let minute = Duration::from_secs(60);
+    let flap = Flap {
+        falls: 4,
+        within: 20 * minute,
+        hold: minute,
+        max: 120 * minute,
+    };
+    let options = VerdictOptions {
+        refused_counts_at_once: true,
+        interval_doubt: Some(Duration::from_millis(250)),
+        interval_stable: Some(Duration::from_secs(10)),
+        stable_after: 5 * minute,
+        flap: Some(flap),
+    };
+    let careful = config.monitors.last().expect("the last");
+    assert_eq!(careful.options, options);
+    assert_eq!(plain.options, VerdictOptions::default());
 }
 
 #[test]
@@ -144,7 +162,7 @@ fn pools_are_read() {
 #[test]
 fn what_pools_can_bear_is_read() {
     let config = full();
-    let [.., told, asked] = config.pools.as_slice() else {
+    let [.., told, asked, _] = config.pools.as_slice() else {
         panic!("pools");
     };
     assert_eq!(

@@ -1,0 +1,157 @@
+//! Reads what a `[monitor.NAME]` says of how observations become verdicts.
+
+use std::time::Duration;
+
+use super::monitor::{INTERVAL_MAX, INTERVAL_MIN};
+use super::reader::{Reader, Table, Value};
+use super::scalar::{boolean, integer};
+use super::units::{Written, duration};
+
+/// How observations become verdicts, beyond `rise` and `fall`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VerdictOptions {
+    /// Whether a connection that is refused, reset, or closed without an answer makes a target fall at once, whatever
+    /// `fall` says. Default false.
+    pub refused_counts_at_once: bool,
+    /// While a verdict is being doubted (one that is up failed, one that is down succeeded), from start to start of two
+    /// probes, or to the end of the first where that takes longer. 50 ms..=`interval`. Default: `interval`.
+    pub interval_doubt: Option<Duration>,
+    /// The same once nothing has spoken against a verdict for `stable_after`. `interval`..=1 h. Default: `interval`.
+    pub interval_stable: Option<Duration>,
+    /// 1 s..=24 h. Default 10 min.
+    pub stable_after: Duration,
+    /// Default: none.
+    pub flap: Option<Flap>,
+}
+
+/// `flap`: what fell `falls` times `within` so long has to answer without a failure for `hold` before it is up, for
+/// twice as long after the next fall, and so on up to `max`. For each `within` that it stays up, that halves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flap {
+    /// 1..=100. Default 3.
+    pub falls: u32,
+    /// 1 s..=24 h. Default 10 min.
+    pub within: Duration,
+    /// 1 s..=24 h. Default 30 s.
+    pub hold: Duration,
+    /// `hold`..=24 h. Default 30 min.
+    pub max: Duration,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+impl Default for VerdictOptions {
+    fn default() -> Self {
+        VerdictOptions {
+            refused_counts_at_once: false,
+            interval_doubt: None,
+            interval_stable: None,
+            stable_after: 10 * MINUTE,
+            flap: None,
+        }
+    }
+}
+
+impl VerdictOptions {
+    /// What is not as by default, as words of a target's key.
+    pub fn key(&self) -> String {
+        let mut key = String::new();
+        let mut add = |what: String| key.push_str(&format!(" {what}"));
+        if self.refused_counts_at_once {
+            add("refused=at-once".to_owned());
+        }
+        if let Some(interval) = self.interval_doubt {
+            add(format!("doubt={interval:?}"));
+        }
+        if let Some(interval) = self.interval_stable {
+            add(format!("stable={interval:?} after={:?}", self.stable_after));
+        }
+        if let Some(flap) = self.flap {
+            let Flap {
+                falls,
+                within,
+                hold,
+                max,
+            } = flap;
+            add(format!("flap={falls},{within:?},{hold:?},{max:?}"));
+        }
+        key
+    }
+}
+
+/// What a monitor says that is asked every `interval`.
+pub(super) fn verdict_options(
+    reader: &mut Reader,
+    table: &mut Table,
+    interval: Duration,
+) -> VerdictOptions {
+    let refused = table.optional(reader, "refused_counts_at_once", boolean);
+    let interval_doubt = table.optional(reader, "interval_doubt", |r, v| {
+        duration(r, v, INTERVAL_MIN..=INTERVAL_MAX)
+    });
+    let interval_stable = table.optional(reader, "interval_stable", |r, v| {
+        duration(r, v, INTERVAL_MIN..=INTERVAL_MAX)
+    });
+    let interval = Written(interval);
+    if interval_doubt.is_some_and(|doubt| doubt > interval.0) {
+        let help = "doubts are looked into sooner, not later".to_owned();
+        let message = format!("`interval_doubt` is longer than the interval, {interval}");
+        error_at(reader, table, "interval_doubt", message, help);
+    }
+    if interval_stable.is_some_and(|stable| stable < interval.0) {
+        let help = "what is long stable is asked less often, not more".to_owned();
+        let message = format!("`interval_stable` is shorter than the interval, {interval}");
+        error_at(reader, table, "interval_stable", message, help);
+    }
+    if table.key_span("interval_stable").is_none() {
+        table.refuse(
+            reader,
+            "stable_after",
+            "has no effect without `interval_stable`",
+        );
+    }
+    let stable_after = table.optional(reader, "stable_after", |r, v| duration(r, v, SECOND..=DAY));
+    VerdictOptions {
+        refused_counts_at_once: refused.unwrap_or(false),
+        interval_doubt,
+        interval_stable,
+        stable_after: stable_after.unwrap_or(10 * MINUTE),
+        flap: table.optional(reader, "flap", flap),
+    }
+}
+
+fn error_at(
+    reader: &mut Reader,
+    table: &mut Table,
+    key: &'static str,
+    message: String,
+    help: String,
+) {
+    if let Some((_, value)) = table.entry(key) {
+        reader.error(value.span(), message, Some(help));
+    }
+}
+
+fn flap(reader: &mut Reader, value: &Value) -> Option<Flap> {
+    const EXPECTED: &str = "a table such as `{ falls = 3, within = \"10m\" }`";
+    let mut table = Table::of(reader, "`flap`", value, EXPECTED)?;
+    let falls = table.optional(reader, "falls", |r, v| integer(r, v, 1..=100));
+    let mut time = |key| table.optional(reader, key, |r, v| duration(r, v, SECOND..=DAY));
+    let (within, hold, max) = (time("within"), time("hold"), time("max"));
+    let hold = hold.unwrap_or(30 * SECOND);
+    let longest = max.unwrap_or((30 * MINUTE).max(hold));
+    if longest < hold {
+        let message = format!("`max` is shorter than `hold`, {}", Written(hold));
+        let help = "the first hold is the shortest".to_owned();
+        error_at(reader, &mut table, "max", message, help);
+    }
+    table.finish(reader);
+    Some(Flap {
+        falls: falls.unwrap_or(3),
+        within: within.unwrap_or(10 * MINUTE),
+        hold,
+        max: longest,
+    })
+}
