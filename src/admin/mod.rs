@@ -115,6 +115,8 @@ pub struct Overridden {
     pub standing: Vec<Standing>,
     /// By [`key`](crate::overrides::key): whose word holds for an endpoint.
     pub why: HashMap<String, String>,
+    /// By [`key`](crate::overrides::key): which part a slow endpoint takes.
+    pub why_slow: HashMap<String, String>,
     /// By name: why a pool takes a part only.
     pub why_pools: HashMap<String, String>,
 }

@@ -7,8 +7,8 @@ use crate::config::{self, Config};
 use crate::hashing::{self, Item};
 use crate::health::TargetSpec;
 use crate::model::{
-    Balance, Destination, EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, TargetKey,
-    WhenAllDown,
+    Balance, Destination, EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, Share,
+    TargetKey, WhenAllDown,
 };
 use crate::state::addresses::Addresses;
 use crate::state::health::PoolSlot;
@@ -124,6 +124,8 @@ impl Targets {
                 interval_doubt: (spec.monitor.options.interval_doubt)
                     .unwrap_or(spec.monitor.interval),
                 falls_at_once: spec.monitor.options.refused_counts_at_once,
+                share_when_slow: (spec.monitor.options.degraded)
+                    .map_or(Share::ALL, |degraded| degraded.share),
                 rise: spec.monitor.rise,
                 fall: spec.monitor.fall,
                 endpoints: endpoints.into(),

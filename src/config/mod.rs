@@ -66,7 +66,7 @@ pub use inputs::Inputs;
 pub use stamp::{Stamp, Stamps};
 pub use types::*;
 pub use units::parse_duration;
-pub use verdict_options::{Flap, VerdictOptions};
+pub use verdict_options::{Degraded, Flap, VerdictOptions};
 
 use include::{Tree, Unreadable};
 use reader::{Reader, Table};

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::load::percent;
 use super::monitor::{INTERVAL_MAX, INTERVAL_MIN};
 use super::reader::{Reader, Table, Value};
 use super::scalar::{boolean, integer};
 use super::units::{Written, duration};
+use crate::model::Share;
 
 /// How observations become verdicts, beyond `rise` and `fall`.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +24,18 @@ pub struct VerdictOptions {
     pub stable_after: Duration,
     /// Default: none.
     pub flap: Option<Flap>,
+    /// Default: none.
+    pub degraded: Option<Degraded>,
+}
+
+/// `degraded`: what is up, but whose successful probes take longer than `above`, smoothed, takes a part only of the
+/// queries that would come to it, until they take less than four fifths of that.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Degraded {
+    /// 1 ms..=1 h.
+    pub above: Duration,
+    /// `weight`, 1 %..=100 %. Default 25 %.
+    pub share: Share,
 }
 
 /// `flap`: what fell `falls` times `within` so long has to answer without a failure for `hold` before it is up, for
@@ -50,6 +64,7 @@ impl Default for VerdictOptions {
             interval_stable: None,
             stable_after: 10 * MINUTE,
             flap: None,
+            degraded: None,
         }
     }
 }
@@ -76,6 +91,9 @@ impl VerdictOptions {
                 max,
             } = flap;
             add(format!("flap={falls},{within:?},{hold:?},{max:?}"));
+        }
+        if let Some(Degraded { above, share }) = self.degraded {
+            add(format!("degraded={above:?},{}", share.0));
         }
         key
     }
@@ -119,6 +137,7 @@ pub(super) fn verdict_options(
         interval_stable,
         stable_after: stable_after.unwrap_or(10 * MINUTE),
         flap: table.optional(reader, "flap", flap),
+        degraded: table.optional(reader, "degraded", degraded),
     }
 }
 
@@ -132,6 +151,20 @@ fn error_at(
     if let Some((_, value)) = table.entry(key) {
         reader.error(value.span(), message, Some(help));
     }
+}
+
+fn degraded(reader: &mut Reader, value: &Value) -> Option<Degraded> {
+    const EXPECTED: &str = "a table such as `{ above = \"200ms\", weight = \"25%\" }`";
+    let mut table = Table::of(reader, "`degraded`", value, EXPECTED)?;
+    let above = table.required(reader, "above", "\"200ms\"", |r, v| {
+        duration(r, v, Duration::from_millis(1)..=INTERVAL_MAX)
+    });
+    let part = table.optional(reader, "weight", |r, v| percent(r, v, 0.01, 1.0));
+    table.finish(reader);
+    Some(Degraded {
+        above: above?,
+        share: Share::of_part(part.unwrap_or(0.25)),
+    })
 }
 
 fn flap(reader: &mut Reader, value: &Value) -> Option<Flap> {

@@ -102,7 +102,11 @@ impl Control {
             }
             tokio::select! {
                 changes = self.verdicts.changed(&self.whole.parts, self.notices.as_ref()) => {
-                    self.publish_changes(self.overriding.heard(changes));
+                    let changes = self.overriding.heard(changes);
+                    self.publish_changes(changes);
+                    if self.overriding.is_untold() {
+                        self.tell_overridden();
+                    }
                 }
                 order = orders.recv() => match order {
                     Some(Order::SetVerdict { which, verdict, reply }) => {
@@ -218,7 +222,7 @@ impl Control {
         self.tell_overridden();
     }
 
-    fn tell_overridden(&self) {
+    fn tell_overridden(&mut self) {
         let told = self.overriding.told(&self.whole.parts.pools);
         self.live.overridden.store(Arc::new(told));
     }

@@ -16,7 +16,7 @@ use crate::config::Diagnostics;
 use crate::health::frozen::Frozen;
 use crate::health::probe::Told;
 use crate::health::{self, Change, Engine, TargetHealth, saved};
-use crate::model::{Destination, EndpointId, TargetKey, Verdict};
+use crate::model::{Destination, EndpointId, Share, TargetKey, Verdict};
 use crate::state::health::{EndpointHealth, Health};
 use crate::state::pools::{Pools, Target};
 
@@ -326,10 +326,16 @@ fn frozen(
     }
 }
 
-/// The soonest that the verdict can flip: the observations still needed, an interval apart.
+/// The soonest that the verdict can flip: the observations still needed, an interval apart. What is slow takes its part.
 fn of(known: &TargetHealth, target: &Target) -> EndpointHealth {
     let flip_after_ms = target.flip_after_ms(known.verdict, known.needed);
-    EndpointHealth::new(known.verdict, flip_after_ms)
+    EndpointHealth {
+        share: match known.degraded {
+            true => target.share_when_slow,
+            false => Share::ALL,
+        },
+        ..EndpointHealth::new(known.verdict, flip_after_ms)
+    }
 }
 
 /// The same for a verdict that nothing speaks against.

@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::flaps::FlapMemory;
 use super::machine::{Machine, Pace, Rules, Seen, State};
 use super::probe::Observation;
+use super::slowness::Slowness;
 use super::target::TargetSpec;
 use crate::model::{RegionId, Verdict};
 
@@ -30,6 +31,10 @@ pub struct TargetHealth {
     /// Until when it has to answer without a failure before it is up, because it fell too often, in milliseconds
     /// since the Unix epoch: while it answers.
     pub damped_until_unix_ms: Option<u64>,
+    /// Up, and so slow that it takes a part only of the queries that would come to it.
+    pub degraded: bool,
+    /// What successes take, smoothed, in milliseconds; where the monitor says what is slow.
+    pub smoothed_ms: Option<u64>,
 }
 
 /// A verdict from before a restart.
@@ -39,6 +44,7 @@ pub struct Remembered {
     pub since_unix_ms: u64,
     /// As of when it is taken up again.
     pub flaps: FlapMemory,
+    pub degraded: bool,
 }
 
 impl Remembered {
@@ -48,6 +54,7 @@ impl Remembered {
             verdict,
             since_unix_ms,
             flaps: FlapMemory::default(),
+            degraded: false,
         }
     }
 }
@@ -74,6 +81,7 @@ pub struct Belief {
     pub region: RegionId,
     pub fall_window: Duration,
     machine: Machine,
+    slowness: Option<Slowness>,
     stable_after: Duration,
     since_unix_ms: u64,
     /// Since when it was up before it last fell, for a fall that is taken back.
@@ -93,17 +101,23 @@ impl Belief {
             refused_at_once: monitor.options.refused_counts_at_once,
             flap: monitor.options.flap,
         });
+        let degraded = monitor.options.degraded;
+        let mut slowness = degraded.map(|degraded| Slowness::new(degraded.above));
         let mut since_unix_ms = now.unix_ms;
         if let Some(known) = remembered {
             since_unix_ms = known.since_unix_ms;
             let ago = Duration::from_millis(now.unix_ms.saturating_sub(since_unix_ms));
             machine.resume(known.verdict, ago, &known.flaps, now.monotonic);
+            if let Some(slowness) = &mut slowness {
+                slowness.resume(known.degraded);
+            }
         }
         Belief {
             region: spec.region,
             fall_window: spec.fall_window(),
             known: machine.verdict() != Verdict::Unknown,
             machine,
+            slowness,
             stable_after: monitor.options.stable_after,
             since_unix_ms,
             was_up_since_unix_ms: since_unix_ms,
@@ -129,6 +143,12 @@ impl Belief {
         self.state() == State::Held
     }
 
+    /// Whether it is up, and slow.
+    pub fn is_degraded(&self) -> bool {
+        let is_slow = self.slowness.as_ref().is_some_and(Slowness::is_slow);
+        is_slow && self.verdict() == Verdict::Up
+    }
+
     /// How soon to ask again.
     pub fn pace(&self, now: Instant) -> Pace {
         self.machine.pace(self.stable_after, now)
@@ -150,6 +170,13 @@ impl Belief {
             Ok(()) => self.machine.observe(Seen::Success, now.monotonic),
             Err(failure) if failure.is_local() => {}
             Err(failure) => self.machine.observe(seen(failure), now.monotonic),
+        }
+        if let Some(slowness) = &mut self.slowness {
+            match self.machine.verdict() {
+                Verdict::Down => slowness.forget(),
+                _ if observation.outcome.is_ok() => slowness.observe(observation.took),
+                _ => {}
+            }
         }
         let last = observation.outcome.map(|()| observation.took);
         let alike = matches!(&self.last, Some(before) if before.is_ok() == last.is_ok());
@@ -240,6 +267,20 @@ impl Belief {
                 State::Damped { until, .. } => Some(now.unix_ms + left(until)),
                 _ => None,
             },
+            degraded: self.is_degraded(),
+            smoothed_ms: (self.slowness.as_ref().and_then(Slowness::smoothed))
+                .map(|smoothed| smoothed.as_millis() as u64),
+        }
+    }
+
+    /// The change of how slow it is, for the log.
+    pub fn slowness_announcement(&self) -> String {
+        let slowness = self.slowness.as_ref();
+        let smoothed = slowness.and_then(Slowness::smoothed).unwrap_or_default();
+        let ms = smoothed.as_millis();
+        match self.is_degraded() {
+            true => format!("degraded: successes take {ms} ms, smoothed"),
+            false => format!("no longer degraded: successes take {ms} ms, smoothed"),
         }
     }
 
@@ -249,6 +290,7 @@ impl Belief {
             verdict: self.verdict(),
             since_unix_ms: self.since_unix_ms,
             flaps: self.machine.flap_memory(now.monotonic).unwrap_or_default(),
+            degraded: self.is_degraded(),
         }
     }
 }

@@ -258,6 +258,7 @@ impl Judge {
             return;
         };
         let (state, needed) = (target.state(), target.needed());
+        let was_degraded = target.is_degraded();
         let verdict = state.verdict();
         change(target);
         self.held -= usize::from(state == State::Held);
@@ -269,8 +270,17 @@ impl Judge {
             target.date_verdict(now);
             tracing::info!(key = %key, "{}", target.announcement(state));
         }
+        let is_slower = target.is_degraded() != was_degraded;
+        if is_slower {
+            self.turns += 1;
+        }
+        if is_slower && target.verdict() == verdict {
+            tracing::info!(key = %key, "{}", target.slowness_announcement());
+        }
         let is_held = state == State::Held;
-        if (target.verdict(), target.needed(), target.is_held()) != (verdict, needed, is_held) {
+        let is_other =
+            (target.verdict(), target.needed(), target.is_held()) != (verdict, needed, is_held);
+        if is_other || is_slower {
             self.changed.insert(key.clone(), target.health(now));
         }
     }
@@ -334,9 +344,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::{Flap, VerdictOptions};
+    use crate::config::{Degraded, Flap, VerdictOptions};
     use crate::health::failure::Step;
     use crate::health::target::tests::tcp_target;
+    use crate::model::Share;
 
     const HOLD: Duration = Duration::from_secs(30);
 
@@ -679,6 +690,28 @@ mod tests {
             (court.health(0).verdict, court.health(0).state),
             (Verdict::Up, "up")
         );
+    }
+
+    #[test]
+    fn what_is_slow_is_degraded_until_it_is_quick_again_or_down() {
+        let mut court = Court::of(false, |options| {
+            options.degraded = Some(Degraded {
+                above: Duration::from_millis(2),
+                share: Share(100),
+            });
+        });
+        court.observe(0, Ok(()));
+        let changed = court.judge.take_changed();
+        let health = &changed[&court.specs[0].key];
+        assert_eq!((health.degraded, health.smoothed_ms), (true, Some(3)));
+        let said = court.judge.targets[&court.specs[0].key].slowness_announcement();
+        assert_eq!(said, "degraded: successes take 3 ms, smoothed");
+        court.observe(0, timeout());
+        assert!(court.health(0).degraded);
+        let turns = court.judge.turns();
+        court.observe(0, timeout());
+        assert!(!court.health(0).degraded);
+        assert!(court.judge.turns() > turns);
     }
 
     #[test]

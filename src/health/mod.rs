@@ -15,6 +15,7 @@
 //! | [`machine`] | what follows from several in a row? |
 //! | [`flaps`] | what follows from several falls? |
 //! | [`panic`](mod@panic) | is it them, or is it us? |
+//! | `slowness` | does it take too long? |
 //! | `falls` | how many fell within the last window? |
 //! | [`belief`] | what is believed of one target, and why? |
 //! | [`judge`] | what is believed of all targets right now? |
@@ -36,6 +37,7 @@ pub mod panic;
 pub mod probe;
 pub mod saved;
 pub mod schedule;
+mod slowness;
 pub mod target;
 
 pub use belief::{Remembered, TargetHealth};

@@ -52,6 +52,12 @@ struct Entry {
     /// How long before the file was written it fell, the first time first, in milliseconds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     falls_ago_ms: Vec<u64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    degraded: bool,
+}
+
+fn is_false(truth: &bool) -> bool {
+    !truth
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -111,6 +117,7 @@ fn read(
                 level: entry.flap_level,
                 falls_ago: entry.falls_ago_ms.iter().take(FALLS_MAX).map(ago).collect(),
             },
+            degraded: entry.degraded,
         };
         (TargetKey(entry.target.into()), remembered)
     };
@@ -139,6 +146,7 @@ fn entries(known: &[(TargetKey, Remembered)]) -> Vec<Entry> {
             since_unix_ms: known.since_unix_ms,
             flap_level: known.flaps.level,
             falls_ago_ms: known.flaps.falls_ago.iter().map(ms).collect(),
+            degraded: known.degraded,
         })
         .collect()
 }
@@ -180,6 +188,13 @@ mod tests {
 
     const MAX_AGE: Duration = Duration::from_secs(600);
 
+    fn slow() -> Remembered {
+        Remembered {
+            degraded: true,
+            ..Remembered::new(Verdict::Up, 7)
+        }
+    }
+
     fn two() -> Vec<(TargetKey, Remembered)> {
         let fallen = Remembered {
             flaps: FlapMemory {
@@ -189,7 +204,7 @@ mod tests {
             ..Remembered::new(Verdict::Down, 7)
         };
         vec![
-            (TargetKey("a".into()), Remembered::new(Verdict::Up, 7)),
+            (TargetKey("a".into()), slow()),
             (TargetKey("b".into()), fallen),
             (TargetKey("c".into()), Remembered::new(Verdict::Unknown, 7)),
         ]
@@ -207,8 +222,7 @@ mod tests {
         let (_directory, path) = saved(1_000_000);
         let loaded = load(&path, MAX_AGE, 1_000_000 + 599_000);
         assert_eq!(loaded.len(), 2);
-        let up = Remembered::new(Verdict::Up, 7);
-        assert_eq!(loaded[&TargetKey("a".into())], up);
+        assert_eq!(loaded[&TargetKey("a".into())], slow());
         let down = &loaded[&TargetKey("b".into())];
         assert_eq!((down.verdict, down.flaps.level), (Verdict::Down, 3));
         let ago = [659, 604].map(Duration::from_secs);

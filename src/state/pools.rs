@@ -10,7 +10,7 @@ use crate::hashing::Item;
 use crate::hashing::ring::Ring;
 use crate::model::{
     Balance, Destination, EndpointId, Family, FamilyFallback, MapId, MinHealthy, PolicyId, PoolId,
-    RegionId, TargetKey, Verdict, WhenAllDown,
+    RegionId, Share, TargetKey, Verdict, WhenAllDown,
 };
 
 /// The steering part of a root.
@@ -104,6 +104,8 @@ pub struct Target {
     pub fall: u32,
     /// Whether one failure may be enough, whatever `fall` is.
     pub falls_at_once: bool,
+    /// Of the queries that would come to them, those that its endpoints take while it is slow.
+    pub share_when_slow: Share,
     pub endpoints: Box<[EndpointId]>,
 }
 
@@ -326,6 +328,7 @@ mod tests {
             rise: 2,
             fall: 3,
             falls_at_once: false,
+            share_when_slow: Share::ALL,
             endpoints: Box::default(),
         };
         assert_eq!(target.steady_ms(Verdict::Up), 5_500);

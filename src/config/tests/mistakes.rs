@@ -590,6 +590,20 @@ fn how_observations_become_verdicts() {
             ),
         ],
     );
+    each_value_is_refused(
+        "degraded",
+        "{ above = \"200ms\", weight = \"40%\" }",
+        &[
+            (
+                "{ above = \"200ms\", weight = ¦\"0%\" }",
+                "expected a percentage from \"1%\" to \"100%\", found \"0%\"",
+            ),
+            (
+                "¦{ weight = \"40%\" }",
+                "`above` is missing in `degraded` (write `above = \"200ms\"`)",
+            ),
+        ],
+    );
     each_is_reported_once(&[
         (
             "interval_stable = \"10s\"",

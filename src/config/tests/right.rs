@@ -138,6 +138,10 @@ fn monitors_are_read_and_what_is_left_out_has_its_default() {
         interval_stable: Some(Duration::from_secs(10)),
         stable_after: 5 * minute,
         flap: Some(flap),
+        degraded: Some(Degraded {
+            above: Duration::from_millis(200),
+            share: crate::model::Share(26_214),
+        }),
     };
     let careful = config.monitors.last().expect("the last");
     assert_eq!(careful.options, options);
