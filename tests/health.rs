@@ -108,6 +108,7 @@ fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetSpec 
         name: "web".into(),
         probe,
         port: 80,
+        at: None,
         interval: Duration::from_millis(50),
         timeout,
         rise: 2,

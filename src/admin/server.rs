@@ -15,7 +15,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::explain::{self, Believed, Explanation, Line, Question};
 use super::{
-    EndpointStatus, Loaded, Overridden, Reloaded, Said, Standing, Status, Taken, Which, ZoneTrouble,
+    EndpointStatus, Loaded, Observed, Overridden, Reloaded, Said, Standing, Status, Taken, Which,
+    ZoneTrouble,
 };
 use crate::geoip::World;
 use crate::load::Report;
@@ -34,6 +35,8 @@ pub enum Command {
     ClearOverrides(Which, oneshot::Sender<Result<Said, String>>),
     /// Take these reports, or none where one is wrong.
     Load(Vec<Report>, oneshot::Sender<Result<Taken, String>>),
+    /// Take these observations, or none where one is wrong.
+    Observe(Vec<Observed>, oneshot::Sender<Result<Taken, String>>),
     /// Say what is known of loads.
     Loads(oneshot::Sender<Vec<Loaded>>),
 }
@@ -62,6 +65,7 @@ pub fn router(live: Arc<Live>) -> Router {
         .route("/v1/explain", post(explain))
         .route("/v1/reload", post(reload))
         .route("/v1/load", get(loads).post(load))
+        .route("/v1/observations", post(observe))
         .route("/v1/overrides", get(overrides).post(add_override))
         .route("/v1/overrides/clear", post(clear_overrides))
         .fallback(async || error(StatusCode::NOT_FOUND, "there is no such thing to ask for"))
@@ -206,6 +210,13 @@ async fn load(
     reports: Result<Json<Vec<Report>>, JsonRejection>,
 ) -> Response {
     command(&live, reports, Command::Load).await
+}
+
+async fn observe(
+    State(live): State<Arc<Live>>,
+    observations: Result<Json<Vec<Observed>>, JsonRejection>,
+) -> Response {
+    command(&live, observations, Command::Observe).await
 }
 
 async fn loads(State(live): State<Arc<Live>>) -> Response {

@@ -3,17 +3,20 @@
 use std::collections::HashMap;
 
 use super::maps::rules::{Rules, RulesView};
-use crate::config::{self, Config};
+use crate::config::{self, Calculation, Config, ProbeKind};
 use crate::hashing::{self, Item};
 use crate::health::TargetSpec;
 use crate::model::{
-    Balance, Destination, EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, Share,
-    TargetKey, WhenAllDown,
+    Balance, Destination, EndpointId, Family, FamilyFallback, MapId, MonitorId, PolicyId, PoolId,
+    Share, TargetKey, WhenAllDown,
 };
 use crate::state::addresses::Addresses;
+use crate::state::condition::Condition;
 use crate::state::health::PoolSlot;
 use crate::state::map::Map;
-use crate::state::pools::{Endpoint, Member, Order, Policy, Pool, Pools, Region, Target, Tiers};
+use crate::state::pools::{
+    Endpoint, Member, Order, Policy, Pool, Pools, Region, Target, Tiers, Watch,
+};
 use crate::state::preference::Preference;
 
 /// The steering part, and what has to be probed for it: `targets[i]` is [`Pools::targets`]`[i]`.
@@ -51,6 +54,7 @@ pub fn compile<'m>(
             name: region.name.as_str().into(),
         })
         .collect();
+    let compiled = targets.compiled();
     let mut pools = Pools {
         regions,
         pools: pools.into(),
@@ -58,7 +62,8 @@ pub fn compile<'m>(
         endpoints: endpoints.into(),
         policies,
         all: Box::default(),
-        targets: targets.compiled(),
+        targets: compiled,
+        conditions: targets.conditions.into(),
     };
     pools.all = (0..pools.pools.len() as u32)
         .map(|id| PoolSlot::new(&pools, PoolId(id), |_| true, |_| true))
@@ -101,16 +106,65 @@ struct Targets {
     numbers: HashMap<TargetKey, u32>,
     specs: Vec<TargetSpec>,
     endpoints: Vec<Vec<EndpointId>>,
+    conditions: Vec<Condition>,
+}
+
+/// An endpoint that is watched.
+struct Watched<'a> {
+    config: &'a Config,
+    pool: &'a config::Pool,
+    endpoint: &'a config::Endpoint,
+    id: EndpointId,
 }
 
 impl Targets {
+    /// What `monitor` makes of it.
+    fn watch(&mut self, watched: &Watched<'_>, monitor: MonitorId) -> Option<Watch> {
+        match self.condition(watched, monitor, true)? {
+            Condition::Target(number) => Some(Watch::Target(number)),
+            condition => {
+                self.conditions.push(condition);
+                Some(Watch::Condition((self.conditions.len() - 1) as u32))
+            }
+        }
+    }
+
+    /// Circles were refused when the configuration was read.
+    fn condition(
+        &mut self,
+        watched: &Watched<'_>,
+        monitor: MonitorId,
+        is_alone: bool,
+    ) -> Option<Condition> {
+        let monitor = &watched.config.monitors[monitor.index()];
+        let ProbeKind::Calculated(calculation) = &monitor.probe else {
+            let (pool, endpoint) = (watched.pool, watched.endpoint);
+            let spec = TargetSpec::of_endpoint(monitor, is_alone, pool, endpoint)?;
+            return Some(Condition::Target(self.add(spec, watched.id)));
+        };
+        let members = calculation.members().iter();
+        let parts: Option<Box<[_]>> = members
+            .map(|&member| self.condition(watched, member, false))
+            .collect();
+        let parts = parts?;
+        Some(match calculation {
+            Calculation::All(_) => Condition::All(parts),
+            Calculation::Any(_) => Condition::Any(parts),
+            Calculation::AtLeast { count, .. } => Condition::AtLeast(*count, parts),
+            Calculation::Not(_) => Condition::Not(parts.into_iter().next()?.into()),
+        })
+    }
+
     fn add(&mut self, spec: TargetSpec, endpoint: EndpointId) -> u32 {
         let number = *self.numbers.entry(spec.key.clone()).or_insert_with(|| {
             self.specs.push(spec);
             self.endpoints.push(Vec::new());
             (self.specs.len() - 1) as u32
         });
-        self.endpoints[number as usize].push(endpoint);
+        let endpoints = &mut self.endpoints[number as usize];
+        if endpoints.last() != Some(&endpoint) {
+            endpoints.push(endpoint);
+        }
         number
     }
 
@@ -142,7 +196,15 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
         let mut items: [Vec<_>; 2] = Default::default();
         for endpoint in &pool.endpoints {
             let endpoint_id = EndpointId(endpoints.len() as u32);
-            let target = TargetSpec::of_endpoint(config, pool, endpoint);
+            let target = pool.monitor.and_then(|monitor| {
+                let watched = Watched {
+                    config,
+                    pool,
+                    endpoint,
+                    id: endpoint_id,
+                };
+                targets.watch(&watched, monitor)
+            });
             let destination = endpoint.destination.clone();
             let seed = match &destination {
                 Destination::Address(address) => hashing::of_address(*address),
@@ -160,7 +222,7 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
                 seed,
                 weight: endpoint.weight,
                 pool: PoolId(id as u32),
-                target: target.map(|spec| targets.add(spec, endpoint_id)),
+                target,
             });
         }
         let monitor = pool.monitor.map(|id| &config.monitors[id.index()]);

@@ -12,7 +12,7 @@
 //! | `secrecy` | what mistakes must not show |
 //! | `references` | names of tables, resolved to ids |
 //! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
-//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `verdict_options`, `pool`, `policy` | tables |
+//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `unprobed`, `http_probe`, `verdict_options`, `pool`, `policy` | tables |
 //! | `zone`, `zone_files`, `zone_settings` | zones, with and without tables of their own |
 //! | `rules` | what holds for some clients only, as policies of their own |
 //! | `policy_graph` | what must hold between policies |
@@ -52,6 +52,7 @@ mod syntax;
 mod tests;
 mod types;
 mod units;
+mod unprobed;
 mod unused;
 mod verdict_options;
 mod zone;
@@ -66,7 +67,8 @@ pub use inputs::Inputs;
 pub use stamp::{Stamp, Stamps};
 pub use types::*;
 pub use units::parse_duration;
-pub use verdict_options::{Degraded, Flap, VerdictOptions};
+pub use unprobed::{Calculation, Push};
+pub use verdict_options::{Degraded, Flap, Passive, VerdictOptions};
 
 use include::{Tree, Unreadable};
 use reader::{Reader, Table};
@@ -165,8 +167,9 @@ fn read_config(reader: &mut Reader, tree: &Tree) -> Result<Config, (Vec<Zone>, G
     let geoip = geoip::geoip(reader, &mut top);
     let mut networks = network::networks(reader, &mut references);
     let regions = region::regions(reader, &mut references);
-    let monitors = monitor::monitors(reader, &mut references);
+    let mut monitors = monitor::monitors(reader, &mut references);
     let pools = pool::pools(reader, &mut references);
+    unprobed::complete(reader, &references, &mut monitors);
     let drafts = policy::drafts(reader, &mut references);
     let drafts = rules::expand(reader, &references, &pools, drafts);
     let policies = policy_graph::policies(reader, &references, &pools, drafts);

@@ -26,6 +26,18 @@ pub struct VerdictOptions {
     pub flap: Option<Flap>,
     /// Default: none.
     pub degraded: Option<Degraded>,
+    /// Default: what its users say does not count.
+    pub passive: Option<Passive>,
+}
+
+/// `passive`: what those say who really use a target (`meridian observe --passive`) counts beside its probes: it falls by
+/// so many failures of theirs in a row, and rises by so many successes, unless its probes say otherwise first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passive {
+    /// 1..=10,000. Default 5.
+    pub fall: u32,
+    /// 1..=10,000. Default 1.
+    pub rise: u32,
 }
 
 /// `degraded`: what is up, but whose successful probes take longer than `above`, smoothed, takes a part only of the
@@ -65,6 +77,7 @@ impl Default for VerdictOptions {
             stable_after: 10 * MINUTE,
             flap: None,
             degraded: None,
+            passive: None,
         }
     }
 }
@@ -94,6 +107,9 @@ impl VerdictOptions {
         }
         if let Some(Degraded { above, share }) = self.degraded {
             add(format!("degraded={above:?},{}", share.0));
+        }
+        if let Some(Passive { fall, rise }) = self.passive {
+            add(format!("passive={fall},{rise}"));
         }
         key
     }
@@ -138,6 +154,7 @@ pub(super) fn verdict_options(
         stable_after: stable_after.unwrap_or(10 * MINUTE),
         flap: table.optional(reader, "flap", flap),
         degraded: table.optional(reader, "degraded", degraded),
+        passive: table.optional(reader, "passive", passive),
     }
 }
 
@@ -164,6 +181,18 @@ fn degraded(reader: &mut Reader, value: &Value) -> Option<Degraded> {
     Some(Degraded {
         above: above?,
         share: Share::of_part(part.unwrap_or(0.25)),
+    })
+}
+
+fn passive(reader: &mut Reader, value: &Value) -> Option<Passive> {
+    const EXPECTED: &str = "a table such as `{ fall = 5, rise = 1 }`";
+    let mut table = Table::of(reader, "`passive`", value, EXPECTED)?;
+    let mut count = |key| table.optional(reader, key, |r, v| integer(r, v, 1..=10_000));
+    let (fall, rise) = (count("fall"), count("rise"));
+    table.finish(reader);
+    Some(Passive {
+        fall: fall.unwrap_or(5),
+        rise: rise.unwrap_or(1),
     })
 }
 

@@ -124,6 +124,9 @@ impl Control {
                         let added = self.loading.add(&reports, &self.whole);
                         let _ = reply.send(added.map(|()| Taken { taken: reports.len() }));
                     }
+                    Command::Observe(observations, reply) => {
+                        let _ = reply.send(self.verdicts.observe(&observations, &self.whole.parts));
+                    }
                     Command::Loads(reply) => {
                         let _ = reply.send(self.loading.told(&self.whole));
                     }

@@ -11,6 +11,7 @@ mod least;
 mod limiting;
 mod loading;
 mod look;
+mod observing;
 mod overriding;
 mod preparation;
 mod recovery;

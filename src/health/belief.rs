@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::flaps::FlapMemory;
 use super::machine::{Machine, Pace, Rules, Seen, State};
+use super::passive::Requests;
 use super::probe::Observation;
 use super::slowness::Slowness;
 use super::target::TargetSpec;
@@ -82,6 +83,11 @@ pub struct Belief {
     pub fall_window: Duration,
     machine: Machine,
     slowness: Option<Slowness>,
+    requests: Option<Requests>,
+    /// How long what was said of it holds, where others say it.
+    max_age: Option<Duration>,
+    /// Until when that holds.
+    pub stale_at: Option<Instant>,
     stable_after: Duration,
     since_unix_ms: u64,
     /// Since when it was up before it last fell, for a fall that is taken back.
@@ -115,9 +121,16 @@ impl Belief {
         Belief {
             region: spec.region,
             fall_window: spec.fall_window(),
-            known: machine.verdict() != Verdict::Unknown,
+            // What others say is waited for by nobody.
+            known: machine.verdict() != Verdict::Unknown || spec.max_age().is_some(),
+            stale_at: match machine.verdict() {
+                Verdict::Unknown => None,
+                _ => spec.max_age().map(|max_age| now.monotonic + max_age),
+            },
             machine,
             slowness,
+            requests: monitor.options.passive.map(Requests::new),
+            max_age: spec.max_age(),
             stable_after: monitor.options.stable_after,
             since_unix_ms,
             was_up_since_unix_ms: since_unix_ms,
@@ -186,6 +199,37 @@ impl Belief {
         };
         self.last = Some(last);
         self.known = true;
+        self.stale_at = self.max_age.map(|max_age| now.monotonic + max_age);
+    }
+
+    /// Takes what somebody says who really uses it.
+    pub fn observe_request(&mut self, outcome: Result<(), Failure>, now: Moment) {
+        let Some(requests) = &mut self.requests else {
+            return;
+        };
+        let rules = *requests.rules();
+        let before = self.machine.verdict();
+        match requests.observe(outcome.is_ok()) {
+            Some(Verdict::Down) => self.machine.fall(now.monotonic),
+            Some(Verdict::Up) => self.machine.rise(now.monotonic),
+            _ => {}
+        }
+        if self.machine.verdict() != before {
+            let (count, last) = match outcome {
+                Ok(()) => (rules.rise, Ok(Duration::ZERO)),
+                Err(why) => {
+                    let why = format!("{0} of {0} requests failed, the last: {why}", rules.fall);
+                    (rules.fall, Err(Failure::Pushed(why)))
+                }
+            };
+            (self.consecutive, self.last) = (count, Some(last));
+        }
+    }
+
+    /// What was said of it is too old.
+    pub fn forget(&mut self) {
+        self.machine.forget();
+        self.stale_at = None;
     }
 
     /// That it fell is in doubt.
@@ -214,6 +258,16 @@ impl Belief {
     pub fn announcement(&self, before: State) -> String {
         let verdict = self.verdict();
         let rules = self.machine.rules();
+        match (&self.last, self.max_age) {
+            (_, Some(max_age)) if verdict == Verdict::Unknown => {
+                let seconds = max_age.as_secs();
+                return format!("unknown: nothing was said of it for {seconds} s");
+            }
+            (Some(Ok(_)), Some(_)) => return "up: told so".to_owned(),
+            (Some(Err(why)), Some(_)) => return format!("{verdict}: {why}"),
+            (Some(Err(why @ Failure::Pushed(_))), None) => return format!("{verdict}: {why}"),
+            _ => {}
+        }
         match &self.last {
             _ if self.is_held() => format!("{verdict}: held by the panic guard"),
             Some(Ok(_)) if before == State::Unknown => {
@@ -258,6 +312,7 @@ impl Belief {
             needed: self.needed(),
             since_unix_ms: self.since_unix_ms,
             last: self.last.as_ref().map(|last| match last {
+                Ok(_) if self.max_age.is_some() => "told to be up".to_owned(),
                 Ok(took) => format!("succeeded in {} ms", took.as_millis()),
                 Err(failure) => failure.to_string(),
             }),

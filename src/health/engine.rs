@@ -17,6 +17,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::belief::{Moment, Remembered, TargetHealth};
+use super::failure::Failure;
 use super::judge::Judge;
 use super::panic::Guard;
 use super::probe::{self, Ask, Observation, TlsConfigs, Told};
@@ -172,13 +173,30 @@ impl Engine {
         self.tls.forget();
         let remembered = std::mem::take(&mut *lock(&self.shared.remembered));
         lock(&self.shared.judge).set_targets(&specs, &remembered, Moment::now());
-        for spec in specs {
+        // Of what others say, nobody asks.
+        for spec in specs.into_iter().filter(|spec| spec.max_age().is_none()) {
             tasks.entry(spec.key.clone()).or_insert_with(|| {
                 let ask = (self.asker)(&spec);
                 Task(tokio::spawn(watch(Arc::clone(&self.shared), spec, ask)))
             });
         }
         self.shared.progress.notify_waiters();
+        self.shared.wake.notify_one();
+    }
+
+    /// Takes what others say of a target.
+    pub fn push(&self, key: &TargetKey, outcome: Result<(), Failure>) {
+        let observation = Observation {
+            outcome,
+            took: Duration::ZERO,
+        };
+        lock(&self.shared.judge).observe(key, observation, Moment::now());
+        self.shared.wake.notify_one();
+    }
+
+    /// Takes what somebody says who really uses a target; it counts by the monitor's `passive`.
+    pub fn push_request(&self, key: &TargetKey, outcome: Result<(), Failure>) {
+        lock(&self.shared.judge).observe_request(key, outcome, Moment::now());
         self.shared.wake.notify_one();
     }
 
@@ -368,7 +386,6 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
-    use crate::health::failure::Failure;
     use crate::health::probe::Asking;
     use crate::health::target::tests::tcp_target;
     use crate::model::Verdict;

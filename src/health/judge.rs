@@ -2,7 +2,7 @@
 //!
 //! Pure: observations and time are arguments; what changed is collected until it is taken.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,8 @@ pub struct Judge {
     /// How often a verdict changed, or the targets.
     turns: u64,
     changed: BTreeMap<TargetKey, TargetHealth>,
+    /// When what others said of targets becomes too old.
+    stale: BTreeSet<(Instant, TargetKey)>,
 }
 
 /// Where the question to the control targets stands.
@@ -68,6 +70,7 @@ impl Judge {
             held: 0,
             turns: 0,
             changed: BTreeMap::new(),
+            stale: BTreeSet::new(),
         }
     }
 
@@ -98,6 +101,8 @@ impl Judge {
         }
         let mut keys: Vec<_> = self.targets.keys().cloned().collect();
         keys.sort_unstable();
+        let stale = |(key, target): (&TargetKey, &Belief)| Some((target.stale_at?, key.clone()));
+        self.stale = self.targets.iter().filter_map(stale).collect();
         self.keys = keys.into();
         self.turns += 1;
         self.count();
@@ -124,6 +129,7 @@ impl Judge {
         };
         self.unknown -= usize::from(!target.known);
         let was_held = target.is_held();
+        let was_stale_at = target.stale_at;
         match &observation.outcome {
             Err(failure) if failure.is_local() => {
                 if !target.failed_locally() {
@@ -140,9 +146,39 @@ impl Judge {
                 self.update(key, now, |target| target.observe(observation, now));
             }
         }
+        self.set_stale(key, was_stale_at);
         if was_held && self.held == 0 {
             tracing::warn!("panic guard: no doubt is left");
             self.guard.stand_down();
+        }
+    }
+
+    /// Takes what somebody says who really uses a target, where that counts.
+    pub fn observe_request(&mut self, key: &TargetKey, outcome: Result<(), Failure>, now: Moment) {
+        self.update(key, now, |target| target.observe_request(outcome, now));
+    }
+
+    /// What is said of it holds until another time than it did.
+    fn set_stale(&mut self, key: &TargetKey, before: Option<Instant>) {
+        let Some(target) = self.targets.get(key) else {
+            return;
+        };
+        if let Some(before) = before {
+            self.stale.remove(&(before, key.clone()));
+        }
+        if let Some(at) = target.stale_at {
+            self.stale.insert((at, key.clone()));
+        }
+    }
+
+    /// Forgets what was said of targets and is too old.
+    fn expire(&mut self, now: Moment) {
+        while let Some((at, _)) = self.stale.first()
+            && *at <= now.monotonic
+            && let Some((_, key)) = self.stale.pop_first()
+        {
+            self.guard.forget(&key);
+            self.update(&key, now, Belief::forget);
         }
     }
 
@@ -197,15 +233,22 @@ impl Judge {
 
     /// When [`Judge::tick`] is due next.
     pub fn next_tick(&self) -> Option<Instant> {
+        let stale = self.stale.first().map(|(at, _)| *at);
+        self.next_ruling().into_iter().chain(stale).min()
+    }
+
+    /// When a hold is over, unless control targets are being asked.
+    fn next_ruling(&self) -> Option<Instant> {
         match self.controls {
             Controls::Absent | Controls::Idle => self.guard.holds_until(),
             Controls::Wanted | Controls::Asked => None,
         }
     }
 
-    /// Ends a hold that is over, or wants the control targets asked about it first.
+    /// Forgets what is too old, and ends a hold that is over, or wants the control targets asked about it first.
     pub fn tick(&mut self, now: Moment) {
-        if self.next_tick().is_none_or(|due| now.monotonic < due) {
+        self.expire(now);
+        if self.next_ruling().is_none_or(|due| now.monotonic < due) {
             return;
         }
         if self.controls == Controls::Idle {
@@ -344,7 +387,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::{Degraded, Flap, VerdictOptions};
+    use crate::config::{Degraded, Flap, Passive, ProbeKind, Push, VerdictOptions};
     use crate::health::failure::Step;
     use crate::health::target::tests::tcp_target;
     use crate::model::Share;
@@ -712,6 +755,77 @@ mod tests {
         court.observe(0, timeout());
         assert!(!court.health(0).degraded);
         assert!(court.judge.turns() > turns);
+    }
+
+    #[test]
+    fn what_others_said_is_forgotten_when_it_is_too_old() {
+        let mut court = Court::new(false);
+        for spec in &mut court.specs {
+            let max_age = Duration::from_secs(30);
+            Arc::make_mut(&mut spec.monitor).probe = ProbeKind::Push(Push { max_age });
+        }
+        court.set(0, &HashMap::new());
+        court.set(10, &HashMap::new());
+        assert_eq!((court.judge.unknown(), court.judge.next_tick()), (0, None));
+        court.observe(0, Ok(()));
+        court.now_ms = 20_000;
+        court.observe(1, Err(Failure::pushed(Some("disk\nfull"))));
+        assert_eq!(court.health(0).last.as_deref(), Some("told to be up"));
+        assert_eq!(
+            court.health(1).last.as_deref(),
+            Some("told to be down: disk full")
+        );
+        court.observe(0, Ok(()));
+        court.tick(49_999);
+        assert_eq!(court.health(0).verdict, Verdict::Up);
+        court.judge.take_changed();
+        court.tick(50_000);
+        assert_eq!(court.verdicts(), [Verdict::Unknown; 10]);
+        assert_eq!(court.judge.take_changed().len(), 2);
+        let said = court.judge.targets[&court.specs[0].key].announcement(State::Up);
+        assert_eq!(said, "unknown: nothing was said of it for 30 s");
+        // What is remembered grows old, too.
+        let up = Remembered::new(Verdict::Up, 0);
+        let key = court.specs[5].key.clone();
+        court.set(0, &HashMap::new());
+        court.set(10, &HashMap::from([(key, up)]));
+        assert_eq!(court.health(5).verdict, Verdict::Up);
+        court.tick(80_000);
+        assert_eq!(court.health(5).verdict, Verdict::Unknown);
+    }
+
+    #[test]
+    fn what_users_say_counts_beside_probes_where_that_is_asked_for() {
+        let mut court = Court::of(false, |options| {
+            options.passive = Some(Passive { fall: 3, rise: 2 });
+        });
+        let request = |court: &mut Court, is_success: bool| {
+            let (now, key) = (court.now(), court.specs[0].key.clone());
+            let outcome = match is_success {
+                true => Ok(()),
+                false => Err(Failure::pushed(Some("502"))),
+            };
+            court.judge.observe_request(&key, outcome, now);
+            court.health(0).verdict
+        };
+        court.observe(0, Ok(()));
+        let (up, down) = (Verdict::Up, Verdict::Down);
+        let verdicts = [false, false, true, false, false, false].map(|ok| request(&mut court, ok));
+        assert_eq!(verdicts, [up, up, up, up, up, down]);
+        let last = court.health(0).last.expect("words");
+        assert!(last.contains("3 of 3 requests failed"), "{last}");
+        assert_eq!([true, true].map(|ok| request(&mut court, ok)), [down, up]);
+        // Or its probes say so: `rise` in a row.
+        let _ = [false; 3].map(|ok| request(&mut court, ok));
+        court.observe(0, Ok(()));
+        assert_eq!(court.health(0).verdict, down);
+        court.observe(0, Ok(()));
+        assert_eq!(court.health(0).verdict, up);
+        // Where it is not asked for, it does not.
+        let mut court = Court::new(false);
+        court.observe(0, Ok(()));
+        let verdicts = [false; 9].map(|ok| request(&mut court, ok));
+        assert_eq!(verdicts, [up; 9]);
     }
 
     #[test]

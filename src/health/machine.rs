@@ -206,6 +206,32 @@ impl Machine {
         self.state = next;
     }
 
+    /// It is down, whatever was observed last.
+    pub fn fall(&mut self, now: Instant) {
+        if matches!(self.state, State::Up | State::Failing { .. }) {
+            if let Some(flaps) = &mut self.flaps {
+                flaps.fell(now);
+            }
+            self.enter(State::Down, now);
+        }
+    }
+
+    /// It is up again, whatever was observed last, unless its falls demand more than that.
+    pub fn rise(&mut self, now: Instant) {
+        let is_down = matches!(self.state, State::Down | State::Recovering { .. });
+        if is_down && self.hold() == Duration::ZERO {
+            if let Some(flaps) = &mut self.flaps {
+                flaps.rose(now);
+            }
+            self.enter(State::Up, now);
+        }
+    }
+
+    /// Nothing is known any more.
+    pub fn forget(&mut self) {
+        (self.state, self.steady_since) = (State::Unknown, None);
+    }
+
     /// The fall is doubted: it counts as up.
     pub fn hold_up(&mut self, now: Instant) {
         if self.state == State::Down {

@@ -15,6 +15,7 @@
 //! | [`machine`] | what follows from several in a row? |
 //! | [`flaps`] | what follows from several falls? |
 //! | [`panic`](mod@panic) | is it them, or is it us? |
+//! | `passive` | what do its users say? |
 //! | `slowness` | does it take too long? |
 //! | `falls` | how many fell within the last window? |
 //! | [`belief`] | what is believed of one target, and why? |
@@ -34,6 +35,7 @@ pub mod frozen;
 pub mod judge;
 pub mod machine;
 pub mod panic;
+mod passive;
 pub mod probe;
 pub mod saved;
 pub mod schedule;

@@ -1,10 +1,10 @@
 //! What is asked of whom, and the key under which endpoints share it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Endpoint, HttpProbe, LoadFrom, Monitor, Pool, ProbeKind};
+use crate::config::{Endpoint, HttpProbe, LoadFrom, Monitor, Pool, ProbeKind, Push};
 use crate::model::{RegionId, TargetKey};
 
 /// Everything needed to probe one target.
@@ -21,18 +21,45 @@ pub struct TargetSpec {
 }
 
 impl TargetSpec {
-    /// The target of an endpoint of `pool`; `None` when the pool has no monitor.
-    pub fn of_endpoint(config: &Config, pool: &Pool, endpoint: &Endpoint) -> Option<Self> {
-        let monitor = config.monitors.get(pool.monitor?.index())?;
-        let own = endpoint.destination.address();
-        let own = own.map(|address| SocketAddr::new(address, monitor.port));
-        let address = endpoint.check.or(own)?;
+    /// What one monitor asks of an endpoint of `pool`; `None` of one that asks nothing itself. Of several monitors,
+    /// each keeps its own port where the endpoint is checked elsewhere.
+    pub fn of_endpoint(
+        monitor: &Monitor,
+        is_alone: bool,
+        pool: &Pool,
+        endpoint: &Endpoint,
+    ) -> Option<Self> {
+        let at_port = |address: IpAddr| SocketAddr::new(address, monitor.port);
+        let own = endpoint.destination.address().map(at_port);
+        let check = endpoint.check.map(|check| match is_alone {
+            true => check,
+            false => at_port(check.ip()),
+        });
+        let (key, address) = match &monitor.probe {
+            // It is of whoever is spoken of, wherever that is.
+            ProbeKind::Push(_) => {
+                let key = pushed_key(monitor, pool, endpoint);
+                (key, own.or(check).unwrap_or(NOWHERE))
+            }
+            _ => {
+                let address = monitor.at.or(check).or(own)?;
+                (key(monitor, address)?, address)
+            }
+        };
         Some(TargetSpec {
-            key: key(monitor, address)?,
+            key,
             address,
             monitor: Arc::new(monitor.clone()),
             region: pool.region,
         })
+    }
+
+    /// How long what was said of it holds; where others say it.
+    pub fn max_age(&self) -> Option<Duration> {
+        match self.monitor.probe {
+            ProbeKind::Push(Push { max_age }) => Some(max_age),
+            _ => None,
+        }
     }
 
     /// The time within which a target that stopped answering is seen to fall: `fall` intervals, the first the longest
@@ -62,7 +89,7 @@ fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
     let mut key = match &monitor.probe {
         ProbeKind::Http(probe) => http_key(probe, address),
         ProbeKind::Tcp => format!("tcp://{address}"),
-        ProbeKind::None => return None,
+        ProbeKind::Calculated(_) | ProbeKind::Push(_) | ProbeKind::None => return None,
     };
     key.push_str(&format!(
         " every={:?} timeout={:?} jitter={} rise={} fall={}",
@@ -71,6 +98,20 @@ fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
     key.push_str(&monitor.options.key());
     Some(TargetKey(key.into()))
 }
+
+/// What is told of an endpoint by others, under a monitor's name.
+fn pushed_key(monitor: &Monitor, pool: &Pool, endpoint: &Endpoint) -> TargetKey {
+    let (name, of) = (&monitor.name, &pool.name);
+    let (rise, fall) = (monitor.rise, monitor.fall);
+    let key = format!(
+        "push:{name} {of}/{} rise={rise} fall={fall}",
+        endpoint.destination
+    );
+    TargetKey(key.into())
+}
+
+/// Of what is told by others and has no address.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 fn http_key(probe: &HttpProbe, address: SocketAddr) -> String {
     let scheme = if probe.tls.is_some() { "https" } else { "http" };
@@ -129,7 +170,9 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::{At, Flap, GeoIp, Place, PoolLoad, Server, TlsProbe, VerdictOptions};
+    use crate::config::{
+        At, Config, Flap, GeoIp, Place, PoolLoad, Server, TlsProbe, VerdictOptions,
+    };
     use crate::model::{Balance, Destination, MinHealthy, MonitorId};
 
     /// A configuration of these pools and their endpoints, watched by one monitor.
@@ -204,6 +247,7 @@ pub(super) mod tests {
             name: "web".into(),
             probe,
             port: 8080,
+            at: None,
             interval: Duration::from_millis(500),
             timeout: Duration::from_millis(400),
             rise: 2,
@@ -239,14 +283,45 @@ pub(super) mod tests {
         let mut config = config_of(&[("web", &["192.0.2.1", "192.0.2.2"])]);
         let second = &mut config.pools[0].endpoints[1];
         second.check = Some("192.0.2.1:8080".parse().expect("an address"));
-        let pool = &config.pools[0];
-        let target = |n: usize| TargetSpec::of_endpoint(&config, pool, &pool.endpoints[n]);
+        let (pool, web) = (&config.pools[0], &config.monitors[0]);
+        let target = |n: usize| TargetSpec::of_endpoint(web, true, pool, &pool.endpoints[n]);
         let (first, second) = (target(0).expect("a target"), target(1).expect("a target"));
         assert_eq!(first.address.to_string(), "192.0.2.1:8080");
         assert_eq!(first.key, second.key);
-        let mut unwatched = pool.clone();
-        unwatched.monitor = None;
-        assert!(TargetSpec::of_endpoint(&config, &unwatched, &pool.endpoints[0]).is_none());
+        // One of several keeps its port, and one that asks elsewhere asks there.
+        let mut other = Monitor {
+            port: 25,
+            ..web.clone()
+        };
+        let asked = |monitor: &Monitor| {
+            let spec = TargetSpec::of_endpoint(monitor, false, pool, &pool.endpoints[1]);
+            spec.expect("a target").address.to_string()
+        };
+        assert_eq!(asked(&other), "192.0.2.1:25");
+        other.at = Some("192.0.2.50:5432".parse().expect("an address"));
+        assert_eq!(asked(&other), "192.0.2.50:5432");
+    }
+
+    #[test]
+    fn what_is_told_by_others_is_told_of_each_endpoint_by_itself() {
+        let config = config_of(&[
+            ("web", &["192.0.2.1", "192.0.2.2"]),
+            ("app", &["192.0.2.1"]),
+        ]);
+        let max_age = Duration::from_secs(30);
+        let told = monitor(ProbeKind::Push(Push { max_age }));
+        let keys = config.pools.iter().flat_map(|pool| {
+            let endpoints = pool.endpoints.iter();
+            endpoints.map(|endpoint| TargetSpec::of_endpoint(&told, true, pool, endpoint))
+        });
+        let specs: Vec<_> = keys.flatten().collect();
+        assert_eq!(
+            specs[0].key.to_string(),
+            "push:web web/192.0.2.1 rise=2 fall=2"
+        );
+        assert_eq!(specs[0].max_age(), Some(max_age));
+        let distinct: std::collections::BTreeSet<_> = specs.iter().map(|s| &s.key).collect();
+        assert_eq!(distinct.len(), 3);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::addresses::Addresses;
-use super::health::PoolSlot;
+use super::condition::Condition;
+use super::health::{EndpointHealth, PoolSlot};
 use super::preference::Preference;
 use crate::hashing::Item;
 use crate::hashing::ring::Ring;
@@ -28,14 +29,38 @@ pub struct Pools {
     pub policies: Box<[Policy]>,
     /// By [`PoolId`]: every endpoint, as if all were up.
     pub all: Box<[PoolSlot]>,
-    /// Distinct probe targets; [`Endpoint::target`] is an index into this.
+    /// Distinct probe targets, which [`Endpoint::target`] and `conditions` are about.
     pub targets: Box<[Target]>,
+    /// Of endpoints that are watched by several monitors.
+    pub conditions: Box<[Condition]>,
 }
 
 impl Pools {
     /// How many turns have to be remembered per family: one for each tier of each policy, then one for each pool.
     pub fn cursor_count(&self) -> usize {
         self.tier_count() + self.pools.len()
+    }
+
+    /// What `known` of targets, by index, makes of an endpoint that is watched.
+    pub fn watched(&self, watch: Watch, known: impl Fn(u32) -> EndpointHealth) -> EndpointHealth {
+        match watch {
+            Watch::Target(index) => known(index),
+            Watch::Condition(index) => self.conditions[index as usize].health(&known),
+        }
+    }
+
+    /// The soonest that a verdict which nothing speaks against could change; `None`: nothing watches the endpoint.
+    pub fn steady_ms(&self, id: EndpointId, verdict: Verdict) -> Option<u32> {
+        let steady = |index: u32, verdict| self.targets[index as usize].steady_ms(verdict);
+        Some(match self.endpoints[id.index()].target? {
+            Watch::Target(index) => steady(index, verdict),
+            Watch::Condition(index) => {
+                let targets = self.conditions[index as usize].targets();
+                let soonest =
+                    |index: u32| steady(index, Verdict::Up).min(steady(index, Verdict::Down));
+                targets.into_iter().map(soonest).min().unwrap_or_default()
+            }
+        })
     }
 
     /// Tiers of all policies.
@@ -89,7 +114,16 @@ pub struct Endpoint {
     pub weight: u16,
     pub pool: PoolId,
     /// None: never probed, always up.
-    pub target: Option<u32>,
+    pub target: Option<Watch>,
+}
+
+/// By what an endpoint is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// One target, by its index.
+    Target(u32),
+    /// Several, by the index of what they make of it together.
+    Condition(u32),
 }
 
 /// What is probed: one per distinct key, however many endpoints use it.

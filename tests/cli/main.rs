@@ -22,5 +22,6 @@ mod serve;
 mod serve_crowded;
 mod serve_files;
 mod serve_identity;
+mod serve_killed;
 mod serve_zones;
 mod server;

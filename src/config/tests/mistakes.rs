@@ -625,6 +625,72 @@ fn how_observations_become_verdicts() {
 }
 
 #[test]
+fn monitors_that_probe_nothing_themselves() {
+    each_value_is_refused(
+        "any",
+        "[\"told-so\", \"database\"]",
+        &[
+            ("¦[]", "expected 1 to 64 monitors, found 0"),
+            (
+                "[\"database\", ¦\"database\"]",
+                "`database` stands here twice",
+            ),
+            (
+                "[¦\"databas\"]",
+                "no monitor named `databas` (did you mean `database`?)",
+            ),
+            (
+                "¦\"database\"",
+                "expected a list of monitors such as [\"web\", \"db\"], found the string \"database\"",
+            ),
+        ],
+    );
+    each_is_reported_once(&[
+        (
+            "[monitor.service]\nnot = \"maintenance\"",
+            "[monitor.¦service]\nnot = \"service\"",
+            "monitor `service` is calculated from itself",
+        ),
+        (
+            "count = 2, of",
+            "count = ¦4, of",
+            "`count` asks for 4 of 3 monitors",
+        ),
+        (
+            "[monitor.service]\nnot = \"maintenance\"",
+            "[monitor.service]\nnot = \"maintenance\"\n¦push = true",
+            "a monitor is one thing, not `not` and `push` (write one monitor for each, and a third \
+             of both)",
+        ),
+        (
+            "[monitor.maintenance]\npush = true",
+            "[monitor.maintenance]\npush = ¦false",
+            "expected `push = true` (a pool that nothing is said of has no `monitor`)",
+        ),
+        (
+            "at = \"192.0.2.50:5432\"",
+            "at = \"192.0.2.50:5432\"\n¦port = 1",
+            "`port` stands in `at` already",
+        ),
+    ]);
+}
+
+#[test]
+fn monitors_nest_four_deep_at_most() {
+    let nested = |depth: usize| {
+        let monitors = (1..=depth).map(|n| format!("[monitor.m{n}]\nnot = \"m{}\"\n", n - 1));
+        let monitors: String = monitors.collect();
+        let text = format!("{FULL}\n[monitor.m0]\npush = true\n{monitors}");
+        let mistakes = reported(&text).into_iter();
+        let mistakes: Vec<_> = mistakes.filter(|line| line.contains("steps")).collect();
+        mistakes.len()
+    };
+    assert_eq!(nested(4), 0);
+    assert_eq!(nested(5), 1);
+    assert_eq!(nested(500), 496);
+}
+
+#[test]
 fn monitors() {
     each_is_reported_once(&[
         (

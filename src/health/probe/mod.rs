@@ -46,6 +46,8 @@ pub trait Ask: Send {
 pub fn asker(spec: &TargetSpec, tls: &TlsConfigs) -> Box<dyn Ask> {
     match &spec.monitor.probe {
         ProbeKind::Http(probe) => Box::new(HttpAsker::new(spec, probe.clone(), tls.clone())),
-        ProbeKind::Tcp | ProbeKind::None => Box::new(TcpAsker::new(spec)),
+        ProbeKind::Tcp | ProbeKind::Calculated(_) | ProbeKind::Push(_) | ProbeKind::None => {
+            Box::new(TcpAsker::new(spec))
+        }
     }
 }
