@@ -84,6 +84,8 @@ fn config(monitors: &str, pool: &str, checks: &[SocketAddr]) -> String {
 
 impl Server {
     async fn start(config: &str) -> Self {
+        // As the program does.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("meridian.toml"), config).unwrap();
         let zone = "@ 60 SOA a b 1 2 3 4 5\n@ 60 NS ns.net.\n";

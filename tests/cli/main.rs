@@ -12,6 +12,7 @@ mod explain_schema;
 mod explained_over_dns;
 mod geoip;
 mod load;
+mod observe;
 mod overrides;
 mod place;
 mod plan;
