@@ -44,6 +44,9 @@ pub struct Status {
     pub zones: usize,
     /// Those that are not what their files say.
     pub zones_in_trouble: Vec<ZoneTrouble>,
+    /// Names that pools have as aliases, and of which no address is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases_unresolved: Vec<String>,
     /// The longest since the start, in microseconds, that a UDP thread took from one batch of queries to the
     /// next while more were waiting: with the work on a batch (16 queries at most), what else kept it from
     /// answering. 0 while there never were more queries than a batch takes.
@@ -83,6 +86,9 @@ pub struct EndpointStatus {
     pub pool: String,
     pub region: String,
     pub address: String,
+    /// The name that led to it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
     pub weight: u16,
     /// `up`, `down` or `unknown`.
     pub verdict: String,

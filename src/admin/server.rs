@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -85,9 +85,16 @@ async fn status(State(live): State<Arc<Live>>) -> Json<Status> {
         generation: root.generation,
         zones: root.zones.iter().count(),
         zones_in_trouble: live.zones_in_trouble.load().to_vec(),
+        aliases_unresolved: aliases_unresolved(&root),
         max_batch_gap_us: max_batch_gap_us(live.counters.get().into_iter().flatten()),
         endpoints: endpoints(&root, &live.overridden.load()),
     })
+}
+
+fn aliases_unresolved(root: &Root) -> Vec<String> {
+    let names = root.pools.unresolved.values().flatten();
+    let names: BTreeSet<&str> = names.map(|name| &**name).collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
 fn max_batch_gap_us<'c>(counters: impl Iterator<Item = &'c Arc<Counters>>) -> u64 {
@@ -105,6 +112,7 @@ fn endpoints(root: &Root, overridden: &Overridden) -> Vec<EndpointStatus> {
             pool: pool.name.to_string(),
             region: pools.regions[pool.region.index()].name.to_string(),
             address: endpoint.destination.to_string(),
+            alias: pools.of_alias.get(&id).map(|of| of.name.to_string()),
             weight: endpoint.weight,
             verdict: root.health.endpoint(id).verdict.to_string(),
             overridden: overridden.why.get(&key(pools, id)).cloned(),

@@ -13,7 +13,7 @@ pub mod zone;
 pub mod zonefile;
 mod zones;
 
-pub use whole::{Adjust, Whole, load, load_databases, reload};
+pub use whole::{Adjust, Whole, expand, load, load_databases, reload};
 pub use zones::{ServedZone, Trouble};
 
 use std::collections::HashMap;
@@ -107,6 +107,17 @@ pub fn recompile_maps(config: &Config, world: &World, parts: &Parts) -> Result<P
         maps,
         service,
     ))
+}
+
+/// Compiles what follows from pools anew; `config` differs from the one `before` in them only.
+fn relink(before: &Config, config: &Config, parts: &Parts) -> Parts {
+    let old = Old {
+        config: before,
+        parts,
+        has_maps: true,
+    };
+    let (maps, service) = (Arc::clone(&parts.made_maps), Arc::clone(&parts.service));
+    link(Some(&old), config, parts.served.to_vec(), maps, service)
 }
 
 fn new_maps(

@@ -12,16 +12,18 @@
 //! | `secrecy` | what mistakes must not show |
 //! | `references` | names of tables, resolved to ids |
 //! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
-//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `unprobed`, `http_probe`, `verdict_options`, `pool`, `policy` | tables |
+//! | `server`, `identity`, `rate_limit`, `geoip`, `resolver`, `network`, `region`, `monitor`, `unprobed`, `http_probe`, `verdict_options`, `pool`, `policy` | tables |
 //! | `zone`, `zone_files`, `zone_settings` | zones, with and without tables of their own |
 //! | `rules` | what holds for some clients only, as policies of their own |
 //! | `policy_graph` | what must hold between policies |
 //! | `unused` | what has no effect |
+//! | `expansion` | what aliases lead to, as endpoints |
 //! | `inputs`, `stamp` | whether the files are those that were read before |
 
 mod access;
 mod address;
 pub mod diagnostic;
+mod expansion;
 mod geoip;
 mod http_probe;
 mod identity;
@@ -41,6 +43,7 @@ mod reader;
 mod references;
 mod region;
 mod render;
+mod resolver;
 mod rules;
 mod scalar;
 mod secrecy;
@@ -61,7 +64,9 @@ mod zone_settings;
 
 use std::path::Path;
 
+pub use address::is_for_clients;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
+pub use expansion::{ALIAS_ADDRESSES_MAX, Addresses, Resolved};
 pub use identity::{SECRET_FORM, SECRETS_MAX};
 pub use inputs::Inputs;
 pub use stamp::{Stamp, Stamps};
@@ -165,6 +170,7 @@ fn read_config(reader: &mut Reader, tree: &Tree) -> Result<Config, (Vec<Zone>, G
     let mut references = References::read(reader, &mut top);
     let server = server::server(reader, &mut references, &mut top);
     let geoip = geoip::geoip(reader, &mut top);
+    let resolver = resolver::resolver(reader, &mut top);
     let mut networks = network::networks(reader, &mut references);
     let regions = region::regions(reader, &mut references);
     let mut monitors = monitor::monitors(reader, &mut references);
@@ -193,6 +199,7 @@ fn read_config(reader: &mut Reader, tree: &Tree) -> Result<Config, (Vec<Zone>, G
         path: reader.path().to_owned(),
         server,
         geoip,
+        resolver,
         networks,
         regions,
         monitors,

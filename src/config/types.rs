@@ -34,6 +34,7 @@ pub struct Config {
     pub path: PathBuf,
     pub server: Server,
     pub geoip: GeoIp,
+    pub resolver: Resolver,
     /// By [`NetworkId`].
     pub networks: Vec<Network>,
     /// By [`RegionId`].
@@ -198,6 +199,18 @@ pub struct GeoIp {
     pub depth: u8,
 }
 
+/// `[resolver]`: who is asked for the addresses of names that belong to others. Follows a reload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolver {
+    /// Recursive resolvers, port 53 unless one is written. Default: those of `/etc/resolv.conf`.
+    pub servers: Option<Vec<SocketAddr>>,
+    /// For each attempt, 100 ms..=30 s; there are three at most. Default 2 s.
+    pub timeout: Duration,
+    /// How long the last known addresses of a name go on being used when it cannot be resolved any
+    /// more, 0 s..=7 days. Default 1 h.
+    pub keep: Duration,
+}
+
 /// `[network.NAME]`: an own network; wins over feeds and databases.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
@@ -302,7 +315,7 @@ pub struct HttpProbe {
     pub tls: Option<TlsProbe>,
     /// Starts with `/`.
     pub path: String,
-    /// `Host` header. Default: the endpoint's address.
+    /// `Host` header. Default: the endpoint's address or name.
     pub host: Option<String>,
     /// Accepted status codes, as inclusive ranges within 100..=599. Default 200..=299.
     pub expect_status: Vec<(u16, u16)>,
@@ -328,7 +341,7 @@ pub enum LoadFrom {
 /// TLS towards a probed endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TlsProbe {
-    /// Server name for SNI and for the certificate. Default: `host`, or the address.
+    /// Server name for SNI and for the certificate. Default: `host`, or the endpoint's name or address.
     pub sni: Option<String>,
     /// Trust anchors, PEM. Default: the machine's.
     pub ca: Option<At<PathBuf>>,
@@ -356,8 +369,9 @@ pub struct Pool {
     /// Whether an endpoint that went down stays down until somebody clears that. Default false.
     pub manual_resume: bool,
     pub load: PoolLoad,
-    /// Addresses, or names, but not both.
+    /// Addresses, or names, but not both. What `aliases` lead to stands behind those that are written.
     pub endpoints: Vec<Endpoint>,
+    pub aliases: Vec<Alias>,
 }
 
 impl Pool {
@@ -397,10 +411,36 @@ pub struct Endpoint {
     pub destination: Destination,
     /// 0..=65535; 0 is the last resort of its pool. Default 1.
     pub weight: u16,
-    /// What is probed. Default: the address at the monitor's port; required of a name that is monitored.
+    /// What is probed. Default: the address at the monitor's port; of a name, the first address that it has at the
+    /// time (`[resolver]`).
     pub check: Option<SocketAddr>,
     /// As that of a pool. Default: its part of the pool's, by weight.
     pub capacity: Option<u32>,
+    /// None where it is written as it is.
+    pub of_alias: Option<OfAlias>,
+    pub place: Place,
+}
+
+/// Which alias led to an endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OfAlias {
+    pub name: Name,
+    /// The TTL that no answer with it exceeds, in seconds.
+    pub ttl_s: u32,
+}
+
+/// Another element of `endpoints`: `{ alias, weight, capacity }`, for each of the addresses, of both families, that
+/// the name `alias` has at any time: 64 at most. A running server resolves it (`[resolver]`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alias {
+    /// A dot at its end is added where there is none.
+    pub name: Name,
+    /// Of each address, as that of an endpoint.
+    pub weight: u16,
+    /// Of each address, as that of an endpoint.
+    pub capacity: Option<u32>,
+    /// Whether any address of it is known.
+    pub is_resolved: bool,
     pub place: Place,
 }
 

@@ -17,6 +17,7 @@ use super::loading::Loading;
 use super::overriding::Overriding;
 use super::preparation::Prepared;
 use super::recovery::{Recovery, Seen};
+use super::resolving::Resolving;
 use super::verdicts::Verdicts;
 use super::{Notice, aside};
 use crate::admin::{Command, Live, Reloaded, Said, Standing, Taken, Which, ZoneTrouble};
@@ -50,6 +51,7 @@ pub struct Control {
     pub overriding: Overriding,
     pub recovery: Recovery,
     pub loading: Loading,
+    pub resolving: Resolving,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
     pub live: Arc<Live>,
     pub limiting: Limiting,
@@ -69,6 +71,8 @@ enum Request {
     Everything(oneshot::Sender<Result<Reloaded, Vec<String>>>),
     /// Databases and feeds: one was replaced.
     Databases,
+    /// Nothing: names that pools have as aliases lead elsewhere.
+    Aliases,
 }
 
 /// What reading again came to.
@@ -132,6 +136,12 @@ impl Control {
                     }
                 },
                 Some(()) = replaced(&mut databases) => requests.push_back(Request::Databases),
+                () = self.resolving.changed() => {
+                    // One for all that changed before it begins.
+                    if !requests.iter().any(|request| matches!(request, Request::Aliases)) {
+                        requests.push_back(Request::Aliases);
+                    }
+                }
                 (request, outcome) = finished(&mut work) => {
                     let stamps = self.whole.stamps.clone();
                     let published = self.take_over(request, outcome);
@@ -332,15 +342,23 @@ impl Control {
                 aside::reload(before.clone(), self.path.clone(), self.adjust.clone())
             }
             Request::Databases => aside::reload_databases(before.clone()),
+            Request::Aliases => aside::expand(before.clone(), self.resolving.names.addresses()),
         };
+        // The others have the names that there are.
+        let is_new = matches!(request, Request::Everything(_));
+        let names = Arc::clone(&self.resolving.names);
         let task = tokio::spawn(async move {
             let read = reading.await;
             // Also where reading failed: whoever prepares next is not to be overtaken by it.
             if let Some(finishing) = finishing {
                 let _ = finishing.await;
             }
-            let (whole, warnings) = read?;
-            let prepared = preparation.prepare(&before, &whole).await?;
+            let (mut whole, warnings) = read?;
+            let mut grace = whole.config.server.startup_grace;
+            if is_new {
+                (whole, grace) = names.expanded(Some(&before.config), whole, grace).await?;
+            }
+            let prepared = preparation.prepare(&before, &whole, grace).await?;
             Ok((whole, prepared, warnings))
         });
         Work { request, task }
@@ -351,6 +369,10 @@ impl Control {
         let (what, reply) = match request {
             Request::Everything(reply) => ("configuration", Some(reply)),
             Request::Databases => ("geoip databases", None),
+            Request::Aliases => {
+                self.lead_elsewhere(outcome);
+                return false;
+            }
         };
         let told = match outcome {
             Ok((whole, prepared, found)) => {
@@ -376,10 +398,25 @@ impl Control {
             }
         };
         let published = told.is_ok();
+        self.resolving.names.follow(&self.whole.config);
         if let Some(reply) = reply {
             let _ = reply.send(told);
         }
         published
+    }
+
+    /// Publishes what aliases lead to now. That is in the log already.
+    fn lead_elsewhere(&mut self, outcome: Outcome) {
+        match outcome {
+            Ok((whole, prepared, _)) => {
+                if Arc::ptr_eq(&whole.parts.pools, &self.whole.parts.pools) {
+                    self.whole = whole;
+                } else {
+                    self.adopt(whole, prepared);
+                }
+            }
+            Err(diagnostics) => log(&diagnostics),
+        }
     }
 
     fn adopt(&mut self, whole: Whole, prepared: Prepared) {

@@ -1,8 +1,8 @@
 //! The composition root: the only module that sees both planes whole.
 //!
 //! [`Daemon::start`] reads the configuration, takes the addresses, asks every endpoint once, and
-//! then answers. From there on one control loop owns the write half of the root: verdicts, reloads
-//! and replaced databases reach it as messages and leave it as publications.
+//! then answers. From there on one control loop owns the write half of the root: verdicts, reloads,
+//! replaced databases and names that lead elsewhere reach it as messages and leave it as publications.
 
 mod aside;
 mod control;
@@ -15,6 +15,7 @@ mod observing;
 mod overriding;
 mod preparation;
 mod recovery;
+mod resolving;
 mod spilling;
 mod verdicts;
 
@@ -42,6 +43,7 @@ use limiting::Limiting;
 use loading::Loading;
 use overriding::Overriding;
 use recovery::Recovery;
+use resolving::Resolving;
 use verdicts::Verdicts;
 
 /// How to start.
@@ -128,7 +130,12 @@ impl Daemon {
         let bound = Nameserver::bind(nameserver_settings).map_err(StartError::Bind)?;
         // Before the verdicts that are saved there are read: they may be another server's.
         let admin = claim(server.state_dir.as_deref()).map_err(StartError::System)?;
-        let verdicts = Verdicts::start(&whole, &health)
+        let resolving = Resolving::start();
+        let grace = whole.config.server.startup_grace;
+        let expanding = resolving.names.expanded(None, whole, grace);
+        let (whole, grace) = expanding.await.map_err(StartError::Config)?;
+        let server = &whole.config.server;
+        let verdicts = Verdicts::start(&whole, &health, grace)
             .await
             .map_err(StartError::Config)?;
         let pools = &whole.parts.pools;
@@ -164,6 +171,7 @@ impl Daemon {
             path,
             adjust,
             loading: Loading::new(&whole),
+            resolving,
             started: whole.config.server.clone(),
             whole,
             publisher,

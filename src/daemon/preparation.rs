@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::verdicts::observed;
 use crate::compile::{Parts, Whole};
@@ -32,21 +33,27 @@ pub enum Prepared {
 }
 
 impl Preparation {
-    /// Asks targets that are new, until each was asked once or `startup_grace` is over; those of
+    /// Asks targets that are new, until each was asked once or `grace` is over; those of
     /// `before` are asked on. Or reads the file with the verdicts again.
     ///
     /// # Errors
     /// What is wrong with that file.
-    pub async fn prepare(&self, before: &Whole, whole: &Whole) -> Result<Prepared, Diagnostics> {
+    pub async fn prepare(
+        &self,
+        before: &Whole,
+        whole: &Whole,
+        grace: Duration,
+    ) -> Result<Prepared, Diagnostics> {
         match self {
             Preparation::Probed(_) if Arc::ptr_eq(&before.parts.pools, &whole.parts.pools) => {
                 Ok(Prepared::Unchanged)
             }
             Preparation::Probed(engine) => {
                 let (old, new) = (&before.parts.targets, &whole.parts.targets);
+                engine.resolve_by(&whole.config.resolver);
                 engine.remember(inherited(engine, old, new));
                 engine.set_targets(old.iter().chain(new.iter()).cloned().collect());
-                engine.first_round(whole.config.server.startup_grace).await;
+                engine.first_round(grace).await;
                 let known: HashMap<_, _> = engine.snapshot().into_iter().collect();
                 let pools = &whole.parts.pools;
                 let health = Health::new(pools, |id| observed(&known, pools, id));
@@ -77,13 +84,17 @@ fn inherited(
     new: &[TargetSpec],
 ) -> HashMap<TargetKey, Remembered> {
     let known: HashMap<TargetKey, Remembered> = engine.memories().into_iter().collect();
-    let by_address: HashMap<_, _> = old.iter().map(|spec| (spec.address, spec)).collect();
+    let mut by_whom: HashMap<_, Vec<&TargetSpec>> = HashMap::new();
+    for spec in old {
+        by_whom.entry(&spec.whom).or_default().push(spec);
+    }
     let inherit = |spec: &TargetSpec| {
-        let before = by_address.get(&spec.address)?;
+        let asked = by_whom.get(&spec.whom)?.iter();
+        let mut alike = asked.filter(|before| before.monitor.probe == spec.monitor.probe);
+        // What others say is said of an endpoint, not of an address.
+        let before = alike.find(|before| before.max_age().is_none())?;
         let known = known.get(&before.key)?;
-        let is_same = before.monitor.probe == spec.monitor.probe;
-        let is_known = known.verdict != Verdict::Unknown;
-        (is_same && is_known).then(|| (spec.key.clone(), known.clone()))
+        (known.verdict != Verdict::Unknown).then(|| (spec.key.clone(), known.clone()))
     };
     new.iter().filter_map(inherit).collect()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -45,14 +45,18 @@ pub struct Probed {
 }
 
 impl Verdicts {
-    /// Starts to probe, and waits until every target was asked once or `startup_grace` is over; or
+    /// Starts to probe, and waits until every target was asked once or `grace` is over; or
     /// reads the file that says it all.
     ///
     /// # Errors
     /// What is wrong with that file.
-    pub async fn start(whole: &Whole, source: &HealthSource) -> Result<Self, Diagnostics> {
+    pub async fn start(
+        whole: &Whole,
+        source: &HealthSource,
+        grace: Duration,
+    ) -> Result<Self, Diagnostics> {
         match source {
-            HealthSource::Probes => Ok(Verdicts::Probed(Probed::start(whole).await)),
+            HealthSource::Probes => Ok(Verdicts::Probed(Probed::start(whole, grace).await)),
             HealthSource::Frozen(file) => {
                 let known = match file {
                     Some(path) => named(&Frozen::read(path, &whole.config)?, whole),
@@ -232,7 +236,7 @@ fn panic_note(engine: &Engine) -> String {
 }
 
 impl Probed {
-    async fn start(whole: &Whole) -> Self {
+    async fn start(whole: &Whole, grace: Duration) -> Self {
         let server = &whole.config.server;
         let path = server.state_dir.as_deref().map(saved::path_in);
         let remembered = path
@@ -241,8 +245,9 @@ impl Probed {
         let settings = health::Settings::new(server.panic.clone());
         let (engine, changes) = Engine::start(settings, remembered.unwrap_or_default());
         let engine = Arc::new(engine);
+        engine.resolve_by(&whole.config.resolver);
         engine.set_targets(whole.parts.targets.to_vec());
-        let unknown = engine.first_round(server.startup_grace).await;
+        let unknown = engine.first_round(grace).await;
         if unknown > 0 {
             tracing::warn!(unknown, "answering although not every target was asked yet");
         }

@@ -20,11 +20,11 @@ use super::belief::{Moment, Remembered, TargetHealth};
 use super::failure::Failure;
 use super::judge::Judge;
 use super::panic::Guard;
-use super::probe::{self, Ask, Observation, TlsConfigs, Told};
+use super::probe::{self, Ask, Observation, TlsConfigs, Told, Whereabouts};
 use super::schedule::Schedule;
 use super::target::TargetSpec;
 use crate::clock;
-use crate::config::Panic;
+use crate::config::{Panic, Resolver};
 use crate::model::TargetKey;
 use crate::random::Random;
 
@@ -82,6 +82,7 @@ pub struct Engine {
     tasks: Mutex<HashMap<TargetKey, Task>>,
     asker: Box<Asker>,
     tls: TlsConfigs,
+    whereabouts: Whereabouts,
     _keeper: Task,
 }
 
@@ -120,16 +121,18 @@ impl Engine {
         remembered: HashMap<TargetKey, Remembered>,
     ) -> (Self, mpsc::Receiver<Vec<Change>>) {
         let tls = TlsConfigs::default();
-        let for_asker = tls.clone();
-        let asker = Box::new(move |spec: &TargetSpec| probe::asker(spec, &for_asker));
-        Self::start_with(settings, remembered, asker, tls)
+        let whereabouts = Whereabouts::default();
+        let for_asker = (tls.clone(), whereabouts.clone());
+        let asker =
+            Box::new(move |spec: &TargetSpec| probe::asker(spec, &for_asker.0, &for_asker.1));
+        Self::start_with(settings, remembered, asker, (tls, whereabouts))
     }
 
     fn start_with(
         settings: Settings,
         remembered: HashMap<TargetKey, Remembered>,
         asker: Box<Asker>,
-        tls: TlsConfigs,
+        (tls, whereabouts): (TlsConfigs, Whereabouts),
     ) -> (Self, mpsc::Receiver<Vec<Change>>) {
         let (batches, receiver) = mpsc::channel(BATCHES_MAX);
         let panic = settings.panic;
@@ -152,9 +155,15 @@ impl Engine {
             tasks: Mutex::default(),
             asker,
             tls,
+            whereabouts,
             _keeper: keeper,
         };
         (engine, receiver)
+    }
+
+    /// Whom to ask, from now on, where targets are that are known by name.
+    pub fn resolve_by(&self, settings: &Resolver) {
+        self.whereabouts.ask_of(settings);
     }
 
     /// Verdicts of targets that are set next and are new then, as from before a restart.
@@ -449,7 +458,7 @@ mod tests {
                     key: spec.key.clone(),
                 })
             });
-            Engine::start_with(settings, remembered, asker, TlsConfigs::default())
+            Engine::start_with(settings, remembered, asker, Default::default())
         }
     }
 

@@ -46,4 +46,4 @@ pub use belief::{Remembered, TargetHealth};
 pub use engine::{Change, Engine, Settings, Status};
 pub use failure::Failure;
 pub use frozen::Frozen;
-pub use target::TargetSpec;
+pub use target::{TargetSpec, Whom};

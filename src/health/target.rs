@@ -1,11 +1,13 @@
 //! What is asked of whom, and the key under which endpoints share it.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Endpoint, HttpProbe, LoadFrom, Monitor, Pool, ProbeKind, Push};
-use crate::model::{RegionId, TargetKey};
+use crate::dns::Name;
+use crate::model::{Destination, RegionId, TargetKey};
 
 /// Everything needed to probe one target.
 #[derive(Clone, Debug)]
@@ -13,11 +15,50 @@ pub struct TargetSpec {
     /// The probe's meaning as text. Endpoints with an equal key share one probe; an edit of the
     /// meaning is another key, and starts over.
     pub key: TargetKey,
-    /// Where probes go.
-    pub address: SocketAddr,
+    pub whom: Whom,
     pub monitor: Arc<Monitor>,
     /// The region of the first endpoint that asked for it.
     pub region: RegionId,
+}
+
+/// Where probes go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Whom {
+    Address(SocketAddr),
+    /// To this port of the first address that the name has at the time.
+    Name(Name, u16),
+}
+
+impl Whom {
+    /// As others write it; `None` for an address.
+    pub fn name(&self) -> Option<String> {
+        match self {
+            Whom::Address(_) => None,
+            Whom::Name(name, _) => {
+                let mut name = name.to_lowercase().to_string();
+                name.pop();
+                Some(name)
+            }
+        }
+    }
+
+    /// The `Host` header of a probe that names none: where it goes, as in a URL.
+    pub fn host(&self, default_port: u16) -> String {
+        match (self, self.name()) {
+            (Whom::Name(_, port), Some(name)) if *port == default_port => name,
+            (Whom::Address(address), _) => default_host(*address, default_port),
+            _ => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whom::Address(address) => address.fmt(f),
+            Whom::Name(_, port) => write!(f, "{}:{port}", self.name().unwrap_or_default()),
+        }
+    }
 }
 
 impl TargetSpec {
@@ -30,25 +71,22 @@ impl TargetSpec {
         endpoint: &Endpoint,
     ) -> Option<Self> {
         let at_port = |address: IpAddr| SocketAddr::new(address, monitor.port);
-        let own = endpoint.destination.address().map(at_port);
         let check = endpoint.check.map(|check| match is_alone {
             true => check,
             false => at_port(check.ip()),
         });
-        let (key, address) = match &monitor.probe {
-            // It is of whoever is spoken of, wherever that is.
-            ProbeKind::Push(_) => {
-                let key = pushed_key(monitor, pool, endpoint);
-                (key, own.or(check).unwrap_or(NOWHERE))
-            }
-            _ => {
-                let address = monitor.at.or(check).or(own)?;
-                (key(monitor, address)?, address)
-            }
+        let whom = match (&endpoint.destination, monitor.at.or(check)) {
+            (_, Some(elsewhere)) => Whom::Address(elsewhere),
+            (Destination::Address(address), None) => Whom::Address(at_port(*address)),
+            (Destination::Name(name), None) => Whom::Name(name.clone(), monitor.port),
+        };
+        let key = match &monitor.probe {
+            ProbeKind::Push(push) => pushed_key(monitor, push, pool, endpoint),
+            _ => key(monitor, &whom)?,
         };
         Some(TargetSpec {
             key,
-            address,
+            whom,
             monitor: Arc::new(monitor.clone()),
             region: pool.region,
         })
@@ -75,8 +113,8 @@ impl TargetSpec {
     }
 }
 
-/// The `Host` header of a probe that names none: the address that is probed, as in a URL.
-pub fn default_host(address: SocketAddr, default_port: u16) -> String {
+/// The address that is probed, as in a URL.
+fn default_host(address: SocketAddr, default_port: u16) -> String {
     match (address.ip(), address.port()) {
         (IpAddr::V4(ip), port) if port == default_port => ip.to_string(),
         (IpAddr::V6(ip), port) if port == default_port => format!("[{ip}]"),
@@ -85,10 +123,10 @@ pub fn default_host(address: SocketAddr, default_port: u16) -> String {
 }
 
 /// `None` for a monitor that does not probe.
-fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
+fn key(monitor: &Monitor, whom: &Whom) -> Option<TargetKey> {
     let mut key = match &monitor.probe {
-        ProbeKind::Http(probe) => http_key(probe, address),
-        ProbeKind::Tcp => format!("tcp://{address}"),
+        ProbeKind::Http(probe) => http_key(probe, whom),
+        ProbeKind::Tcp => format!("tcp://{whom}"),
         ProbeKind::Calculated(_) | ProbeKind::Push(_) | ProbeKind::None => return None,
     };
     key.push_str(&format!(
@@ -100,22 +138,18 @@ fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
 }
 
 /// What is told of an endpoint by others, under a monitor's name.
-fn pushed_key(monitor: &Monitor, pool: &Pool, endpoint: &Endpoint) -> TargetKey {
-    let (name, of) = (&monitor.name, &pool.name);
-    let (rise, fall) = (monitor.rise, monitor.fall);
-    let key = format!(
-        "push:{name} {of}/{} rise={rise} fall={fall}",
-        endpoint.destination
-    );
+fn pushed_key(monitor: &Monitor, push: &Push, pool: &Pool, endpoint: &Endpoint) -> TargetKey {
+    let Monitor {
+        name, rise, fall, ..
+    } = monitor;
+    let (of, at, max_age) = (&pool.name, &endpoint.destination, push.max_age);
+    let key = format!("push:{name} {of}/{at} max_age={max_age:?} rise={rise} fall={fall}");
     TargetKey(key.into())
 }
 
-/// Of what is told by others and has no address.
-const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-
-fn http_key(probe: &HttpProbe, address: SocketAddr) -> String {
+fn http_key(probe: &HttpProbe, whom: &Whom) -> String {
     let scheme = if probe.tls.is_some() { "https" } else { "http" };
-    let mut key = word(&format!("{scheme}://{address}{}", probe.path));
+    let mut key = word(&format!("{scheme}://{whom}{}", probe.path));
     let mut add = |name: &str, value: &str| {
         key.push_str(&format!(" {name}={}", word(value)));
     };
@@ -171,9 +205,9 @@ fn word(text: &str) -> String {
 pub(super) mod tests {
     use super::*;
     use crate::config::{
-        At, Config, Flap, GeoIp, Place, PoolLoad, Server, TlsProbe, VerdictOptions,
+        At, Config, Flap, GeoIp, Place, PoolLoad, Resolver, Server, TlsProbe, VerdictOptions,
     };
-    use crate::model::{Balance, Destination, MinHealthy, MonitorId};
+    use crate::model::{Balance, MinHealthy, MonitorId};
 
     /// A configuration of these pools and their endpoints, watched by one monitor.
     pub fn config_of(pools: &[(&str, &[&str])]) -> Config {
@@ -182,6 +216,7 @@ pub(super) mod tests {
             weight: 1,
             check: None,
             capacity: None,
+            of_alias: None,
             place: Place::file("c.toml"),
         };
         let pool = |(name, endpoints): &(&str, &[&str])| Pool {
@@ -199,6 +234,7 @@ pub(super) mod tests {
                 max_age: Duration::from_secs(10),
             },
             endpoints: endpoints.iter().map(endpoint).collect(),
+            aliases: Vec::new(),
         };
         Config {
             path: "c.toml".into(),
@@ -208,6 +244,7 @@ pub(super) mod tests {
                 feeds: Vec::new(),
                 depth: 3,
             },
+            resolver: Resolver::default(),
             networks: Vec::new(),
             regions: Vec::new(),
             monitors: vec![monitor(ProbeKind::Tcp)],
@@ -223,8 +260,8 @@ pub(super) mod tests {
         monitor.interval = Duration::from_secs(1);
         let address = SocketAddr::from(([192, 0, 2, n], 80));
         TargetSpec {
-            key: key(&monitor, address).expect("a key"),
-            address,
+            key: key(&monitor, &Whom::Address(address)).expect("a key"),
+            whom: Whom::Address(address),
             monitor: Arc::new(monitor),
             region: RegionId(region),
         }
@@ -259,8 +296,8 @@ pub(super) mod tests {
     }
 
     fn key_of(probe: HttpProbe) -> String {
-        let address = "127.0.10.1:8080".parse().expect("an address");
-        let key = key(&monitor(ProbeKind::Http(probe)), address).expect("a key");
+        let whom = Whom::Address("127.0.10.1:8080".parse().expect("an address"));
+        let key = key(&monitor(ProbeKind::Http(probe)), &whom).expect("a key");
         key.to_string()
     }
 
@@ -273,7 +310,7 @@ pub(super) mod tests {
         );
         let tcp = key(
             &monitor(ProbeKind::Tcp),
-            "[::1]:53".parse().expect("an address"),
+            &Whom::Address("[::1]:53".parse().expect("an address")),
         );
         assert!(tcp.is_some_and(|key| key.0.starts_with("tcp://[::1]:53 every=500ms")));
     }
@@ -286,8 +323,12 @@ pub(super) mod tests {
         let (pool, web) = (&config.pools[0], &config.monitors[0]);
         let target = |n: usize| TargetSpec::of_endpoint(web, true, pool, &pool.endpoints[n]);
         let (first, second) = (target(0).expect("a target"), target(1).expect("a target"));
-        assert_eq!(first.address.to_string(), "192.0.2.1:8080");
+        assert_eq!(first.whom.to_string(), "192.0.2.1:8080");
         assert_eq!(first.key, second.key);
+        let mut named = pool.endpoints[0].clone();
+        named.destination = Destination::Name(Name::parse("CDN.example.net").expect("a name"));
+        let named = TargetSpec::of_endpoint(web, true, pool, &named).expect("a target");
+        assert!(named.key.0.starts_with("tcp://cdn.example.net:8080 "));
         // One of several keeps its port, and one that asks elsewhere asks there.
         let mut other = Monitor {
             port: 25,
@@ -295,7 +336,7 @@ pub(super) mod tests {
         };
         let asked = |monitor: &Monitor| {
             let spec = TargetSpec::of_endpoint(monitor, false, pool, &pool.endpoints[1]);
-            spec.expect("a target").address.to_string()
+            spec.expect("a target").whom.to_string()
         };
         assert_eq!(asked(&other), "192.0.2.1:25");
         other.at = Some("192.0.2.50:5432".parse().expect("an address"));
@@ -317,7 +358,7 @@ pub(super) mod tests {
         let specs: Vec<_> = keys.flatten().collect();
         assert_eq!(
             specs[0].key.to_string(),
-            "push:web web/192.0.2.1 rise=2 fall=2"
+            "push:web web/192.0.2.1 max_age=30s rise=2 fall=2"
         );
         assert_eq!(specs[0].max_age(), Some(max_age));
         let distinct: std::collections::BTreeSet<_> = specs.iter().map(|s| &s.key).collect();
@@ -385,11 +426,11 @@ pub(super) mod tests {
                 options.flap = Some(Flap { hold, ..flap });
             },
         ];
-        let address = "127.0.10.1:8080".parse().expect("an address");
+        let address = Whom::Address("127.0.10.1:8080".parse().expect("an address"));
         let keys = edits.map(|edit| {
             let mut monitor = monitor(ProbeKind::Tcp);
             edit(&mut monitor.options, flap);
-            key(&monitor, address).expect("a key")
+            key(&monitor, &address).expect("a key")
         });
         let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), edits.len(), "{keys:#?}");

@@ -12,49 +12,59 @@ use reqwest::{Client, Response, Url};
 use super::body::BodySearch;
 use super::tls::TlsConfigs;
 use super::told::{self, Told};
-use super::{Ask, Asking, Outcome};
+use super::{Ask, Asking, Outcome, Whereabouts};
 use crate::config::{HttpProbe, LoadFrom};
 use crate::health::failure::{Failure, Step};
-use crate::health::target::{TargetSpec, default_host};
+use crate::health::target::{TargetSpec, Whom};
 
 const USER_AGENT: &str = concat!("meridian/", env!("CARGO_PKG_VERSION"));
 
-/// Asks one address over HTTP or HTTPS.
-#[derive(Debug)]
+/// Asks one target over HTTP or HTTPS.
 pub struct HttpAsker {
-    address: SocketAddr,
+    whom: Whom,
     timeout: Duration,
     probe: HttpProbe,
     tls: TlsConfigs,
-    /// Made at the first attempt, and retried while it cannot be made.
-    client: Option<(Client, Url)>,
+    whereabouts: Whereabouts,
+    /// Made at the first attempt, retried while it cannot be made, and made anew for another address.
+    client: Option<(Client, Url, SocketAddr)>,
     told: Option<Told>,
 }
 
 impl HttpAsker {
-    pub fn new(spec: &TargetSpec, probe: HttpProbe, tls: TlsConfigs) -> Self {
+    pub fn new(
+        spec: &TargetSpec,
+        probe: HttpProbe,
+        tls: TlsConfigs,
+        whereabouts: Whereabouts,
+    ) -> Self {
         HttpAsker {
-            address: spec.address,
+            whom: spec.whom.clone(),
             timeout: spec.monitor.timeout,
             probe,
             tls,
+            whereabouts,
             client: None,
             told: None,
         }
     }
 
     async fn attempt(&mut self) -> Outcome {
-        let made = match self.client.take() {
-            Some(made) => made,
-            None => self.make_client()?,
-        };
-        let (client, url) = self.client.insert(made);
         let deadline = tokio::time::sleep(self.timeout);
         tokio::pin!(deadline);
         let timed_out = |step| Failure::TimedOut {
             after: self.timeout,
             step,
         };
+        let address = tokio::select! {
+            address = self.whereabouts.of(&self.whom) => address?,
+            () = &mut deadline => return Err(timed_out(Step::Address)),
+        };
+        let made = match self.client.take() {
+            Some(made) if made.2 == address => made,
+            _ => self.make_client(address)?,
+        };
+        let (client, url, _) = self.client.insert(made);
         let response = tokio::select! {
             response = client.get(url.clone()).send() => response,
             () = &mut deadline => return Err(timed_out(Step::Answer)),
@@ -75,13 +85,13 @@ impl HttpAsker {
         Ok(())
     }
 
-    fn make_client(&self) -> Result<(Client, Url), Failure> {
+    fn make_client(&self, address: SocketAddr) -> Result<(Client, Url, SocketAddr), Failure> {
         let local = |why: String| Failure::Local(why);
-        let url = url(&self.probe, self.address).map_err(local)?;
+        let url = url(&self.probe, &self.whom, address).map_err(local)?;
         let mut client = Client::builder()
             .tls_backend_preconfigured(self.tls.get(self.probe.tls.as_ref())?)
             .user_agent(USER_AGENT)
-            .default_headers(headers(&self.probe, self.address).map_err(local)?)
+            .default_headers(headers(&self.probe, &self.whom).map_err(local)?)
             // A kept connection would hide that nobody accepts new ones.
             .pool_max_idle_per_host(0)
             .http1_only()
@@ -89,10 +99,10 @@ impl HttpAsker {
             .retry(reqwest::retry::never())
             .redirect(reqwest::redirect::Policy::none());
         if let Some(name) = url.domain() {
-            client = client.resolve(name, self.address);
+            client = client.resolve(name, address);
         }
         let client = client.build().map_err(|e| local(e.to_string()))?;
-        Ok((client, url))
+        Ok((client, url, address))
     }
 }
 
@@ -109,7 +119,7 @@ impl Ask for HttpAsker {
 
 /// The URL of a probe. Its host is what TLS asks for, while the connection goes to `address`; an
 /// address in its place is always `address` itself, so that no probe can be led elsewhere.
-fn url(probe: &HttpProbe, address: SocketAddr) -> Result<Url, String> {
+fn url(probe: &HttpProbe, whom: &Whom, address: SocketAddr) -> Result<Url, String> {
     let parse = |scheme: &str, host: &str| {
         let text = format!("{scheme}://{host}:{}{}", address.port(), probe.path);
         Url::parse(&text).map_err(|e| format!("{text}: {e}"))
@@ -124,7 +134,10 @@ fn url(probe: &HttpProbe, address: SocketAddr) -> Result<Url, String> {
     let named = match (&tls.sni, &probe.host) {
         (Some(sni), _) => Some(parse("https", sni)?),
         (None, Some(host)) => Some(parse("https", without_port(host))?),
-        (None, None) => None,
+        (None, None) => match whom.name() {
+            Some(name) => Some(parse("https", &name)?),
+            None => None,
+        },
     };
     match named {
         Some(url) if url.domain().is_some() => Ok(url),
@@ -140,11 +153,11 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-fn headers(probe: &HttpProbe, address: SocketAddr) -> Result<HeaderMap, String> {
+fn headers(probe: &HttpProbe, whom: &Whom) -> Result<HeaderMap, String> {
     let default_port = if probe.tls.is_some() { 443 } else { 80 };
     let host = match &probe.host {
         Some(host) => host.clone(),
-        None => default_host(address, default_port),
+        None => whom.host(default_port),
     };
     let host = HeaderValue::from_str(&host).map_err(|e| format!("host {host:?}: {e}"))?;
     let close = HeaderValue::from_static("close");
@@ -188,6 +201,7 @@ async fn check(response: &mut Response, probe: &HttpProbe, kept: &mut Vec<u8>) -
 mod tests {
     use super::*;
     use crate::config::TlsProbe;
+    use crate::dns::Name;
 
     fn probe(host: Option<&str>, sni: Option<&str>) -> HttpProbe {
         HttpProbe {
@@ -206,7 +220,8 @@ mod tests {
     }
 
     fn url_of(probe: &HttpProbe, address: &str) -> String {
-        let url = url(probe, address.parse().expect("an address"));
+        let address = address.parse().expect("an address");
+        let url = url(probe, &Whom::Address(address), address);
         url.expect("a URL").to_string()
     }
 
@@ -221,6 +236,19 @@ mod tests {
     }
 
     #[test]
+    fn a_target_that_is_known_by_name_is_asked_for_by_it() {
+        let address = "192.0.2.1:8443".parse().expect("an address");
+        let whom = Whom::Name(Name::parse("cdn.example.net").expect("a name"), 8443);
+        let of = |host, sni| url(&probe(host, sni), &whom, address).map(String::from);
+        let named = |name: &str| Ok(format!("https://{name}:8443/health?deep=1"));
+        assert_eq!(of(None, None), named("cdn.example.net"));
+        assert_eq!(of(Some("a.example"), None), named("a.example"));
+        assert_eq!(of(None, Some("b.example")), named("b.example"));
+        let host = headers(&probe(None, None), &whom).expect("headers");
+        assert_eq!(host[HOST], "cdn.example.net:8443");
+    }
+
+    #[test]
     fn a_host_that_is_an_address_never_leads_the_probe_elsewhere() {
         let expected = "https://192.0.2.1:8443/health?deep=1";
         for elsewhere in ["198.51.100.7", "[2001:db8::1]", "198.51.100.7:80", "0x7f.1"] {
@@ -232,7 +260,8 @@ mod tests {
     #[test]
     fn a_name_that_is_no_name_is_refused_with_the_reason() {
         let address = "192.0.2.1:443".parse().expect("an address");
-        let error = url(&probe(None, Some("a b")), address).expect_err("no URL");
+        let whom = Whom::Address(address);
+        let error = url(&probe(None, Some("a b")), &whom, address).expect_err("no URL");
         assert!(error.contains("a b"), "{error}");
     }
 

@@ -5,6 +5,7 @@ mod http;
 mod tcp;
 mod tls;
 mod told;
+mod whereabouts;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +19,7 @@ pub use http::HttpAsker;
 pub use tcp::{TcpAsker, connect};
 pub use tls::TlsConfigs;
 pub use told::Told;
+pub use whereabouts::Whereabouts;
 
 /// What one attempt shows: a success, or why it failed.
 pub type Outcome = Result<(), Failure>;
@@ -43,11 +45,17 @@ pub trait Ask: Send {
 }
 
 /// What asks the target of `spec`.
-pub fn asker(spec: &TargetSpec, tls: &TlsConfigs) -> Box<dyn Ask> {
+pub fn asker(spec: &TargetSpec, tls: &TlsConfigs, whereabouts: &Whereabouts) -> Box<dyn Ask> {
+    let whereabouts = whereabouts.clone();
     match &spec.monitor.probe {
-        ProbeKind::Http(probe) => Box::new(HttpAsker::new(spec, probe.clone(), tls.clone())),
+        ProbeKind::Http(probe) => Box::new(HttpAsker::new(
+            spec,
+            probe.clone(),
+            tls.clone(),
+            whereabouts,
+        )),
         ProbeKind::Tcp | ProbeKind::Calculated(_) | ProbeKind::Push(_) | ProbeKind::None => {
-            Box::new(TcpAsker::new(spec))
+            Box::new(TcpAsker::new(spec, whereabouts))
         }
     }
 }

@@ -5,29 +5,43 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use super::{Ask, Asking, Outcome};
+use super::{Ask, Asking, Outcome, Whereabouts};
+use crate::clock;
 use crate::health::failure::{Failure, Step};
-use crate::health::target::TargetSpec;
+use crate::health::target::{TargetSpec, Whom};
 
-/// Connects to one address.
-#[derive(Clone, Copy, Debug)]
+/// Connects to one target.
 pub struct TcpAsker {
-    address: SocketAddr,
+    whom: Whom,
     timeout: Duration,
+    whereabouts: Whereabouts,
 }
 
 impl TcpAsker {
-    pub fn new(spec: &TargetSpec) -> Self {
+    pub fn new(spec: &TargetSpec, whereabouts: Whereabouts) -> Self {
         TcpAsker {
-            address: spec.address,
+            whom: spec.whom.clone(),
             timeout: spec.monitor.timeout,
+            whereabouts,
         }
+    }
+
+    async fn attempt(&self) -> Outcome {
+        let begun = clock::now();
+        let finding = self.whereabouts.of(&self.whom);
+        let found = tokio::time::timeout(self.timeout, finding).await;
+        let address = found.map_err(|_elapsed| Failure::TimedOut {
+            after: self.timeout,
+            step: Step::Address,
+        })??;
+        let took = clock::now().saturating_duration_since(begun);
+        connect(address, self.timeout.saturating_sub(took)).await
     }
 }
 
 impl Ask for TcpAsker {
     fn ask(&mut self) -> Asking<'_> {
-        Box::pin(connect(self.address, self.timeout))
+        Box::pin(self.attempt())
     }
 }
 
