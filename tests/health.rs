@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use meridian::config::{
-    At, HttpProbe, LoadFrom, Monitor, Panic, Place, ProbeKind, Resolver, TlsProbe,
+    At, HttpProbe, LoadFrom, Monitor, Panic, Place, ProbeKind, Resolver, TlsProbe, VerdictOptions,
 };
 use meridian::dns::Name;
 use meridian::health::failure::Step;
@@ -110,12 +110,14 @@ fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetSpec 
         name: "web".into(),
         probe,
         port: 80,
+        at: None,
         interval: Duration::from_millis(50),
         timeout,
         rise: 2,
         fall: 2,
         jitter: 0.1,
         unknown_is_up: true,
+        options: VerdictOptions::default(),
     };
     TargetSpec {
         key: TargetKey(address.to_string().into()),

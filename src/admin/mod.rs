@@ -11,6 +11,7 @@
 //! | `POST /v1/overrides/clear` with a [`Which`] | [`Said`], with every [`Standing`] that was taken back |
 //! | `GET /v1/load` | every [`Loaded`] |
 //! | `POST /v1/load` with a list of [`Report`](crate::load::Report)s | [`Taken`]; or 422, and then none is taken |
+//! | `POST /v1/observations` with a list of [`Observed`] | [`Taken`]; or 422, and then none is taken |
 //! | `POST /v1/reload` | 200 with [`Reloaded`], or 422 with what is wrong with the new configuration |
 //!
 //! Errors are JSON: `{"error": "..."}`.
@@ -129,6 +130,8 @@ pub struct Overridden {
     pub standing: Vec<Standing>,
     /// By [`key`](crate::overrides::key): whose word holds for an endpoint.
     pub why: HashMap<String, String>,
+    /// By [`key`](crate::overrides::key): which part a slow endpoint takes.
+    pub why_slow: HashMap<String, String>,
     /// By name: why a pool takes a part only.
     pub why_pools: HashMap<String, String>,
 }
@@ -153,6 +156,32 @@ pub struct Loaded {
     pub share: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+/// What somebody observed of endpoints, for monitors that go by that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// An endpoint as `pool/address`, or whatever else an override can mean.
+    pub what: String,
+    pub verdict: Saying,
+    /// In words; cut where it is long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Default: every monitor of theirs that goes by what others say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<String>,
+    /// Whether it is the outcome of a real request, which counts by the monitor's `passive`.
+    #[serde(default)]
+    pub passive: bool,
+}
+
+/// What is said of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Saying {
+    Up,
+    Down,
 }
 
 /// How many reports were taken.

@@ -17,7 +17,8 @@ use super::explain::{self, Believed, Explanation, Line, Question};
 use super::health::{Changed, HealthReport, History};
 use super::whom::Whom;
 use super::{
-    EndpointStatus, Loaded, Overridden, Reloaded, Said, Standing, Status, Taken, Which, ZoneTrouble,
+    EndpointStatus, Loaded, Observed, Overridden, Reloaded, Said, Standing, Status, Taken, Which,
+    ZoneTrouble,
 };
 use crate::geoip::World;
 use crate::load::Report;
@@ -36,6 +37,8 @@ pub enum Command {
     ClearOverrides(Which, oneshot::Sender<Result<Said, String>>),
     /// Take these reports, or none where one is wrong.
     Load(Vec<Report>, oneshot::Sender<Result<Taken, String>>),
+    /// Take these observations, or none where one is wrong.
+    Observe(Vec<Observed>, oneshot::Sender<Result<Taken, String>>),
     /// Say what is known of loads.
     Loads(oneshot::Sender<Vec<Loaded>>),
 }
@@ -74,6 +77,7 @@ pub fn router(live: Arc<Live>) -> Router {
         .route("/v1/health/history", get(history))
         .route("/v1/reload", post(reload))
         .route("/v1/load", get(loads).post(load))
+        .route("/v1/observations", post(observe))
         .route("/v1/overrides", get(overrides).post(add_override))
         .route("/v1/overrides/clear", post(clear_overrides))
         .fallback(async || error(StatusCode::NOT_FOUND, "there is no such thing to ask for"))
@@ -279,6 +283,13 @@ async fn load(
     reports: Result<Json<Vec<Report>>, JsonRejection>,
 ) -> Response {
     command(&live, reports, Command::Load).await
+}
+
+async fn observe(
+    State(live): State<Arc<Live>>,
+    observations: Result<Json<Vec<Observed>>, JsonRejection>,
+) -> Response {
+    command(&live, observations, Command::Observe).await
 }
 
 async fn loads(State(live): State<Arc<Live>>) -> Response {

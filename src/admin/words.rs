@@ -284,9 +284,12 @@ impl Words<'_> {
         };
         let key = overrides::key(&self.root.pools, endpoint);
         let word = self.overridden.why.get(&key);
-        let word = word.map_or_else(String::new, |word| format!(", {word}"));
+        let slow = self.overridden.why_slow.get(&key);
+        let words: String = (slow.into_iter().chain(word))
+            .map(|word| format!(", {word}"))
+            .collect();
         format!(
-            "{} weight {weight} {verdict}{share}{word}{usable}",
+            "{} weight {weight} {verdict}{share}{words}{usable}",
             self.endpoint(endpoint)
         )
     }

@@ -8,6 +8,7 @@ mod geoip;
 mod health;
 mod imagined;
 mod load;
+mod observe;
 mod overrides;
 mod plan;
 mod recorded;
@@ -69,6 +70,8 @@ enum Command {
     Health(health::Arguments),
     /// Tell a running server how loaded pools and endpoints are, or see what it knows
     Load(load::Arguments),
+    /// Tell a running server what was observed of an endpoint, where a monitor goes by that
+    Observe(observe::Arguments),
     /// Load a server on this machine, and say what its answers cost
     ///
     /// Queries go over UDP (or TCP), from one core that is never idle meanwhile. Without --rate it is a closed loop:
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
             Command::Override(arguments) => overrides::run(arguments).await,
             Command::Health(arguments) => health::run(arguments).await,
             Command::Load(arguments) => load::run(arguments).await,
+            Command::Observe(arguments) => observe::run(arguments).await,
             Command::Bench(arguments) => bench::run(*arguments).await,
             Command::Geoip(arguments) => geoip::run(&arguments),
         }

@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::maps::rules::{Rules, RulesView};
-use crate::config::{self, Config};
+use crate::config::{self, Calculation, Config, ProbeKind};
 use crate::hashing::{self, Item};
 use crate::health::TargetSpec;
 use crate::model::{
-    Balance, Destination, EndpointId, Family, FamilyFallback, MapId, PolicyId, PoolId, TargetKey,
-    WhenAllDown,
+    Balance, Destination, EndpointId, Family, FamilyFallback, MapId, MonitorId, PolicyId, PoolId,
+    Share, TargetKey, WhenAllDown,
 };
 use crate::state::addresses::Addresses;
+use crate::state::condition::Condition;
 use crate::state::health::PoolSlot;
 use crate::state::map::Map;
 use crate::state::pools::{
-    Endpoint, Member, OfAlias, Order, Policy, Pool, Pools, Region, Target, Tiers,
+    Endpoint, Member, OfAlias, Order, Policy, Pool, Pools, Region, Target, Tiers, Watch,
 };
 use crate::state::preference::Preference;
 
@@ -53,6 +54,7 @@ pub fn compile<'m>(
             name: region.name.as_str().into(),
         })
         .collect();
+    let compiled = targets.compiled();
     let mut pools = Pools {
         regions,
         of_alias: of_alias(config),
@@ -62,7 +64,8 @@ pub fn compile<'m>(
         endpoints: endpoints.into(),
         policies,
         all: Box::default(),
-        targets: targets.compiled(),
+        targets: compiled,
+        conditions: targets.conditions.into(),
     };
     pools.all = (0..pools.pools.len() as u32)
         .map(|id| PoolSlot::new(&pools, PoolId(id), |_| true, |_| true))
@@ -105,16 +108,65 @@ struct Targets {
     numbers: HashMap<TargetKey, u32>,
     specs: Vec<TargetSpec>,
     endpoints: Vec<Vec<EndpointId>>,
+    conditions: Vec<Condition>,
+}
+
+/// An endpoint that is watched.
+struct Watched<'a> {
+    config: &'a Config,
+    pool: &'a config::Pool,
+    endpoint: &'a config::Endpoint,
+    id: EndpointId,
 }
 
 impl Targets {
+    /// What `monitor` makes of it.
+    fn watch(&mut self, watched: &Watched<'_>, monitor: MonitorId) -> Option<Watch> {
+        match self.condition(watched, monitor, true)? {
+            Condition::Target(number) => Some(Watch::Target(number)),
+            condition => {
+                self.conditions.push(condition);
+                Some(Watch::Condition((self.conditions.len() - 1) as u32))
+            }
+        }
+    }
+
+    /// Circles were refused when the configuration was read.
+    fn condition(
+        &mut self,
+        watched: &Watched<'_>,
+        monitor: MonitorId,
+        is_alone: bool,
+    ) -> Option<Condition> {
+        let monitor = &watched.config.monitors[monitor.index()];
+        let ProbeKind::Calculated(calculation) = &monitor.probe else {
+            let (pool, endpoint) = (watched.pool, watched.endpoint);
+            let spec = TargetSpec::of_endpoint(monitor, is_alone, pool, endpoint)?;
+            return Some(Condition::Target(self.add(spec, watched.id)));
+        };
+        let members = calculation.members().iter();
+        let parts: Option<Box<[_]>> = members
+            .map(|&member| self.condition(watched, member, false))
+            .collect();
+        let parts = parts?;
+        Some(match calculation {
+            Calculation::All(_) => Condition::All(parts),
+            Calculation::Any(_) => Condition::Any(parts),
+            Calculation::AtLeast { count, .. } => Condition::AtLeast(*count, parts),
+            Calculation::Not(_) => Condition::Not(parts.into_iter().next()?.into()),
+        })
+    }
+
     fn add(&mut self, spec: TargetSpec, endpoint: EndpointId) -> u32 {
         let number = *self.numbers.entry(spec.key.clone()).or_insert_with(|| {
             self.specs.push(spec);
             self.endpoints.push(Vec::new());
             (self.specs.len() - 1) as u32
         });
-        self.endpoints[number as usize].push(endpoint);
+        let endpoints = &mut self.endpoints[number as usize];
+        if endpoints.last() != Some(&endpoint) {
+            endpoints.push(endpoint);
+        }
         number
     }
 
@@ -125,6 +177,11 @@ impl Targets {
             .map(|(spec, endpoints)| Target {
                 key: spec.key.clone(),
                 interval: spec.monitor.interval,
+                interval_doubt: (spec.monitor.options.interval_doubt)
+                    .unwrap_or(spec.monitor.interval),
+                falls_at_once: spec.monitor.options.refused_counts_at_once,
+                share_when_slow: (spec.monitor.options.degraded)
+                    .map_or(Share::ALL, |degraded| degraded.share),
                 rise: spec.monitor.rise,
                 fall: spec.monitor.fall,
                 endpoints: endpoints.into(),
@@ -141,7 +198,15 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
         let mut items: [Vec<_>; 2] = Default::default();
         for endpoint in &pool.endpoints {
             let endpoint_id = EndpointId(endpoints.len() as u32);
-            let target = TargetSpec::of_endpoint(config, pool, endpoint);
+            let target = pool.monitor.and_then(|monitor| {
+                let watched = Watched {
+                    config,
+                    pool,
+                    endpoint,
+                    id: endpoint_id,
+                };
+                targets.watch(&watched, monitor)
+            });
             let destination = endpoint.destination.clone();
             let seed = match &destination {
                 Destination::Address(address) => hashing::of_address(*address),
@@ -159,7 +224,7 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
                 seed,
                 weight: endpoint.weight,
                 pool: PoolId(id as u32),
-                target: target.map(|spec| targets.add(spec, endpoint_id)),
+                target,
             });
         }
         let monitor = pool.monitor.map(|id| &config.monitors[id.index()]);

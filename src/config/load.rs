@@ -51,7 +51,7 @@ fn shed<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<Shed> {
 }
 
 /// `"90%"` within a range of parts of 1.
-fn percent(reader: &mut Reader, value: &Value, least: f64, most: f64) -> Option<f64> {
+pub(super) fn percent(reader: &mut Reader, value: &Value, least: f64, most: f64) -> Option<f64> {
     let expected = format!(
         "a percentage from \"{}%\" to \"{}%\"",
         100.0 * least,

@@ -12,7 +12,7 @@
 //! | `secrecy` | what mistakes must not show |
 //! | `references` | names of tables, resolved to ids |
 //! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
-//! | `server`, `identity`, `rate_limit`, `geoip`, `resolver`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy` | tables |
+//! | `server`, `identity`, `rate_limit`, `geoip`, `resolver`, `network`, `region`, `monitor`, `unprobed`, `http_probe`, `verdict_options`, `pool`, `policy` | tables |
 //! | `zone`, `zone_files`, `zone_settings` | zones, with and without tables of their own |
 //! | `watchers` | who is told what the server sees |
 //! | `rules` | what holds for some clients only, as policies of their own |
@@ -56,7 +56,9 @@ mod syntax;
 mod tests;
 mod types;
 mod units;
+mod unprobed;
 mod unused;
+mod verdict_options;
 mod watchers;
 mod zone;
 mod zone_files;
@@ -72,6 +74,8 @@ pub use inputs::Inputs;
 pub use stamp::{Stamp, Stamps};
 pub use types::*;
 pub use units::parse_duration;
+pub use unprobed::{Calculation, Push};
+pub use verdict_options::{Degraded, Flap, Passive, VerdictOptions};
 pub use watchers::{SECRET_LEN_MAX, SECRET_LEN_MIN};
 
 use include::{Tree, Unreadable};
@@ -174,8 +178,9 @@ fn read_config(reader: &mut Reader, tree: &Tree) -> Result<Config, (Vec<Zone>, G
     let resolver = resolver::resolver(reader, &mut top);
     let mut networks = network::networks(reader, &mut references);
     let regions = region::regions(reader, &mut references);
-    let monitors = monitor::monitors(reader, &mut references);
+    let mut monitors = monitor::monitors(reader, &mut references);
     let pools = pool::pools(reader, &mut references);
+    unprobed::complete(reader, &references, &mut monitors);
     let drafts = policy::drafts(reader, &mut references);
     let drafts = rules::expand(reader, &references, &pools, drafts);
     let policies = policy_graph::policies(reader, &references, &pools, drafts);

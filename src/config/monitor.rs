@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use super::address::port;
+use super::address::{port, socket};
 use super::http_probe::{self, http_probe};
 use super::reader::{Reader, Table, Value};
 use super::references::References;
 use super::scalar::{boolean, choice, integer, number};
 use super::units::{Written, duration};
+use super::unprobed::unprobed;
+use super::verdict_options::verdict_options;
 use super::{Monitor, ProbeKind};
 
 const INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
-const INTERVAL_MIN: Duration = Duration::from_millis(50);
-const INTERVAL_MAX: Duration = Duration::from_secs(3600);
+pub(super) const INTERVAL_MIN: Duration = Duration::from_millis(50);
+pub(super) const INTERVAL_MAX: Duration = Duration::from_secs(3600);
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
 const TIMEOUT_MIN: Duration = Duration::from_millis(10);
 
@@ -20,16 +22,39 @@ const TIMEOUT_MIN: Duration = Duration::from_millis(10);
 pub(super) fn monitors(reader: &mut Reader, references: &mut References) -> Vec<Option<Monitor>> {
     let tables = references.monitors.take();
     tables
-        .map(|(name, table)| monitor(reader, name, table?))
+        .map(|(name, table)| monitor(reader, references, name, table?))
         .collect()
 }
 
-fn monitor(reader: &mut Reader, name: &str, mut table: Table) -> Option<Monitor> {
+fn monitor(
+    reader: &mut Reader,
+    references: &mut References,
+    name: &str,
+    mut table: Table,
+) -> Option<Monitor> {
+    if let Some(monitor) = unprobed(reader, references, name, &mut table) {
+        table.finish(reader);
+        return monitor;
+    }
     let probe = probe(reader, &mut table);
+    let at = table.optional(reader, "at", |r, v| socket(r, v, false));
+    if table.key_span("at").is_some() {
+        for key in ["load_header", "load_json"] {
+            table.refuse(
+                reader,
+                key,
+                "tells of the endpoint, which a monitor with `at` does not ask",
+            );
+        }
+        table.refuse(reader, "port", "stands in `at` already");
+    }
     let written_port = table.optional(reader, "port", port);
+    let written_port = written_port.or(at.map(|at| at.port()));
     let port = match (&probe, written_port) {
         (_, Some(port)) => port,
-        (Some(ProbeKind::Tcp), None) if table.key_span("port").is_none() => {
+        (Some(ProbeKind::Tcp), None)
+            if table.key_span("port").is_none() && table.key_span("at").is_none() =>
+        {
             let help = "write `port = 443`".to_owned();
             reader.error(
                 table.span.clone(),
@@ -52,17 +77,20 @@ fn monitor(reader: &mut Reader, name: &str, mut table: Table) -> Option<Monitor>
     let unknown_is_up = table.optional(reader, "unknown_is", |r, v| {
         choice(r, v, &[("up", true), ("down", false)])
     });
+    let options = verdict_options(reader, &mut table, interval);
     table.finish(reader);
     Some(Monitor {
         name: name.to_owned(),
         probe: probe?,
         port,
+        at,
         interval,
         timeout,
         rise,
         fall,
         jitter: jitter.unwrap_or(0.1),
         unknown_is_up: unknown_is_up.unwrap_or(true),
+        options,
     })
 }
 

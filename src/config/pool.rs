@@ -12,6 +12,7 @@ use super::reader::{Reader, Table, Value, quoted};
 use super::references::References;
 use super::scalar::{boolean, choice, integer, list, text};
 use super::units::duration;
+use super::unprobed::one_or_all;
 use super::zone::absolute_name;
 use super::{ALIAS_ADDRESSES_MAX, Alias, Endpoint, Place, Pool};
 use crate::dns::Name;
@@ -38,7 +39,7 @@ fn pool(
     endpoints_left: &mut usize,
 ) -> Option<Pool> {
     let region = table.required(reader, "region", "\"eu\"", |r, v| references.region(r, v));
-    let monitor = table.optional(reader, "monitor", |r, v| references.monitor(r, v));
+    let monitor = table.optional(reader, "monitor", |r, v| one_or_all(r, references, v));
     let is_monitored = table.key_span("monitor").is_some();
     let balance = table.optional(reader, "balance", balance);
     let min_healthy = table.optional(reader, "min_healthy", min_healthy);

@@ -153,6 +153,9 @@ pub(super) struct References<'t> {
     pub policies: Group<'t>,
     /// Networks that some list of client networks names.
     listed_networks: HashSet<usize>,
+    /// Monitors of which some pool needs all; their ids follow those of `monitors`.
+    combinations: Vec<Vec<MonitorId>>,
+    combination_ids: HashMap<Vec<MonitorId>, MonitorId>,
 }
 
 impl<'t> References<'t> {
@@ -164,6 +167,8 @@ impl<'t> References<'t> {
             pools: Group::read(reader, top, "pool", POOLS_MAX),
             policies: Group::read(reader, top, "policy", TABLES_MAX),
             listed_networks: HashSet::new(),
+            combinations: Vec::new(),
+            combination_ids: HashMap::new(),
         }
     }
 
@@ -221,6 +226,31 @@ impl<'t> References<'t> {
         let name = text(reader, value, "the name of a monitor such as \"web\"")?;
         let id = resolve(reader, &mut self.monitors, name, value.span())?;
         u16::try_from(id).ok().map(MonitorId)
+    }
+
+    /// The monitor that is up when all `members` are.
+    pub fn combined(
+        &mut self,
+        reader: &mut Reader,
+        members: &[MonitorId],
+        span: Range<usize>,
+    ) -> Option<MonitorId> {
+        if let Some(&id) = self.combination_ids.get(members) {
+            return Some(id);
+        }
+        let id = self.monitors.members.len() + self.combinations.len();
+        let Some(id) = u16::try_from(id).ok().map(MonitorId) else {
+            let message = format!("more than {TABLES_MAX} monitors, lists of them included");
+            reader.error(span, message, None);
+            return None;
+        };
+        self.combinations.push(members.to_vec());
+        self.combination_ids.insert(members.to_vec(), id);
+        Some(id)
+    }
+
+    pub fn combinations(&self) -> &[Vec<MonitorId>] {
+        &self.combinations
     }
 
     pub fn pool(&mut self, reader: &mut Reader, value: &Value) -> Option<PoolId> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Place;
+use super::{Calculation, Place, Push, VerdictOptions};
 use crate::dns::Name;
 use crate::dns::cookie::Secret;
 use crate::model::{
@@ -314,6 +314,8 @@ pub struct Monitor {
     /// Destination port; `check = "address:port"` of an endpoint wins. Default: 80, 443 for https;
     /// required for tcp.
     pub port: u16,
+    /// What it asks, whatever endpoint it watches: the database that they all need. Default: the endpoint.
+    pub at: Option<SocketAddr>,
     /// From start to start of two probes of one target. Default 5 s; 50 ms..=1 h.
     pub interval: Duration,
     /// For a whole probe, name to body; 10 ms or more, less than `interval`. Default 2 s, or half
@@ -327,6 +329,8 @@ pub struct Monitor {
     pub jitter: f64,
     /// `unknown_is = "up"` or `"down"`: what a target counts as that was never observed. Default up.
     pub unknown_is_up: bool,
+    /// How observations become verdicts, beyond that.
+    pub options: VerdictOptions,
 }
 
 /// What a probe does.
@@ -336,6 +340,10 @@ pub enum ProbeKind {
     Http(HttpProbe),
     /// `tcp = true`: connects, and that is all.
     Tcp,
+    /// `all`, `any`, `at_least` or `not`: other monitors say it.
+    Calculated(Calculation),
+    /// `push = { max_age = "30s" }`: others say it, from outside.
+    Push(Push),
     /// No probe at all: endpoints of the pool are always up. (Not written as a monitor; a pool
     /// without `monitor` has none.)
     None,

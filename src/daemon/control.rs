@@ -114,8 +114,12 @@ impl Control {
             }
             tokio::select! {
                 changes = self.verdicts.changed(&self.whole.parts, self.notices.as_ref()) => {
-                    self.publish_changes(self.overriding.heard(changes));
+                    let changes = self.overriding.heard(changes);
+                    self.publish_changes(changes);
                     self.tell_flips();
+                    if self.overriding.is_untold() {
+                        self.tell_overridden();
+                    }
                 }
                 order = orders.recv() => match order {
                     Some(Order::SetVerdict { which, verdict, reply }) => {
@@ -132,6 +136,9 @@ impl Control {
                     Command::Load(reports, reply) => {
                         let added = self.loading.add(&reports, &self.whole);
                         let _ = reply.send(added.map(|()| Taken { taken: reports.len() }));
+                    }
+                    Command::Observe(observations, reply) => {
+                        let _ = reply.send(self.verdicts.observe(&observations, &self.whole.parts));
                     }
                     Command::Loads(reply) => {
                         let _ = reply.send(self.loading.told(&self.whole));
@@ -250,7 +257,7 @@ impl Control {
         self.tell_overridden();
     }
 
-    fn tell_overridden(&self) {
+    fn tell_overridden(&mut self) {
         let told = self.overriding.told(&self.whole.parts.pools);
         self.live.overridden.store(Arc::new(told));
     }

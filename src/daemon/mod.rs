@@ -16,6 +16,7 @@ mod limiting;
 mod loading;
 mod look;
 mod measuring;
+mod observing;
 mod overriding;
 mod preparation;
 mod recovery;
@@ -149,7 +150,7 @@ impl Daemon {
             .await
             .map_err(StartError::Config)?;
         let pools = &whole.parts.pools;
-        let overriding =
+        let mut overriding =
             Overriding::open(server.state_dir.as_deref(), pools).map_err(StartError::System)?;
         let health = overriding.imposed(verdicts.health(pools), pools);
         let health = health.with_shares(pools, overriding.pool_shares());

@@ -1,6 +1,6 @@
 //! Operators' words between verdicts and the table that answers are made from.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,6 +20,10 @@ type Changes = Vec<(EndpointId, EndpointHealth)>;
 pub struct Overriding {
     book: Book,
     imposed: Imposed,
+    /// The part that an endpoint takes because it is slow.
+    slow: HashMap<EndpointId, Share>,
+    /// Whether that is not what was told.
+    slow_changed: bool,
     /// Counts changes.
     version: u64,
     /// The newest that was saved.
@@ -39,28 +43,47 @@ impl Overriding {
         Ok(Overriding {
             imposed: book.imposed(pools, clock::unix_ms()),
             book,
+            slow: HashMap::new(),
+            slow_changed: false,
             version: 0,
             saved: Arc::default(),
         })
     }
 
     /// Without what is forced to be something else, and with the part that each takes.
-    pub fn heard(&self, changes: Changes) -> Changes {
-        let is_heard = |(id, _): &(EndpointId, _)| !self.imposed.verdicts.contains_key(id);
+    pub fn heard(&mut self, changes: Changes) -> Changes {
+        let mut slower = HashSet::new();
+        for &(id, health) in &changes {
+            let slow = (health.share != Share::ALL).then_some(health.share);
+            let before = match slow {
+                Some(share) => self.slow.insert(id, share),
+                None => self.slow.remove(&id),
+            };
+            if before != slow {
+                slower.insert(id);
+            }
+        }
+        self.slow_changed |= !slower.is_empty();
+        let is_heard = |(id, _): &(EndpointId, _)| !self.has_word(*id) || slower.contains(id);
         let changes = changes.into_iter().filter(is_heard);
         changes
-            .map(|(id, health)| (id, self.with_share(id, health)))
+            .map(|(id, health)| (id, self.word(id, |_| health)))
             .collect()
     }
 
+    /// With the part that it takes because it is slow, and by these words.
     fn with_share(&self, id: EndpointId, health: EndpointHealth) -> EndpointHealth {
-        match self.imposed.endpoints.get(&id) {
-            Some(part) => EndpointHealth {
-                share: part.share,
-                ..health
-            },
-            None => health,
+        let slow = self.slow.get(&id).copied().unwrap_or_default();
+        let part = self.imposed.endpoints.get(&id);
+        EndpointHealth {
+            share: part.map_or(slow, |part| part.share.and(slow)),
+            ..health
         }
+    }
+
+    /// Whether others are slow than was told before.
+    pub fn is_untold(&self) -> bool {
+        self.slow_changed
     }
 
     /// What an endpoint is by these words, where probes say `observed` of it.
@@ -77,7 +100,8 @@ impl Overriding {
     }
 
     /// `health`, of `pools`, with what is imposed on endpoints.
-    pub fn imposed(&self, health: Health, pools: &Pools) -> Health {
+    pub fn imposed(&mut self, health: Health, pools: &Pools) -> Health {
+        self.hear_who_is_slow(&health, pools);
         let imposed: Changes = self
             .endpoints()
             .map(|id| (id, self.word(id, |id| health.endpoint(id))))
@@ -85,6 +109,17 @@ impl Overriding {
         match imposed.is_empty() {
             true => health,
             false => health.with(pools, &imposed),
+        }
+    }
+
+    /// What `health` has is what probes say alone: whoever takes a part only is slow.
+    fn hear_who_is_slow(&mut self, health: &Health, pools: &Pools) {
+        self.slow.clear();
+        if health.is_reduced() {
+            let ids = (0..pools.endpoints.len() as u32).map(EndpointId);
+            let shares = ids.map(|id| (id, health.endpoint(id).share));
+            self.slow
+                .extend(shares.filter(|(_, share)| *share != Share::ALL));
         }
     }
 
@@ -228,7 +263,8 @@ impl Overriding {
     }
 
     /// For the admin API.
-    pub fn told(&self, pools: &Pools) -> Overridden {
+    pub fn told(&mut self, pools: &Pools) -> Overridden {
+        self.slow_changed = false;
         let words = self.book.overrides();
         let verdicts = self
             .imposed
@@ -253,6 +289,9 @@ impl Overriding {
         Overridden {
             standing: words.map(|word| standing(word.clone(), pools)).collect(),
             why,
+            why_slow: (self.slow.iter())
+                .map(|(&id, share)| (key(pools, id), format!("{share} because it is slow")))
+                .collect(),
             why_pools: why_pools
                 .map(|(&id, part)| (pool_name(id), part.why.clone()))
                 .collect(),

@@ -83,22 +83,18 @@ fn inherited(
     old: &[TargetSpec],
     new: &[TargetSpec],
 ) -> HashMap<TargetKey, Remembered> {
-    let known: HashMap<TargetKey, TargetHealth> = engine.snapshot().into_iter().collect();
-    let by_address: HashMap<_, _> = old.iter().map(|spec| (&spec.whom, spec)).collect();
+    let known: HashMap<TargetKey, Remembered> = engine.memories().into_iter().collect();
+    let mut by_whom: HashMap<_, Vec<&TargetSpec>> = HashMap::new();
+    for spec in old {
+        by_whom.entry(&spec.whom).or_default().push(spec);
+    }
     let inherit = |spec: &TargetSpec| {
-        let before = by_address.get(&spec.whom)?;
-        let health = known.get(&before.key)?;
-        let (verdict, since_unix_ms) = (health.verdict, health.since_unix_ms);
-        let is_same = before.monitor.probe == spec.monitor.probe && verdict != Verdict::Unknown;
-        is_same.then(|| {
-            (
-                spec.key.clone(),
-                Remembered {
-                    verdict,
-                    since_unix_ms,
-                },
-            )
-        })
+        let asked = by_whom.get(&spec.whom)?.iter();
+        let mut alike = asked.filter(|before| before.monitor.probe == spec.monitor.probe);
+        // What others say is said of an endpoint, not of an address.
+        let before = alike.find(|before| before.max_age().is_none())?;
+        let known = known.get(&before.key)?;
+        (known.verdict != Verdict::Unknown).then(|| (spec.key.clone(), known.clone()))
     };
     new.iter().filter_map(inherit).collect()
 }

@@ -1,6 +1,6 @@
 //! Where verdicts come from, and the health table that they make.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,17 +10,17 @@ use tokio::task::JoinHandle;
 
 use super::preparation::{Preparation, Prepared, named};
 use super::watching::{self, Source};
-use super::{HealthSource, Notice};
-use crate::admin::Teller;
+use super::{HealthSource, Notice, observing};
+use crate::admin::{Observed, Taken, Teller};
 use crate::clock;
 use crate::compile::{Parts, Whole};
 use crate::config::Diagnostics;
 use crate::health::frozen::Frozen;
 use crate::health::probe::Told;
 use crate::health::{self, Change, Engine, Flip, TargetHealth, saved};
-use crate::model::{Destination, EndpointId, TargetKey, Verdict};
+use crate::model::{Destination, EndpointId, Share, TargetKey, Verdict};
 use crate::state::health::{EndpointHealth, Health};
-use crate::state::pools::{Pools, Target};
+use crate::state::pools::{Pools, Target, Watch};
 
 /// What is believed, by a key that outlives reloads.
 pub enum Verdicts {
@@ -151,6 +151,25 @@ impl Verdicts {
         }
     }
 
+    /// Takes what others say, all of it or none.
+    ///
+    /// # Errors
+    /// In words: what is wrong with it.
+    pub fn observe(&self, observations: &[Observed], parts: &Parts) -> Result<Taken, String> {
+        let Verdicts::Probed(Probed { engine, .. }) = self else {
+            return Err("verdicts are frozen here".to_owned());
+        };
+        for said in observing::read(observations, parts)? {
+            match said.is_passive {
+                true => engine.push_request(&said.key, said.outcome),
+                false => engine.push(&said.key, said.outcome),
+            }
+        }
+        Ok(Taken {
+            taken: observations.len(),
+        })
+    }
+
     /// For getting ready, aside, for another configuration, from now on.
     pub fn begin(&mut self) -> Preparation {
         if let Verdicts::Probed(probed) = self {
@@ -204,12 +223,8 @@ impl Verdicts {
             let pool = &*pools.pools[endpoint.pool.index()].name;
             let is_at = at.as_ref() == Some(&endpoint.destination);
             if pool == which || (is_at && of_pool.is_none_or(|of| of == pool)) {
-                let target = endpoint.target.map(|index| &pools.targets[index as usize]);
-                let flip_after_ms = steady_ms(target, verdict);
-                changes.push((
-                    EndpointId(id as u32),
-                    EndpointHealth::new(verdict, flip_after_ms),
-                ));
+                let id = EndpointId(id as u32);
+                changes.push((id, steady(pools, id, verdict)));
                 known.insert((pool.to_owned(), endpoint.destination.to_string()), verdict);
             }
         }
@@ -289,23 +304,42 @@ impl Probed {
         parts: &Parts,
         notices: Option<&mpsc::UnboundedSender<Notice>>,
     ) -> Vec<(EndpointId, EndpointHealth)> {
-        let mut changes = Vec::new();
+        let pools = &parts.pools;
+        // Each endpoint once, however many of its targets changed.
+        let mut touched = BTreeMap::new();
+        for Change { key, .. } in &batch {
+            let endpoints = target(parts, key)
+                .into_iter()
+                .flat_map(|target| &target.endpoints);
+            for &id in endpoints {
+                touched
+                    .entry(id)
+                    .or_insert_with(|| observed(&self.known, pools, id).verdict);
+            }
+        }
         for Change { key, health } in batch {
             self.news.insert(key.clone(), health.clone());
             // A target of before the last reload has no endpoints any more, and one of the next none yet.
             let Some(target) = target(parts, &key) else {
                 continue;
             };
-            changes.extend(target.endpoints.iter().map(|&id| (id, of(&health, target))));
             let before = self
                 .known
                 .insert(key, health.clone())
                 .map(|before| before.verdict);
             if let Some(notices) = notices.filter(|_| before != Some(health.verdict)) {
-                let _ = notices.send(notice(&parts.pools, target, before, &health));
+                let notice = notice(pools, target, before, &health);
+                let _ = notice.map(|notice| notices.send(notice));
             }
         }
-        changes
+        let look = |(id, before)| {
+            let health = observed(&self.known, pools, id);
+            if health.verdict != before {
+                tell_calculated(pools, id, health.verdict, notices);
+            }
+            (id, health)
+        };
+        touched.into_iter().map(look).collect()
     }
 
     /// Takes over what was `known` while the preparation was made, and what came since.
@@ -316,13 +350,15 @@ impl Probed {
         parts: &Parts,
     ) -> Health {
         self.known = known;
-        let mut changes = Vec::new();
+        let mut touched = BTreeSet::new();
         for (key, health) in self.news.drain() {
             if let Some(target) = target(parts, &key) {
-                changes.extend(target.endpoints.iter().map(|&id| (id, of(&health, target))));
+                touched.extend(target.endpoints.iter().copied());
                 self.known.insert(key, health);
             }
         }
+        let look = |id| (id, observed(&self.known, &parts.pools, id));
+        let changes: Vec<_> = touched.into_iter().map(look).collect();
         prepared.with(&parts.pools, &changes)
     }
 }
@@ -338,12 +374,14 @@ pub(super) fn observed(
     pools: &Pools,
     id: EndpointId,
 ) -> EndpointHealth {
-    let Some(number) = pools.endpoints[id.index()].target else {
+    let Some(watch) = pools.endpoints[id.index()].target else {
         return EndpointHealth::UNWATCHED;
     };
-    let target = &pools.targets[number as usize];
-    let known = known.get(&target.key);
-    known.map_or(EndpointHealth::UNKNOWN, |known| of(known, target))
+    pools.watched(watch, |number| {
+        let target = &pools.targets[number as usize];
+        let known = known.get(&target.key);
+        known.map_or(EndpointHealth::UNKNOWN, |known| of(known, target))
+    })
 }
 
 /// The same, as a file or somebody's hand says.
@@ -353,26 +391,29 @@ fn frozen(
     id: EndpointId,
 ) -> EndpointHealth {
     let endpoint = &pools.endpoints[id.index()];
-    let target = endpoint
-        .target
-        .map(|number| &pools.targets[number as usize]);
     let pool = pools.pools[endpoint.pool.index()].name.to_string();
     match known.get(&(pool, endpoint.destination.to_string())) {
-        Some(&verdict) => EndpointHealth::new(verdict, steady_ms(target, verdict)),
-        None if target.is_none() => EndpointHealth::UNWATCHED,
+        Some(&verdict) => steady(pools, id, verdict),
+        None if endpoint.target.is_none() => EndpointHealth::UNWATCHED,
         None => EndpointHealth::UNKNOWN,
     }
 }
 
-/// The soonest that the verdict can flip: the observations still needed, an interval apart.
+/// The soonest that the verdict can flip: the observations still needed, an interval apart. What is slow takes its part.
 fn of(known: &TargetHealth, target: &Target) -> EndpointHealth {
-    let flip_after_ms = target.observations_ms(known.needed);
-    EndpointHealth::new(known.verdict, flip_after_ms)
+    let flip_after_ms = target.flip_after_ms(known.verdict, known.needed);
+    EndpointHealth {
+        share: match known.degraded {
+            true => target.share_when_slow,
+            false => Share::ALL,
+        },
+        ..EndpointHealth::new(known.verdict, flip_after_ms)
+    }
 }
 
-/// The same for a verdict that nothing speaks against.
-fn steady_ms(target: Option<&Target>, verdict: Verdict) -> u32 {
-    target.map_or(u32::MAX, |target| target.steady_ms(verdict))
+/// Of an endpoint with a verdict that nothing speaks against.
+fn steady(pools: &Pools, id: EndpointId, verdict: Verdict) -> EndpointHealth {
+    EndpointHealth::new(verdict, pools.steady_ms(id, verdict).unwrap_or(u32::MAX))
 }
 
 fn notice(
@@ -380,17 +421,53 @@ fn notice(
     target: &Target,
     before: Option<Verdict>,
     health: &TargetHealth,
-) -> Notice {
-    let describe = |id: &EndpointId| {
-        let endpoint = &pools.endpoints[id.index()];
-        let region = pools.pools[endpoint.pool.index()].region;
-        let region = pools.regions[region.index()].name.to_string();
-        (region, endpoint.destination.to_string())
-    };
-    Notice {
-        endpoints: target.endpoints.iter().map(describe).collect(),
+) -> Option<Notice> {
+    // Those that go by several targets are told of by themselves.
+    let is_alone = |id: &&EndpointId| is_of_one_target(pools, **id);
+    let endpoints = target.endpoints.iter().filter(is_alone);
+    let endpoints: Vec<_> = endpoints.map(|&id| described(pools, id)).collect();
+    (!endpoints.is_empty()).then(|| Notice {
+        endpoints,
         verdict: health.verdict,
         reason: reason(target, before, health),
+    })
+}
+
+fn is_of_one_target(pools: &Pools, id: EndpointId) -> bool {
+    let watch = pools.endpoints[id.index()].target;
+    matches!(watch, Some(Watch::Target(_)))
+}
+
+/// Its region, and what is answered.
+fn described(pools: &Pools, id: EndpointId) -> (String, String) {
+    let endpoint = &pools.endpoints[id.index()];
+    let region = pools.pools[endpoint.pool.index()].region;
+    let region = pools.regions[region.index()].name.to_string();
+    (region, endpoint.destination.to_string())
+}
+
+/// Logs and tells that the verdict on an endpoint is another, where several targets make it.
+fn tell_calculated(
+    pools: &Pools,
+    id: EndpointId,
+    verdict: Verdict,
+    notices: Option<&mpsc::UnboundedSender<Notice>>,
+) {
+    if is_of_one_target(pools, id) {
+        return;
+    }
+    let endpoint = &pools.endpoints[id.index()];
+    let pool = &pools.pools[endpoint.pool.index()];
+    let monitor = pool.monitor.as_deref().unwrap_or_default();
+    let what = crate::overrides::key(pools, id);
+    let reason = format!("calculated from {monitor}");
+    tracing::info!(endpoint = %what, "{verdict}: {reason}");
+    if let Some(notices) = notices {
+        let _ = notices.send(Notice {
+            endpoints: vec![described(pools, id)],
+            verdict,
+            reason,
+        });
     }
 }
 
@@ -401,6 +478,9 @@ fn reason(target: &Target, before: Option<Verdict>, health: &TargetHealth) -> St
     match health.verdict {
         _ if health.held => "held by the panic guard".to_owned(),
         _ if is_first => format!("first probe: {last}"),
+        Verdict::Down if target.falls_at_once && health.consecutive < target.fall => {
+            format!("at once: {last}")
+        }
         Verdict::Down => format!("{0} of {0} failed: {last}", target.fall),
         Verdict::Up => format!("{0} of {0} succeeded", target.rise),
         Verdict::Unknown => last.to_owned(),

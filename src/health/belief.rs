@@ -1,19 +1,24 @@
-//! What is believed of one target: its threshold, and whether the panic guard holds it.
+//! What is believed of one target, and what that rests on.
 
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::flaps::FlapMemory;
+use super::machine::{Machine, Pace, Rules, Seen, State};
+use super::passive::Requests;
 use super::probe::Observation;
+use super::slowness::Slowness;
 use super::target::TargetSpec;
-use super::threshold::Threshold;
 use crate::model::{RegionId, Verdict};
 
 /// What is believed of one target, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TargetHealth {
     pub verdict: Verdict,
+    /// The state behind the verdict, in one word: `failing`, `damped`.
+    pub state: &'static str,
     /// Observations still needed to flip the verdict, at least 1.
     pub needed: u32,
     /// Since when the verdict stands, in milliseconds since the Unix epoch.
@@ -24,13 +29,35 @@ pub struct TargetHealth {
     pub consecutive: u32,
     /// The panic guard holds the verdict up against the observations.
     pub held: bool,
+    /// Until when it has to answer without a failure before it is up, because it fell too often, in milliseconds
+    /// since the Unix epoch: while it answers.
+    pub damped_until_unix_ms: Option<u64>,
+    /// Up, and so slow that it takes a part only of the queries that would come to it.
+    pub degraded: bool,
+    /// What successes take, smoothed, in milliseconds; where the monitor says what is slow.
+    pub smoothed_ms: Option<u64>,
 }
 
 /// A verdict from before a restart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
     pub verdict: Verdict,
     pub since_unix_ms: u64,
+    /// As of when it is taken up again.
+    pub flaps: FlapMemory,
+    pub degraded: bool,
+}
+
+impl Remembered {
+    /// A verdict, and no falls before it.
+    pub fn new(verdict: Verdict, since_unix_ms: u64) -> Self {
+        Remembered {
+            verdict,
+            since_unix_ms,
+            flaps: FlapMemory::default(),
+            degraded: false,
+        }
+    }
 }
 
 /// When something happens, on both clocks.
@@ -54,9 +81,14 @@ impl Moment {
 pub struct Belief {
     pub region: RegionId,
     pub fall_window: Duration,
-    pub threshold: Threshold,
-    /// The panic guard keeps it up although the threshold says down.
-    pub held: bool,
+    machine: Machine,
+    slowness: Option<Slowness>,
+    requests: Option<Requests>,
+    /// How long what was said of it holds, where others say it.
+    max_age: Option<Duration>,
+    /// Until when that holds.
+    pub stale_at: Option<Instant>,
+    stable_after: Duration,
     since_unix_ms: u64,
     /// Since when it was up before it last fell, for a fall that is taken back.
     was_up_since_unix_ms: u64,
@@ -68,42 +100,76 @@ pub struct Belief {
 
 impl Belief {
     pub fn new(spec: &TargetSpec, remembered: Option<&Remembered>, now: Moment) -> Self {
-        let threshold = Threshold::new(spec.monitor.rise, spec.monitor.fall);
-        let (threshold, since_unix_ms) = match remembered {
-            Some(known) => (threshold.resume(known.verdict), known.since_unix_ms),
-            None => (threshold, now.unix_ms),
-        };
+        let monitor = &spec.monitor;
+        let mut machine = Machine::new(Rules {
+            rise: monitor.rise,
+            fall: monitor.fall,
+            refused_at_once: monitor.options.refused_counts_at_once,
+            flap: monitor.options.flap,
+        });
+        let degraded = monitor.options.degraded;
+        let mut slowness = degraded.map(|degraded| Slowness::new(degraded.above));
+        let mut since_unix_ms = now.unix_ms;
+        if let Some(known) = remembered {
+            since_unix_ms = known.since_unix_ms;
+            let ago = Duration::from_millis(now.unix_ms.saturating_sub(since_unix_ms));
+            machine.resume(known.verdict, ago, &known.flaps, now.monotonic);
+            if let Some(slowness) = &mut slowness {
+                slowness.resume(known.degraded);
+            }
+        }
         Belief {
             region: spec.region,
             fall_window: spec.fall_window(),
-            threshold,
-            held: false,
+            // What others say is waited for by nobody.
+            known: machine.verdict() != Verdict::Unknown || spec.max_age().is_some(),
+            stale_at: match machine.verdict() {
+                Verdict::Unknown => None,
+                _ => spec.max_age().map(|max_age| now.monotonic + max_age),
+            },
+            machine,
+            slowness,
+            requests: monitor.options.passive.map(Requests::new),
+            max_age: spec.max_age(),
+            stable_after: monitor.options.stable_after,
             since_unix_ms,
             was_up_since_unix_ms: since_unix_ms,
             last: None,
             consecutive: 0,
-            known: threshold.verdict() != Verdict::Unknown,
         }
     }
 
     pub fn verdict(&self) -> Verdict {
-        match self.held {
-            true => Verdict::Up,
-            false => self.threshold.verdict(),
-        }
+        self.machine.verdict()
     }
 
-    /// A hold can end at any moment.
+    pub fn state(&self) -> State {
+        self.machine.state()
+    }
+
     pub fn needed(&self) -> u32 {
-        match self.held {
-            true => 1,
-            false => self.threshold.needed(),
-        }
+        self.machine.needed()
     }
 
-    /// Whether one more failure makes it fall.
-    pub fn is_about_to_fall(&self) -> bool {
-        self.threshold.verdict() == Verdict::Up && self.threshold.needed() == 1
+    /// The panic guard keeps it up although it fell.
+    pub fn is_held(&self) -> bool {
+        self.state() == State::Held
+    }
+
+    /// Whether it is up, and slow.
+    pub fn is_degraded(&self) -> bool {
+        let is_slow = self.slowness.as_ref().is_some_and(Slowness::is_slow);
+        is_slow && self.verdict() == Verdict::Up
+    }
+
+    /// How soon to ask again.
+    pub fn pace(&self, now: Instant) -> Pace {
+        self.machine.pace(self.stable_after, now)
+    }
+
+    /// Whether this failure makes it fall.
+    pub fn would_fall(&self, failure: &Failure) -> bool {
+        self.machine.falls_by(seen(failure))
     }
 
     /// Whether the last attempt could not be made at all.
@@ -111,17 +177,20 @@ impl Belief {
         matches!(&self.last, Some(Err(failure)) if failure.is_local())
     }
 
-    /// One success clears a held target: it was doubted, and the doubt was wrong.
-    pub fn succeed(&mut self) {
-        if self.held {
-            self.held = false;
-            self.threshold = self.threshold.resume(Verdict::Up);
+    /// Takes an observation; one that could not be made is only noted.
+    pub fn observe(&mut self, observation: Observation, now: Moment) {
+        match &observation.outcome {
+            Ok(()) => self.machine.observe(Seen::Success, now.monotonic),
+            Err(failure) if failure.is_local() => {}
+            Err(failure) => self.machine.observe(seen(failure), now.monotonic),
         }
-        self.threshold.observe(true);
-    }
-
-    /// Notes an observation for those who ask why; verdicts are the threshold's.
-    pub fn remember(&mut self, observation: Observation) {
+        if let Some(slowness) = &mut self.slowness {
+            match self.machine.verdict() {
+                Verdict::Down => slowness.forget(),
+                _ if observation.outcome.is_ok() => slowness.observe(observation.took),
+                _ => {}
+            }
+        }
         let last = observation.outcome.map(|()| observation.took);
         let alike = matches!(&self.last, Some(before) if before.is_ok() == last.is_ok());
         self.consecutive = match alike {
@@ -130,11 +199,52 @@ impl Belief {
         };
         self.last = Some(last);
         self.known = true;
+        self.stale_at = self.max_age.map(|max_age| now.monotonic + max_age);
+    }
+
+    /// Takes what somebody says who really uses it.
+    pub fn observe_request(&mut self, outcome: Result<(), Failure>, now: Moment) {
+        let Some(requests) = &mut self.requests else {
+            return;
+        };
+        let rules = *requests.rules();
+        let before = self.machine.verdict();
+        match requests.observe(outcome.is_ok()) {
+            Some(Verdict::Down) => self.machine.fall(now.monotonic),
+            Some(Verdict::Up) => self.machine.rise(now.monotonic),
+            _ => {}
+        }
+        if self.machine.verdict() != before {
+            let (count, last) = match outcome {
+                Ok(()) => (rules.rise, Ok(Duration::ZERO)),
+                Err(why) => {
+                    let why = format!("{0} of {0} requests failed, the last: {why}", rules.fall);
+                    (rules.fall, Err(Failure::Pushed(why)))
+                }
+            };
+            (self.consecutive, self.last) = (count, Some(last));
+        }
+    }
+
+    /// What was said of it is too old.
+    pub fn forget(&mut self) {
+        self.machine.forget();
+        self.stale_at = None;
+    }
+
+    /// That it fell is in doubt.
+    pub fn hold_up(&mut self, now: Moment) {
+        self.machine.hold_up(now.monotonic);
+    }
+
+    /// It is not any more.
+    pub fn let_fall(&mut self, now: Moment) {
+        self.machine.let_fall(now.monotonic);
     }
 
     /// The verdict has just changed; a fall taken back counts as none.
     pub fn date_verdict(&mut self, now: Moment) {
-        if self.held {
+        if self.is_held() {
             self.since_unix_ms = self.was_up_since_unix_ms;
             return;
         }
@@ -144,35 +254,96 @@ impl Belief {
         self.since_unix_ms = now.unix_ms;
     }
 
-    /// Why the verdict is no longer `before`: "2 of 2 failed: connection refused".
-    pub fn why(&self, before: Verdict) -> String {
-        match &self.last {
-            _ if self.held => "held by the panic guard".to_owned(),
-            Some(Ok(_)) if before == Verdict::Unknown => "first probe succeeded".to_owned(),
-            Some(Ok(_)) => {
-                let rise = self.threshold.rise();
-                format!("{rise} of {rise} succeeded")
+    /// Why the verdict is no longer that of the state `before`: "2 of 2 failed: connection refused".
+    pub fn why(&self, before: State) -> String {
+        let rules = self.machine.rules();
+        match (&self.last, self.max_age) {
+            (_, Some(max_age)) if self.verdict() == Verdict::Unknown => {
+                return format!("nothing was said of it for {} s", max_age.as_secs());
             }
-            Some(Err(why)) if before == Verdict::Unknown => format!("first probe failed: {why}"),
+            (Some(Ok(_)), Some(_)) => return "told so".to_owned(),
+            (Some(Err(why)), Some(_)) => return why.to_string(),
+            (Some(Err(why @ Failure::Pushed(_))), None) => return why.to_string(),
+            _ => {}
+        }
+        match &self.last {
+            _ if self.is_held() => "held by the panic guard".to_owned(),
+            Some(Ok(_)) if before == State::Unknown => "first probe succeeded".to_owned(),
+            Some(Ok(_)) if matches!(before, State::Damped { .. }) => {
+                let hold = self.machine.hold().as_secs_f64();
+                format!("all succeeded for {hold} s, which its falls had demanded")
+            }
+            Some(Ok(_)) => format!("{0} of {0} succeeded", rules.rise),
+            Some(Err(why)) if before == State::Unknown => format!("first probe failed: {why}"),
             Some(Err(why)) => {
-                let fall = self.threshold.fall();
-                format!("{fall} of {fall} failed: {why}")
+                let (count, fall) = (self.consecutive.min(rules.fall), rules.fall);
+                let damped = match self.machine.hold() {
+                    Duration::ZERO => String::new(),
+                    hold => format!(
+                        "; it fell so often that it has to answer for {} s before it is up",
+                        hold.as_secs_f64()
+                    ),
+                };
+                match count < fall && rules.refused_at_once && why.is_refusal() {
+                    true => format!("at once: {why}{damped}"),
+                    false => format!("{fall} of {fall} failed: {why}{damped}"),
+                }
             }
             None => "not observed".to_owned(),
         }
     }
 
-    pub fn health(&self) -> TargetHealth {
+    /// As of `now`.
+    pub fn health(&self, now: Moment) -> TargetHealth {
+        let left =
+            |until: Instant| until.saturating_duration_since(now.monotonic).as_millis() as u64;
         TargetHealth {
             verdict: self.verdict(),
+            state: self.state().name(),
             needed: self.needed(),
             since_unix_ms: self.since_unix_ms,
             last: self.last.as_ref().map(|last| match last {
+                Ok(_) if self.max_age.is_some() => "told to be up".to_owned(),
                 Ok(took) => format!("succeeded in {} ms", took.as_millis()),
                 Err(failure) => failure.to_string(),
             }),
             consecutive: self.consecutive,
-            held: self.held,
+            held: self.is_held(),
+            damped_until_unix_ms: match self.state() {
+                State::Damped { until, .. } => Some(now.unix_ms + left(until)),
+                _ => None,
+            },
+            degraded: self.is_degraded(),
+            smoothed_ms: (self.slowness.as_ref().and_then(Slowness::smoothed))
+                .map(|smoothed| smoothed.as_millis() as u64),
         }
+    }
+
+    /// The change of how slow it is, for the log.
+    pub fn slowness_announcement(&self) -> String {
+        let slowness = self.slowness.as_ref();
+        let smoothed = slowness.and_then(Slowness::smoothed).unwrap_or_default();
+        let ms = smoothed.as_millis();
+        match self.is_degraded() {
+            true => format!("degraded: successes take {ms} ms, smoothed"),
+            false => format!("no longer degraded: successes take {ms} ms, smoothed"),
+        }
+    }
+
+    /// What to know of it after a restart.
+    pub fn memory(&self, now: Moment) -> Remembered {
+        Remembered {
+            verdict: self.verdict(),
+            since_unix_ms: self.since_unix_ms,
+            flaps: self.machine.flap_memory(now.monotonic).unwrap_or_default(),
+            degraded: self.is_degraded(),
+        }
+    }
+}
+
+fn seen(failure: &Failure) -> Seen {
+    match failure.is_refusal() {
+        true => Seen::Refusal,
+        false => Seen::Failure,
     }
 }

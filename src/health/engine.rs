@@ -17,6 +17,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::belief::{Moment, Remembered, TargetHealth};
+use super::failure::Failure;
 use super::judge::{Flip, Judge};
 use super::notes::{Notes, Page};
 use super::panic::Guard;
@@ -198,7 +199,8 @@ impl Engine {
         self.tls.forget();
         let remembered = std::mem::take(&mut *lock(&self.shared.remembered));
         lock(&self.shared.judge).set_targets(&specs, &remembered, Moment::now());
-        for spec in specs {
+        // Of what others say, nobody asks.
+        for spec in specs.into_iter().filter(|spec| spec.max_age().is_none()) {
             tasks.entry(spec.key.clone()).or_insert_with(|| {
                 let ask = (self.asker)(&spec);
                 let notes = Arc::<Notes>::default();
@@ -210,6 +212,22 @@ impl Engine {
             });
         }
         self.shared.progress.notify_waiters();
+        self.shared.wake.notify_one();
+    }
+
+    /// Takes what others say of a target.
+    pub fn push(&self, key: &TargetKey, outcome: Result<(), Failure>) {
+        let observation = Observation {
+            outcome,
+            took: Duration::ZERO,
+        };
+        lock(&self.shared.judge).observe(key, observation, Moment::now());
+        self.shared.wake.notify_one();
+    }
+
+    /// Takes what somebody says who really uses a target; it counts by the monitor's `passive`.
+    pub fn push_request(&self, key: &TargetKey, outcome: Result<(), Failure>) {
+        lock(&self.shared.judge).observe_request(key, outcome, Moment::now());
         self.shared.wake.notify_one();
     }
 
@@ -238,14 +256,26 @@ impl Engine {
     /// The health of every target, in order of key. Targets whose health changes meanwhile are as they
     /// were before or after; observations wait for a few targets only.
     pub fn snapshot(&self) -> Vec<(TargetKey, TargetHealth)> {
+        self.of_every_target(Judge::health)
+    }
+
+    /// What to know of every target after a restart, like [`Engine::snapshot`].
+    pub fn memories(&self) -> Vec<(TargetKey, Remembered)> {
+        self.of_every_target(Judge::memory)
+    }
+
+    fn of_every_target<T>(
+        &self,
+        look: impl Fn(&Judge, &TargetKey, Moment) -> Option<T>,
+    ) -> Vec<(TargetKey, T)> {
         let keys = lock(&self.shared.judge).keys();
         let mut all = Vec::with_capacity(keys.len());
         for keys in keys.chunks(SNAPSHOT_CHUNK) {
-            let judge = lock(&self.shared.judge);
+            let (judge, now) = (lock(&self.shared.judge), Moment::now());
             let known = keys
                 .iter()
-                .filter_map(|key| Some((key, judge.health(key)?)));
-            all.extend(known.map(|(key, health)| (key.clone(), health)));
+                .filter_map(|key| Some((key.clone(), look(&judge, key, now)?)));
+            all.extend(known);
             drop(judge);
             thread::yield_now();
         }
@@ -258,10 +288,12 @@ impl Engine {
         let mut all = Vec::with_capacity(keys.len());
         for keys in keys.chunks(SNAPSHOT_CHUNK) {
             let tasks = lock(&self.tasks);
-            let judge = lock(&self.shared.judge);
+            let (judge, now) = (lock(&self.shared.judge), Moment::now());
             all.extend(keys.iter().filter_map(|key| {
-                let (health, notes) = (judge.health(key)?, &tasks.get(key)?.notes);
-                let page = notes.page();
+                let health = judge.health(key, now)?;
+                // What others say, nobody asks for.
+                let page = tasks.get(key).map(|task| task.notes.page());
+                let page = page.unwrap_or_default();
                 Some((key.clone(), Sheet { health, page }))
             }));
             drop((judge, tasks));
@@ -315,7 +347,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, notes: Arc<Notes>) {
     let monitor = &spec.monitor;
     let took = shared.tempo.took.of(&monitor.name);
-    let mut schedule = Schedule::new(monitor.interval, monitor.jitter, Random::from_os());
+    let mut schedule = Schedule::new(monitor, Random::from_os());
     let origin = clock::now();
     let mut planned = origin;
     loop {
@@ -324,7 +356,8 @@ async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, not
         let Ok(permit) = shared.permits.acquire().await else {
             return;
         };
-        let lag = clock::now().saturating_duration_since(planned);
+        let begun = clock::now();
+        let lag = begun.saturating_duration_since(planned);
         shared.tempo.started(lag, monitor.interval);
         let observation = observe(ask.as_mut()).await;
         drop(permit);
@@ -335,10 +368,16 @@ async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, not
         }
         let moment = Moment::now();
         notes.see(&observation, moment.unix_ms);
-        lock(&shared.judge).observe(&spec.key, observation, moment);
+        let pace = {
+            let mut judge = lock(&shared.judge);
+            judge.observe(&spec.key, observation, moment);
+            judge.pace(&spec.key, moment)
+        };
         shared.progress.notify_waiters();
         shared.wake.notify_one();
-        let start = schedule.next(clock::now().saturating_duration_since(origin));
+        let since = |at: Instant| at.saturating_duration_since(origin);
+        schedule.set_pace(pace, since(begun), since(clock::now()));
+        let start = schedule.next(since(clock::now()));
         shared.missed.fetch_add(start.missed, Relaxed);
         planned = origin + start.at;
         let ahead = planned.saturating_duration_since(moment.monotonic);
@@ -420,7 +459,6 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
-    use crate::health::failure::Failure;
     use crate::health::probe::Asking;
     use crate::health::target::tests::tcp_target;
     use crate::model::Verdict;
@@ -556,10 +594,7 @@ mod tests {
         let world = World::default();
         let spec = tcp_target(1, 0);
         world.with(&spec.key, |actor| actor.takes = Duration::from_secs(3_600));
-        let remembered = Remembered {
-            verdict: Verdict::Down,
-            since_unix_ms: 1,
-        };
+        let remembered = Remembered::new(Verdict::Down, 1);
         let (engine, mut changes) =
             world.engine(8, HashMap::from([(spec.key.clone(), remembered)]));
         engine.set_targets(vec![spec]);

@@ -29,6 +29,8 @@ pub enum Failure {
     Tls(String),
     /// The answer is not HTTP, or breaks a limit of it.
     Protocol(String),
+    /// Others said so, with their reason.
+    Pushed(String),
     /// The probe could not be made here: no descriptors or ports left, an unreadable CA file. Says
     /// nothing about the target.
     Local(String),
@@ -53,9 +55,19 @@ impl Failure {
         matches!(self, TimedOut { .. } | Unreachable(_) | Unresolved { .. })
     }
 
+    /// True where the target's side itself said that it does not serve: refused, reset, or closed without an answer.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Failure::Refused | Failure::Closed)
+    }
+
     /// True for what says nothing about the target, so that it is no observation at all.
     pub fn is_local(&self) -> bool {
         matches!(self, Failure::Local(_))
+    }
+
+    /// What others say to be down, and why.
+    pub fn pushed(reason: Option<&str>) -> Self {
+        Failure::Pushed(reason.map(words).unwrap_or_default())
     }
 
     /// The failure that an input or output error stands for.
@@ -134,6 +146,8 @@ impl fmt::Display for Failure {
             }
             Failure::Tls(why) => write!(f, "TLS: {why}"),
             Failure::Protocol(why) => write!(f, "bad answer: {why}"),
+            Failure::Pushed(why) if why.is_empty() => f.write_str("told to be down"),
+            Failure::Pushed(why) => write!(f, "told to be down: {why}"),
             Failure::Local(why) => write!(f, "cannot probe from here: {why}"),
         }
     }

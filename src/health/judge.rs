@@ -2,11 +2,13 @@
 //!
 //! Pure: observations and time are arguments; what changed is collected until it is taken.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::belief::{Belief, Moment, Remembered, TargetHealth};
+use super::failure::Failure;
+use super::machine::{Pace, State};
 use super::panic::{Census, Guard, Ruling};
 use super::probe::Observation;
 use super::target::TargetSpec;
@@ -50,6 +52,8 @@ pub struct Judge {
     changed: BTreeMap<TargetKey, TargetHealth>,
     /// In order of time.
     flips: VecDeque<Flip>,
+    /// When what others said of targets becomes too old.
+    stale: BTreeSet<(Instant, TargetKey)>,
 }
 
 /// Where the question to the control targets stands.
@@ -84,6 +88,7 @@ impl Judge {
             turns: 0,
             changed: BTreeMap::new(),
             flips: VecDeque::new(),
+            stale: BTreeSet::new(),
         }
     }
 
@@ -100,7 +105,7 @@ impl Judge {
             let mut target = before.remove(&spec.key).unwrap_or_else(|| {
                 let target = Belief::new(spec, remembered.get(&spec.key), now);
                 if target.known {
-                    self.changed.insert(spec.key.clone(), target.health());
+                    self.changed.insert(spec.key.clone(), target.health(now));
                 }
                 target
             });
@@ -114,6 +119,8 @@ impl Judge {
         }
         let mut keys: Vec<_> = self.targets.keys().cloned().collect();
         keys.sort_unstable();
+        let stale = |(key, target): (&TargetKey, &Belief)| Some((target.stale_at?, key.clone()));
+        self.stale = self.targets.iter().filter_map(stale).collect();
         self.keys = keys.into();
         self.turns += 1;
         self.count();
@@ -130,7 +137,7 @@ impl Judge {
             window: slowest.unwrap_or_default().min(WINDOW_MAX),
         };
         self.unknown = targets().filter(|target| !target.known).count();
-        self.held = targets().filter(|target| target.held).count();
+        self.held = targets().filter(|target| target.is_held()).count();
     }
 
     /// Takes one observation.
@@ -139,29 +146,57 @@ impl Judge {
             return;
         };
         self.unknown -= usize::from(!target.known);
-        let was_held = target.held;
+        let was_held = target.is_held();
+        let was_stale_at = target.stale_at;
         match &observation.outcome {
             Err(failure) if failure.is_local() => {
                 if !target.failed_locally() {
                     tracing::warn!(key = %key, "{failure}");
                 }
-                target.remember(observation);
+                target.observe(observation, now);
             }
             Err(failure) => {
-                let doubtful = failure.is_doubtful();
-                self.observe_failure(key, observation, doubtful, now);
+                let failure = failure.clone();
+                self.observe_failure(key, observation, &failure, now);
             }
             Ok(()) => {
                 self.guard.forget(key);
-                self.update(key, now, |target| {
-                    target.remember(observation);
-                    target.succeed();
-                });
+                self.update(key, now, |target| target.observe(observation, now));
             }
         }
+        self.set_stale(key, was_stale_at);
         if was_held && self.held == 0 {
             tracing::warn!("panic guard: no doubt is left");
             self.guard.stand_down();
+        }
+    }
+
+    /// Takes what somebody says who really uses a target, where that counts.
+    pub fn observe_request(&mut self, key: &TargetKey, outcome: Result<(), Failure>, now: Moment) {
+        self.update(key, now, |target| target.observe_request(outcome, now));
+    }
+
+    /// What is said of it holds until another time than it did.
+    fn set_stale(&mut self, key: &TargetKey, before: Option<Instant>) {
+        let Some(target) = self.targets.get(key) else {
+            return;
+        };
+        if let Some(before) = before {
+            self.stale.remove(&(before, key.clone()));
+        }
+        if let Some(at) = target.stale_at {
+            self.stale.insert((at, key.clone()));
+        }
+    }
+
+    /// Forgets what was said of targets and is too old.
+    fn expire(&mut self, now: Moment) {
+        while let Some((at, _)) = self.stale.first()
+            && *at <= now.monotonic
+            && let Some((_, key)) = self.stale.pop_first()
+        {
+            self.guard.forget(&key);
+            self.update(&key, now, Belief::forget);
         }
     }
 
@@ -169,11 +204,12 @@ impl Judge {
         &mut self,
         key: &TargetKey,
         observation: Observation,
-        doubtful: bool,
+        failure: &Failure,
         now: Moment,
     ) {
+        let doubtful = failure.is_doubtful();
         let ruling = match self.targets.get(key) {
-            Some(target) if target.is_about_to_fall() => {
+            Some(target) if target.would_fall(failure) => {
                 let census = Census {
                     up: self.census.up - 1,
                     ..self.census
@@ -188,9 +224,12 @@ impl Judge {
             self.guard.confirm(key);
         }
         self.update(key, now, |target| {
-            target.remember(observation);
-            target.threshold.observe(false);
-            target.held = ruling != Ruling::Falls || (target.held && doubtful);
+            target.observe(observation, now);
+            if ruling != Ruling::Falls {
+                target.hold_up(now);
+            } else if !doubtful {
+                target.let_fall(now);
+            }
         });
         if let Ruling::Alarm(fallen) = ruling {
             self.raise_alarm(&fallen, now);
@@ -203,9 +242,7 @@ impl Judge {
             "panic guard: most targets became unreachable at once; their verdicts are held"
         );
         for key in fallen {
-            self.update(key, now, |target| {
-                target.held = target.threshold.verdict() == Verdict::Down;
-            });
+            self.update(key, now, |target| target.hold_up(now));
         }
         if self.controls == Controls::Idle {
             self.controls = Controls::Wanted;
@@ -214,15 +251,22 @@ impl Judge {
 
     /// When [`Judge::tick`] is due next.
     pub fn next_tick(&self) -> Option<Instant> {
+        let stale = self.stale.first().map(|(at, _)| *at);
+        self.next_ruling().into_iter().chain(stale).min()
+    }
+
+    /// When a hold is over, unless control targets are being asked.
+    fn next_ruling(&self) -> Option<Instant> {
         match self.controls {
             Controls::Absent | Controls::Idle => self.guard.holds_until(),
             Controls::Wanted | Controls::Asked => None,
         }
     }
 
-    /// Ends a hold that is over, or wants the control targets asked about it first.
+    /// Forgets what is too old, and ends a hold that is over, or wants the control targets asked about it first.
     pub fn tick(&mut self, now: Moment) {
-        if self.next_tick().is_none_or(|due| now.monotonic < due) {
+        self.expire(now);
+        if self.next_ruling().is_none_or(|due| now.monotonic < due) {
             return;
         }
         if self.controls == Controls::Idle {
@@ -262,10 +306,10 @@ impl Judge {
 
     fn release(&mut self, now: Moment) {
         self.guard.release(self.census.window, now.monotonic);
-        let held = self.targets.iter().filter(|(_, target)| target.held);
+        let held = self.targets.iter().filter(|(_, target)| target.is_held());
         let held: Vec<TargetKey> = held.map(|(key, _)| key.clone()).collect();
         for key in &held {
-            self.update(key, now, |target| target.held = false);
+            self.update(key, now, |target| target.let_fall(now));
         }
     }
 
@@ -274,10 +318,12 @@ impl Judge {
         let Some(target) = self.targets.get_mut(key) else {
             return;
         };
-        let (verdict, needed, held) = (target.verdict(), target.needed(), target.held);
+        let (state, needed) = (target.state(), target.needed());
+        let was_degraded = target.is_degraded();
+        let verdict = state.verdict();
         change(target);
-        self.held -= usize::from(held);
-        self.held += usize::from(target.held);
+        self.held -= usize::from(state == State::Held);
+        self.held += usize::from(target.is_held());
         if target.verdict() != verdict {
             self.turns += 1;
             self.census.up -= usize::from(verdict == Verdict::Up);
@@ -291,11 +337,21 @@ impl Judge {
                 at_unix_ms: now.unix_ms,
                 from: verdict,
                 to: target.verdict(),
-                why: target.why(verdict),
+                why: target.why(state),
             });
         }
-        if (target.verdict(), target.needed(), target.held) != (verdict, needed, held) {
-            self.changed.insert(key.clone(), target.health());
+        let is_slower = target.is_degraded() != was_degraded;
+        if is_slower {
+            self.turns += 1;
+        }
+        if is_slower && target.verdict() == verdict {
+            tracing::info!(key = %key, "{}", target.slowness_announcement());
+        }
+        let is_held = state == State::Held;
+        let is_other =
+            (target.verdict(), target.needed(), target.is_held()) != (verdict, needed, is_held);
+        if is_other || is_slower {
+            self.changed.insert(key.clone(), target.health(now));
         }
     }
 
@@ -335,15 +391,26 @@ impl Judge {
     }
 
     /// The health of every target, in order of key.
-    pub fn snapshot(&self) -> Vec<(TargetKey, TargetHealth)> {
+    pub fn snapshot(&self, now: Moment) -> Vec<(TargetKey, TargetHealth)> {
         let keys = self.keys.iter();
-        let known = keys.filter_map(|key| Some((key.clone(), self.health(key)?)));
+        let known = keys.filter_map(|key| Some((key.clone(), self.health(key, now)?)));
         known.collect()
     }
 
-    /// What is believed of one target.
-    pub fn health(&self, key: &TargetKey) -> Option<TargetHealth> {
-        self.targets.get(key).map(Belief::health)
+    /// What is believed of one target, as of `now`.
+    pub fn health(&self, key: &TargetKey, now: Moment) -> Option<TargetHealth> {
+        self.targets.get(key).map(|target| target.health(now))
+    }
+
+    /// What to know of one target after a restart.
+    pub fn memory(&self, key: &TargetKey, now: Moment) -> Option<Remembered> {
+        self.targets.get(key).map(|target| target.memory(now))
+    }
+
+    /// How soon to ask it again.
+    pub fn pace(&self, key: &TargetKey, now: Moment) -> Pace {
+        let target = self.targets.get(key);
+        target.map_or(Pace::Usual, |target| target.pace(now.monotonic))
     }
 }
 
@@ -352,8 +419,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::health::failure::{Failure, Step};
+    use crate::config::{Degraded, Flap, Passive, ProbeKind, Push, VerdictOptions};
+    use crate::health::failure::Step;
     use crate::health::target::tests::tcp_target;
+    use crate::model::Share;
 
     const HOLD: Duration = Duration::from_secs(30);
 
@@ -381,7 +450,16 @@ mod tests {
 
     impl Court {
         fn new(has_controls: bool) -> Self {
-            let specs: Vec<_> = (0..10).map(|n| tcp_target(n, u16::from(n % 2))).collect();
+            Self::of(has_controls, |_| ())
+        }
+
+        fn of(has_controls: bool, edit: impl Fn(&mut VerdictOptions)) -> Self {
+            let target = |n| {
+                let mut spec = tcp_target(n, u16::from(n % 2));
+                edit(&mut Arc::make_mut(&mut spec.monitor).options);
+                spec
+            };
+            let specs: Vec<_> = (0..10).map(target).collect();
             let mut court = Court {
                 judge: Judge::new(Guard::new(0.8, HOLD), has_controls),
                 specs,
@@ -435,7 +513,7 @@ mod tests {
         }
 
         fn health(&self, n: usize) -> TargetHealth {
-            let snapshot = self.judge.snapshot();
+            let snapshot = self.judge.snapshot(self.now());
             let mut found = snapshot
                 .into_iter()
                 .filter(|(k, _)| *k == self.specs[n].key);
@@ -443,7 +521,7 @@ mod tests {
         }
 
         fn verdicts(&self) -> Vec<Verdict> {
-            let snapshot = self.judge.snapshot();
+            let snapshot = self.judge.snapshot(self.now());
             snapshot
                 .into_iter()
                 .map(|(_, health)| health.verdict)
@@ -581,11 +659,11 @@ mod tests {
         let mut court = Court::new(false);
         court.set(9, &HashMap::new());
         court.judge.take_changed();
-        let down = Remembered {
-            verdict: Verdict::Down,
-            since_unix_ms: 5,
-        };
-        let all = court.specs.iter().map(|spec| (spec.key.clone(), down));
+        let down = Remembered::new(Verdict::Down, 5);
+        let all = court
+            .specs
+            .iter()
+            .map(|spec| (spec.key.clone(), down.clone()));
         court.set(10, &all.collect());
         assert_eq!(court.health(0).verdict, Verdict::Unknown);
         assert_eq!(court.health(9).verdict, Verdict::Down);
@@ -628,6 +706,182 @@ mod tests {
         assert!(court.judge.take_flips().is_empty());
     }
 
+    #[test]
+    fn a_refusal_counts_at_once_where_that_is_asked_for() {
+        let mut court = Court::of(false, |options| options.refused_counts_at_once = true);
+        for (kind, failure) in [Failure::Refused, Failure::Closed].into_iter().enumerate() {
+            court.observe(kind, Ok(()));
+            court.observe(kind, Err(failure));
+            assert_eq!(court.health(kind).verdict, Verdict::Down);
+        }
+        court.observe(2, Ok(()));
+        court.observe(2, timeout());
+        court.observe(3, Ok(()));
+        court.observe(3, Err(Failure::Status(500)));
+        for n in [2, 3] {
+            assert_eq!(
+                (court.health(n).verdict, court.health(n).needed),
+                (Verdict::Up, 1)
+            );
+        }
+        let said = court.judge.targets[&court.specs[0].key].why(State::Up);
+        assert_eq!(said, "at once: connection refused");
+    }
+
+    const FLAP: Flap = Flap {
+        falls: 2,
+        within: Duration::from_secs(60),
+        hold: Duration::from_secs(10),
+        max: Duration::from_secs(15),
+    };
+
+    #[test]
+    fn what_fell_too_often_has_to_answer_for_a_while_and_says_until_when() {
+        let mut court = Court::of(false, |options| options.flap = Some(FLAP));
+        for _ in 0..2 {
+            court.observe(0, Ok(()));
+            court.observe(0, Ok(()));
+            court.observe(0, timeout());
+            court.observe(0, timeout());
+        }
+        let said = |court: &Court, before| court.judge.targets[&court.specs[0].key].why(before);
+        let fell = said(&court, State::Failing { failures: 1 });
+        assert!(
+            fell.ends_with("it has to answer for 10 s before it is up"),
+            "{fell}"
+        );
+        court.now_ms = 1_000;
+        court.observe(0, Ok(()));
+        court.now_ms = 5_000;
+        court.observe(0, Ok(()));
+        let health = court.health(0);
+        assert_eq!((health.verdict, health.state), (Verdict::Down, "damped"));
+        assert_eq!(
+            (health.damped_until_unix_ms, health.needed),
+            (Some(11_000), 1)
+        );
+        court.now_ms = 10_999;
+        court.observe(0, Ok(()));
+        assert_eq!(court.health(0).verdict, Verdict::Down);
+        court.now_ms = 11_000;
+        court.observe(0, Ok(()));
+        assert_eq!(
+            (court.health(0).verdict, court.health(0).state),
+            (Verdict::Up, "up")
+        );
+    }
+
+    #[test]
+    fn what_is_slow_is_degraded_until_it_is_quick_again_or_down() {
+        let mut court = Court::of(false, |options| {
+            options.degraded = Some(Degraded {
+                above: Duration::from_millis(2),
+                share: Share(100),
+            });
+        });
+        court.observe(0, Ok(()));
+        let changed = court.judge.take_changed();
+        let health = &changed[&court.specs[0].key];
+        assert_eq!((health.degraded, health.smoothed_ms), (true, Some(3)));
+        let said = court.judge.targets[&court.specs[0].key].slowness_announcement();
+        assert_eq!(said, "degraded: successes take 3 ms, smoothed");
+        court.observe(0, timeout());
+        assert!(court.health(0).degraded);
+        let turns = court.judge.turns();
+        court.observe(0, timeout());
+        assert!(!court.health(0).degraded);
+        assert!(court.judge.turns() > turns);
+    }
+
+    #[test]
+    fn what_others_said_is_forgotten_when_it_is_too_old() {
+        let mut court = Court::new(false);
+        for spec in &mut court.specs {
+            let max_age = Duration::from_secs(30);
+            Arc::make_mut(&mut spec.monitor).probe = ProbeKind::Push(Push { max_age });
+        }
+        court.set(0, &HashMap::new());
+        court.set(10, &HashMap::new());
+        assert_eq!((court.judge.unknown(), court.judge.next_tick()), (0, None));
+        court.observe(0, Ok(()));
+        court.now_ms = 20_000;
+        court.observe(1, Err(Failure::pushed(Some("disk\nfull"))));
+        assert_eq!(court.health(0).last.as_deref(), Some("told to be up"));
+        assert_eq!(
+            court.health(1).last.as_deref(),
+            Some("told to be down: disk full")
+        );
+        court.observe(0, Ok(()));
+        court.tick(49_999);
+        assert_eq!(court.health(0).verdict, Verdict::Up);
+        court.judge.take_changed();
+        court.tick(50_000);
+        assert_eq!(court.verdicts(), [Verdict::Unknown; 10]);
+        assert_eq!(court.judge.take_changed().len(), 2);
+        let said = court.judge.targets[&court.specs[0].key].why(State::Up);
+        assert_eq!(said, "nothing was said of it for 30 s");
+        // What is remembered grows old, too.
+        let up = Remembered::new(Verdict::Up, 0);
+        let key = court.specs[5].key.clone();
+        court.set(0, &HashMap::new());
+        court.set(10, &HashMap::from([(key, up)]));
+        assert_eq!(court.health(5).verdict, Verdict::Up);
+        court.tick(80_000);
+        assert_eq!(court.health(5).verdict, Verdict::Unknown);
+    }
+
+    #[test]
+    fn what_users_say_counts_beside_probes_where_that_is_asked_for() {
+        let mut court = Court::of(false, |options| {
+            options.passive = Some(Passive { fall: 3, rise: 2 });
+        });
+        let request = |court: &mut Court, is_success: bool| {
+            let (now, key) = (court.now(), court.specs[0].key.clone());
+            let outcome = match is_success {
+                true => Ok(()),
+                false => Err(Failure::pushed(Some("502"))),
+            };
+            court.judge.observe_request(&key, outcome, now);
+            court.health(0).verdict
+        };
+        court.observe(0, Ok(()));
+        let (up, down) = (Verdict::Up, Verdict::Down);
+        let verdicts = [false, false, true, false, false, false].map(|ok| request(&mut court, ok));
+        assert_eq!(verdicts, [up, up, up, up, up, down]);
+        let last = court.health(0).last.expect("words");
+        assert!(last.contains("3 of 3 requests failed"), "{last}");
+        assert_eq!([true, true].map(|ok| request(&mut court, ok)), [down, up]);
+        // Or its probes say so: `rise` in a row.
+        let _ = [false; 3].map(|ok| request(&mut court, ok));
+        court.observe(0, Ok(()));
+        assert_eq!(court.health(0).verdict, down);
+        court.observe(0, Ok(()));
+        assert_eq!(court.health(0).verdict, up);
+        // Where it is not asked for, it does not.
+        let mut court = Court::new(false);
+        court.observe(0, Ok(()));
+        let verdicts = [false; 9].map(|ok| request(&mut court, ok));
+        assert_eq!(verdicts, [up; 9]);
+    }
+
+    #[test]
+    fn falls_are_remembered_by_who_takes_over() {
+        let mut court = Court::of(false, |options| options.flap = Some(FLAP));
+        for outcome in [true, false, false, true, true, false, false] {
+            court.observe(0, if outcome { Ok(()) } else { timeout() });
+        }
+        let now = court.now();
+        let key = court.specs[0].key.clone();
+        let memory = court.judge.memory(&key, now).expect("a target");
+        assert_eq!((memory.verdict, memory.flaps.level), (Verdict::Down, 1));
+        let mut other = Court::of(false, |options| options.flap = Some(FLAP));
+        other.set(0, &HashMap::new());
+        other.set(10, &HashMap::from([(key, memory)]));
+        other.observe(0, Ok(()));
+        other.observe(0, Ok(()));
+        assert_eq!(other.health(0).state, "damped");
+    }
+
     #[derive(Clone, Copy, Debug)]
     enum Event {
         Observe(usize, u8),
@@ -668,7 +922,7 @@ mod tests {
                 }
                 let up = court.verdicts().into_iter().filter(|v| *v == Verdict::Up).count();
                 prop_assert_eq!(court.judge.census.up, up);
-                let held = court.judge.targets.values().any(|target| target.held);
+                let held = court.judge.targets.values().any(Belief::is_held);
                 prop_assert!(!held || court.judge.holds_until().is_some());
                 let unknown = court.judge.targets.values().filter(|t| !t.known).count();
                 prop_assert_eq!(court.judge.unknown(), unknown);

@@ -3,7 +3,7 @@
 //! # An observation's story
 //!
 //! ```text
-//! schedule -> probe -> observation -> threshold -> panic guard -> verdict -> batch of changes
+//! schedule -> probe -> observation -> machine -> panic guard -> verdict -> batch of changes
 //! ```
 //!
 //! | module | question it answers |
@@ -12,8 +12,11 @@
 //! | [`schedule`] | when is the next probe due? |
 //! | [`probe`] | what did one attempt show? |
 //! | [`failure`] | why did it fail, and is that evidence or doubt? |
-//! | [`threshold`] | what follows from several in a row? |
+//! | [`machine`] | what follows from several in a row? |
+//! | [`flaps`] | what follows from several falls? |
 //! | [`panic`](mod@panic) | is it them, or is it us? |
+//! | `passive` | what do its users say? |
+//! | `slowness` | does it take too long? |
 //! | `falls` | how many fell within the last window? |
 //! | [`belief`] | what is believed of one target, and why? |
 //! | [`judge`] | what is believed of all targets right now? |
@@ -23,22 +26,25 @@
 //! | [`saved`] | what was believed before the restart? |
 //! | [`frozen`] | what shall be believed without probing? |
 //!
-//! `schedule`, `threshold`, `panic`, `belief` and `judge` are pure: time comes as an argument.
+//! `schedule`, `machine`, `flaps`, `panic`, `belief` and `judge` are pure: time comes as an argument.
 
 pub mod belief;
 pub mod engine;
 pub mod failure;
 mod falls;
+pub mod flaps;
 pub mod frozen;
 pub mod judge;
+pub mod machine;
 pub mod notes;
 pub mod panic;
+mod passive;
 pub mod probe;
 pub mod saved;
 pub mod schedule;
+mod slowness;
 pub mod target;
 pub mod tempo;
-pub mod threshold;
 
 pub use belief::{Remembered, TargetHealth};
 pub use engine::{Change, Engine, Settings, Sheet, Status};

@@ -16,13 +16,18 @@ use tokio::sync::oneshot;
 
 use serde::{Deserialize, Serialize};
 
-use super::belief::{Remembered, TargetHealth};
+use super::belief::Remembered;
 use super::engine::Engine;
+use super::flaps::FlapMemory;
 use crate::model::{TargetKey, Verdict};
 use crate::{clock, durable};
 
-/// The version of the format; another one is ignored.
-const VERSION: u32 = 1;
+/// The version of the format that is written. Those since the first are read, what they lack being as by default;
+/// others are ignored.
+const VERSION: u32 = 2;
+const VERSION_OLDEST: u32 = 1;
+/// More falls of one target were not written here.
+const FALLS_MAX: usize = 100;
 /// A larger file was not written here.
 const OCTETS_MAX: u64 = 64 << 20;
 /// The shortest time between two writes.
@@ -41,6 +46,22 @@ struct Entry {
     target: String,
     verdict: Verdict,
     since_unix_ms: u64,
+    /// How often its hold has doubled, counted from 1: see [`FlapMemory`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    flap_level: u32,
+    /// How long before the file was written it fell, the first time first, in milliseconds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    falls_ago_ms: Vec<u64>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    degraded: bool,
+}
+
+fn is_false(truth: &bool) -> bool {
+    !truth
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Where the verdicts of a state directory are saved.
@@ -77,7 +98,7 @@ fn read(
         return Err(format!("larger than {OCTETS_MAX} octets"));
     }
     let contents: Contents = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
-    if contents.version != VERSION {
+    if !(VERSION_OLDEST..=VERSION).contains(&contents.version) {
         let version = contents.version;
         return Err(format!("version {version}, expected {VERSION}"));
     }
@@ -87,9 +108,16 @@ fn read(
         return Err(format!("{age:?} old, expected at most {max_age:?}"));
     }
     let remembered = |entry: Entry| {
+        // What passed since the file was written is time, too.
+        let ago = |&ms: &u64| Duration::from_millis(ms).saturating_add(age);
         let remembered = Remembered {
             verdict: entry.verdict,
             since_unix_ms: entry.since_unix_ms,
+            flaps: FlapMemory {
+                level: entry.flap_level,
+                falls_ago: entry.falls_ago_ms.iter().take(FALLS_MAX).map(ago).collect(),
+            },
+            degraded: entry.degraded,
         };
         (TargetKey(entry.target.into()), remembered)
     };
@@ -97,24 +125,28 @@ fn read(
 }
 
 /// Replaces the saved verdicts. After an error, the file is what it was.
-pub fn save(path: &Path, health: &[(TargetKey, TargetHealth)], now_unix_ms: u64) -> io::Result<()> {
+pub fn save(path: &Path, known: &[(TargetKey, Remembered)], now_unix_ms: u64) -> io::Result<()> {
     let contents = Contents {
         version: VERSION,
         saved_unix_ms: now_unix_ms,
-        verdicts: entries(health),
+        verdicts: entries(known),
     };
     durable::replace(path, &serde_json::to_vec(&contents)?)
 }
 
-fn entries(health: &[(TargetKey, TargetHealth)]) -> Vec<Entry> {
-    let known = health
+fn entries(known: &[(TargetKey, Remembered)]) -> Vec<Entry> {
+    let known = known
         .iter()
-        .filter(|(_, health)| health.verdict != Verdict::Unknown);
+        .filter(|(_, known)| known.verdict != Verdict::Unknown);
+    let ms = |ago: &Duration| u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
     known
-        .map(|(key, health)| Entry {
+        .map(|(key, known)| Entry {
             target: key.to_string(),
-            verdict: health.verdict,
-            since_unix_ms: health.since_unix_ms,
+            verdict: known.verdict,
+            since_unix_ms: known.since_unix_ms,
+            flap_level: known.flaps.level,
+            falls_ago_ms: known.flaps.falls_ago.iter().map(ms).collect(),
+            degraded: known.degraded,
         })
         .collect()
 }
@@ -138,7 +170,7 @@ pub async fn keep(
             continue;
         }
         let (engine, target) = (Arc::clone(&engine), path.clone());
-        let saving = tokio::task::spawn_blocking(move || save(&target, &engine.snapshot(), now));
+        let saving = tokio::task::spawn_blocking(move || save(&target, &engine.memories(), now));
         match saving.await {
             Ok(Ok(())) => (written, written_unix_ms) = (Some(turns), now),
             Ok(Err(error)) => tracing::warn!("cannot save verdicts: {}: {error}", path.display()),
@@ -156,22 +188,25 @@ mod tests {
 
     const MAX_AGE: Duration = Duration::from_secs(600);
 
-    fn health(verdict: Verdict) -> TargetHealth {
-        TargetHealth {
-            verdict,
-            needed: 2,
-            since_unix_ms: 7,
-            last: None,
-            consecutive: 1,
-            held: false,
+    fn slow() -> Remembered {
+        Remembered {
+            degraded: true,
+            ..Remembered::new(Verdict::Up, 7)
         }
     }
 
-    fn two() -> Vec<(TargetKey, TargetHealth)> {
+    fn two() -> Vec<(TargetKey, Remembered)> {
+        let fallen = Remembered {
+            flaps: FlapMemory {
+                level: 3,
+                falls_ago: vec![Duration::from_secs(60), Duration::from_secs(5)],
+            },
+            ..Remembered::new(Verdict::Down, 7)
+        };
         vec![
-            (TargetKey("a".into()), health(Verdict::Up)),
-            (TargetKey("b".into()), health(Verdict::Down)),
-            (TargetKey("c".into()), health(Verdict::Unknown)),
+            (TargetKey("a".into()), slow()),
+            (TargetKey("b".into()), fallen),
+            (TargetKey("c".into()), Remembered::new(Verdict::Unknown, 7)),
         ]
     }
 
@@ -186,13 +221,23 @@ mod tests {
     fn what_is_saved_is_loaded_again_without_the_unknown() {
         let (_directory, path) = saved(1_000_000);
         let loaded = load(&path, MAX_AGE, 1_000_000 + 599_000);
-        let expected = |verdict| Remembered {
-            verdict,
-            since_unix_ms: 7,
-        };
         assert_eq!(loaded.len(), 2);
-        assert_eq!(loaded[&TargetKey("a".into())], expected(Verdict::Up));
-        assert_eq!(loaded[&TargetKey("b".into())], expected(Verdict::Down));
+        assert_eq!(loaded[&TargetKey("a".into())], slow());
+        let down = &loaded[&TargetKey("b".into())];
+        assert_eq!((down.verdict, down.flaps.level), (Verdict::Down, 3));
+        let ago = [659, 604].map(Duration::from_secs);
+        assert_eq!(down.flaps.falls_ago, ago, "and the age of the file");
+    }
+
+    #[test]
+    fn what_was_saved_before_there_was_damping_is_read() {
+        let (_directory, path) = saved(0);
+        let text = "{\"version\":1,\"saved_unix_ms\":0,\"verdicts\":[\
+                    {\"target\":\"a\",\"verdict\":\"down\",\"since_unix_ms\":7}]}";
+        fs::write(&path, text).expect("written");
+        let loaded = load(&path, MAX_AGE, 0);
+        let down = Remembered::new(Verdict::Down, 7);
+        assert_eq!(loaded[&TargetKey("a".into())], down);
     }
 
     #[test]
@@ -214,8 +259,8 @@ mod tests {
             ("{\"version\":1,", "EOF"),
             ("", "EOF"),
             (
-                "{\"version\":2,\"saved_unix_ms\":0,\"verdicts\":[]}",
-                "version 2, expected 1",
+                "{\"version\":3,\"saved_unix_ms\":0,\"verdicts\":[]}",
+                "version 3, expected 2",
             ),
         ] {
             fs::write(&path, text).expect("written");

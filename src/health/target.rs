@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Endpoint, HttpProbe, LoadFrom, Monitor, Pool, ProbeKind};
+use crate::config::{Endpoint, HttpProbe, LoadFrom, Monitor, Pool, ProbeKind, Push};
 use crate::dns::Name;
 use crate::model::{Destination, RegionId, TargetKey};
 
@@ -62,30 +62,54 @@ impl fmt::Display for Whom {
 }
 
 impl TargetSpec {
-    /// The target of an endpoint of `pool`; `None` when the pool has no monitor.
-    pub fn of_endpoint(config: &Config, pool: &Pool, endpoint: &Endpoint) -> Option<Self> {
-        let monitor = config.monitors.get(pool.monitor?.index())?;
-        let whom = match (&endpoint.destination, endpoint.check) {
-            (_, Some(check)) => Whom::Address(check),
-            (Destination::Address(address), None) => {
-                Whom::Address(SocketAddr::new(*address, monitor.port))
-            }
+    /// What one monitor asks of an endpoint of `pool`; `None` of one that asks nothing itself. Of several monitors,
+    /// each keeps its own port where the endpoint is checked elsewhere.
+    pub fn of_endpoint(
+        monitor: &Monitor,
+        is_alone: bool,
+        pool: &Pool,
+        endpoint: &Endpoint,
+    ) -> Option<Self> {
+        let at_port = |address: IpAddr| SocketAddr::new(address, monitor.port);
+        let check = endpoint.check.map(|check| match is_alone {
+            true => check,
+            false => at_port(check.ip()),
+        });
+        let whom = match (&endpoint.destination, monitor.at.or(check)) {
+            (_, Some(elsewhere)) => Whom::Address(elsewhere),
+            (Destination::Address(address), None) => Whom::Address(at_port(*address)),
             (Destination::Name(name), None) => Whom::Name(name.clone(), monitor.port),
         };
+        let key = match &monitor.probe {
+            ProbeKind::Push(push) => pushed_key(monitor, push, pool, endpoint),
+            _ => key(monitor, &whom)?,
+        };
         Some(TargetSpec {
-            key: key(monitor, &whom)?,
+            key,
             whom,
             monitor: Arc::new(monitor.clone()),
             region: pool.region,
         })
     }
 
-    /// The time within which a target that stopped answering is seen to fall: `fall` intervals, late
-    /// by the jitter, and the last probe's timeout.
+    /// How long what was said of it holds; where others say it.
+    pub fn max_age(&self) -> Option<Duration> {
+        match self.monitor.probe {
+            ProbeKind::Push(Push { max_age }) => Some(max_age),
+            _ => None,
+        }
+    }
+
+    /// The time within which a target that stopped answering is seen to fall: `fall` intervals, the first the longest
+    /// there is and late by the jitter, and the last probe's timeout.
     pub fn fall_window(&self) -> Duration {
         let monitor = &self.monitor;
-        let intervals = f64::from(monitor.fall) + monitor.jitter;
-        monitor.interval.mul_f64(intervals) + monitor.timeout
+        let first = monitor.options.interval_stable.unwrap_or(monitor.interval);
+        // A probe that takes longer than that ends before the next one starts.
+        let doubt = monitor.options.interval_doubt;
+        let further = doubt.map_or(monitor.interval, |doubt| doubt.max(monitor.timeout));
+        let jittered = (first + further * (monitor.fall - 1)) + first.mul_f64(monitor.jitter);
+        jittered + monitor.timeout
     }
 }
 
@@ -103,13 +127,24 @@ fn key(monitor: &Monitor, whom: &Whom) -> Option<TargetKey> {
     let mut key = match &monitor.probe {
         ProbeKind::Http(probe) => http_key(probe, whom),
         ProbeKind::Tcp => format!("tcp://{whom}"),
-        ProbeKind::None => return None,
+        ProbeKind::Calculated(_) | ProbeKind::Push(_) | ProbeKind::None => return None,
     };
     key.push_str(&format!(
         " every={:?} timeout={:?} jitter={} rise={} fall={}",
         monitor.interval, monitor.timeout, monitor.jitter, monitor.rise, monitor.fall
     ));
+    key.push_str(&monitor.options.key());
     Some(TargetKey(key.into()))
+}
+
+/// What is told of an endpoint by others, under a monitor's name.
+fn pushed_key(monitor: &Monitor, push: &Push, pool: &Pool, endpoint: &Endpoint) -> TargetKey {
+    let Monitor {
+        name, rise, fall, ..
+    } = monitor;
+    let (of, at, max_age) = (&pool.name, &endpoint.destination, push.max_age);
+    let key = format!("push:{name} {of}/{at} max_age={max_age:?} rise={rise} fall={fall}");
+    TargetKey(key.into())
 }
 
 fn http_key(probe: &HttpProbe, whom: &Whom) -> String {
@@ -169,7 +204,9 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::{At, GeoIp, Place, PoolLoad, Resolver, Server, TlsProbe};
+    use crate::config::{
+        At, Config, Flap, GeoIp, Place, PoolLoad, Resolver, Server, TlsProbe, VerdictOptions,
+    };
     use crate::model::{Balance, MinHealthy, MonitorId};
 
     /// A configuration of these pools and their endpoints, watched by one monitor.
@@ -249,12 +286,14 @@ pub(super) mod tests {
             name: "web".into(),
             probe,
             port: 8080,
+            at: None,
             interval: Duration::from_millis(500),
             timeout: Duration::from_millis(400),
             rise: 2,
             fall: 2,
             jitter: 0.1,
             unknown_is_up: true,
+            options: VerdictOptions::default(),
         }
     }
 
@@ -283,18 +322,49 @@ pub(super) mod tests {
         let mut config = config_of(&[("web", &["192.0.2.1", "192.0.2.2"])]);
         let second = &mut config.pools[0].endpoints[1];
         second.check = Some("192.0.2.1:8080".parse().expect("an address"));
-        let pool = &config.pools[0];
-        let target = |n: usize| TargetSpec::of_endpoint(&config, pool, &pool.endpoints[n]);
+        let (pool, web) = (&config.pools[0], &config.monitors[0]);
+        let target = |n: usize| TargetSpec::of_endpoint(web, true, pool, &pool.endpoints[n]);
         let (first, second) = (target(0).expect("a target"), target(1).expect("a target"));
         assert_eq!(first.whom.to_string(), "192.0.2.1:8080");
         assert_eq!(first.key, second.key);
         let mut named = pool.endpoints[0].clone();
         named.destination = Destination::Name(Name::parse("CDN.example.net").expect("a name"));
-        let named = TargetSpec::of_endpoint(&config, pool, &named).expect("a target");
+        let named = TargetSpec::of_endpoint(web, true, pool, &named).expect("a target");
         assert!(named.key.0.starts_with("tcp://cdn.example.net:8080 "));
-        let mut unwatched = pool.clone();
-        unwatched.monitor = None;
-        assert!(TargetSpec::of_endpoint(&config, &unwatched, &pool.endpoints[0]).is_none());
+        // One of several keeps its port, and one that asks elsewhere asks there.
+        let mut other = Monitor {
+            port: 25,
+            ..web.clone()
+        };
+        let asked = |monitor: &Monitor| {
+            let spec = TargetSpec::of_endpoint(monitor, false, pool, &pool.endpoints[1]);
+            spec.expect("a target").whom.to_string()
+        };
+        assert_eq!(asked(&other), "192.0.2.1:25");
+        other.at = Some("192.0.2.50:5432".parse().expect("an address"));
+        assert_eq!(asked(&other), "192.0.2.50:5432");
+    }
+
+    #[test]
+    fn what_is_told_by_others_is_told_of_each_endpoint_by_itself() {
+        let config = config_of(&[
+            ("web", &["192.0.2.1", "192.0.2.2"]),
+            ("app", &["192.0.2.1"]),
+        ]);
+        let max_age = Duration::from_secs(30);
+        let told = monitor(ProbeKind::Push(Push { max_age }));
+        let keys = config.pools.iter().flat_map(|pool| {
+            let endpoints = pool.endpoints.iter();
+            endpoints.map(|endpoint| TargetSpec::of_endpoint(&told, true, pool, endpoint))
+        });
+        let specs: Vec<_> = keys.flatten().collect();
+        assert_eq!(
+            specs[0].key.to_string(),
+            "push:web web/192.0.2.1 max_age=30s rise=2 fall=2"
+        );
+        assert_eq!(specs[0].max_age(), Some(max_age));
+        let distinct: std::collections::BTreeSet<_> = specs.iter().map(|s| &s.key).collect();
+        assert_eq!(distinct.len(), 3);
     }
 
     #[test]
@@ -336,6 +406,36 @@ pub(super) mod tests {
         });
         let distinct: std::collections::BTreeSet<String> = keys.collect();
         assert_eq!(distinct.len(), count, "{distinct:#?}");
+    }
+
+    #[test]
+    fn so_is_every_edit_of_how_observations_become_verdicts() {
+        let flap = Flap {
+            falls: 3,
+            within: Duration::from_secs(600),
+            hold: Duration::from_secs(30),
+            max: Duration::from_secs(1800),
+        };
+        let edits: [fn(&mut VerdictOptions, Flap); 7] = [
+            |_, _| (),
+            |options, _| options.refused_counts_at_once = true,
+            |options, _| options.interval_doubt = Some(Duration::from_millis(250)),
+            |options, _| options.interval_stable = Some(Duration::from_secs(10)),
+            |options, flap| options.flap = Some(flap),
+            |options, flap| options.flap = Some(Flap { falls: 4, ..flap }),
+            |options, flap| {
+                let hold = Duration::from_secs(31);
+                options.flap = Some(Flap { hold, ..flap });
+            },
+        ];
+        let address = Whom::Address("127.0.10.1:8080".parse().expect("an address"));
+        let keys = edits.map(|edit| {
+            let mut monitor = monitor(ProbeKind::Tcp);
+            edit(&mut monitor.options, flap);
+            key(&monitor, &address).expect("a key")
+        });
+        let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), edits.len(), "{keys:#?}");
     }
 
     #[test]

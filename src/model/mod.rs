@@ -219,6 +219,11 @@ impl Share {
     pub const ALL: Self = Share(u16::MAX);
     pub const NONE: Self = Share(0);
 
+    /// A part of 1.
+    pub fn of_part(part: f64) -> Share {
+        Share((part.clamp(0.0, 1.0) * f64::from(u16::MAX)).round() as u16)
+    }
+
     /// What is left when both hold.
     pub fn and(self, other: Share) -> Share {
         match (self, other) {

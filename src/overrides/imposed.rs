@@ -147,10 +147,7 @@ const UNWATCHED_MS: u32 = 10_000;
 /// How soon probes could change a verdict that nothing speaks against: the operator's next word is believed to
 /// be no nearer.
 fn steady_ms(pools: &Pools, id: EndpointId, verdict: Verdict) -> u32 {
-    let target = pools.endpoints[id.index()].target;
-    target.map_or(UNWATCHED_MS, |number| {
-        pools.targets[number as usize].steady_ms(verdict)
-    })
+    pools.steady_ms(id, verdict).unwrap_or(UNWATCHED_MS)
 }
 
 /// For how long it would hold when it was looked at.

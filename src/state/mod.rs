@@ -5,6 +5,7 @@
 
 pub mod addresses;
 pub mod chunks;
+pub mod condition;
 pub mod feedback;
 pub mod health;
 pub mod identity;

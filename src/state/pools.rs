@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::addresses::Addresses;
-use super::health::PoolSlot;
+use super::condition::Condition;
+use super::health::{EndpointHealth, PoolSlot};
 use super::preference::Preference;
 use crate::hashing::Item;
 use crate::hashing::ring::Ring;
 use crate::model::{
     Balance, Destination, EndpointId, Family, FamilyFallback, MapId, MinHealthy, PolicyId, PoolId,
-    RegionId, TargetKey, Verdict, WhenAllDown,
+    RegionId, Share, TargetKey, Verdict, WhenAllDown,
 };
 
 /// The steering part of a root.
@@ -33,14 +34,38 @@ pub struct Pools {
     pub policies: Box<[Policy]>,
     /// By [`PoolId`]: every endpoint, as if all were up.
     pub all: Box<[PoolSlot]>,
-    /// Distinct probe targets; [`Endpoint::target`] is an index into this.
+    /// Distinct probe targets, which [`Endpoint::target`] and `conditions` are about.
     pub targets: Box<[Target]>,
+    /// Of endpoints that are watched by several monitors.
+    pub conditions: Box<[Condition]>,
 }
 
 impl Pools {
     /// How many turns have to be remembered per family: one for each tier of each policy, then one for each pool.
     pub fn cursor_count(&self) -> usize {
         self.tier_count() + self.pools.len()
+    }
+
+    /// What `known` of targets, by index, makes of an endpoint that is watched.
+    pub fn watched(&self, watch: Watch, known: impl Fn(u32) -> EndpointHealth) -> EndpointHealth {
+        match watch {
+            Watch::Target(index) => known(index),
+            Watch::Condition(index) => self.conditions[index as usize].health(&known),
+        }
+    }
+
+    /// The soonest that a verdict which nothing speaks against could change; `None`: nothing watches the endpoint.
+    pub fn steady_ms(&self, id: EndpointId, verdict: Verdict) -> Option<u32> {
+        let steady = |index: u32, verdict| self.targets[index as usize].steady_ms(verdict);
+        Some(match self.endpoints[id.index()].target? {
+            Watch::Target(index) => steady(index, verdict),
+            Watch::Condition(index) => {
+                let targets = self.conditions[index as usize].targets();
+                let soonest =
+                    |index: u32| steady(index, Verdict::Up).min(steady(index, Verdict::Down));
+                targets.into_iter().map(soonest).min().unwrap_or_default()
+            }
+        })
     }
 
     /// Tiers of all policies.
@@ -102,33 +127,63 @@ pub struct Endpoint {
     pub weight: u16,
     pub pool: PoolId,
     /// None: never probed, always up.
-    pub target: Option<u32>,
+    pub target: Option<Watch>,
+}
+
+/// By what an endpoint is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// One target, by its index.
+    Target(u32),
+    /// Several, by the index of what they make of it together.
+    Condition(u32),
 }
 
 /// What is probed: one per distinct key, however many endpoints use it.
 #[derive(Debug)]
 pub struct Target {
     pub key: TargetKey,
+    /// Between observations.
     pub interval: Duration,
+    /// The same while they speak against the verdict.
+    pub interval_doubt: Duration,
     pub rise: u32,
     pub fall: u32,
+    /// Whether one failure may be enough, whatever `fall` is.
+    pub falls_at_once: bool,
+    /// Of the queries that would come to them, those that its endpoints take while it is slow.
+    pub share_when_slow: Share,
     pub endpoints: Box<[EndpointId]>,
 }
 
 impl Target {
-    /// The soonest that so many observations could be made: they are an interval apart.
-    pub fn observations_ms(&self, needed: u32) -> u32 {
-        let interval_ms = u32::try_from(self.interval.as_millis()).unwrap_or(u32::MAX);
-        interval_ms.saturating_mul(needed)
+    /// The soonest that a verdict could flip which so many observations are needed against.
+    pub fn flip_after_ms(&self, verdict: Verdict, needed: u32) -> u32 {
+        let ms = |interval: Duration| u32::try_from(interval.as_millis()).unwrap_or(u32::MAX);
+        let (needed, is_doubted) = match verdict {
+            Verdict::Up if self.falls_at_once => (needed.min(1), needed < self.fall),
+            Verdict::Up => (needed, needed < self.fall),
+            Verdict::Down => (needed, needed < self.rise),
+            Verdict::Unknown => (needed, false),
+        };
+        let Some(further) = needed.checked_sub(1) else {
+            return 0;
+        };
+        let doubt_ms = ms(self.interval_doubt);
+        let first_ms = match is_doubted {
+            true => doubt_ms,
+            false => ms(self.interval),
+        };
+        first_ms.saturating_add(doubt_ms.saturating_mul(further))
     }
 
     /// The soonest that a verdict which nothing speaks against could change.
     pub fn steady_ms(&self, verdict: Verdict) -> u32 {
-        self.observations_ms(match verdict {
-            Verdict::Up => self.fall,
-            Verdict::Down => self.rise,
+        match verdict {
+            Verdict::Up => self.flip_after_ms(verdict, self.fall),
+            Verdict::Down => self.flip_after_ms(verdict, self.rise),
             Verdict::Unknown => 0,
-        })
+        }
     }
 }
 
@@ -304,5 +359,35 @@ impl Tiers {
             Some(&[start, end]) => start as usize..end as usize,
             _ => 0..0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_observation_against_a_verdict_is_an_interval_away_and_the_others_one_of_doubt() {
+        let mut target = Target {
+            key: TargetKey("a".into()),
+            interval: Duration::from_secs(5),
+            interval_doubt: Duration::from_millis(250),
+            rise: 2,
+            fall: 3,
+            falls_at_once: false,
+            share_when_slow: Share::ALL,
+            endpoints: Box::default(),
+        };
+        assert_eq!(target.steady_ms(Verdict::Up), 5_500);
+        assert_eq!(target.steady_ms(Verdict::Down), 5_250);
+        assert_eq!(target.flip_after_ms(Verdict::Up, 2), 500);
+        assert_eq!(target.flip_after_ms(Verdict::Up, 1), 250);
+        assert_eq!(target.flip_after_ms(Verdict::Down, 1), 250);
+        target.falls_at_once = true;
+        assert_eq!(target.steady_ms(Verdict::Up), 5_000);
+        assert_eq!(target.flip_after_ms(Verdict::Up, 2), 250);
+        assert_eq!(target.steady_ms(Verdict::Down), 5_250);
+        target.interval_doubt = Duration::MAX;
+        assert_eq!(target.steady_ms(Verdict::Down), u32::MAX);
     }
 }

@@ -110,12 +110,13 @@ impl<'a> Sim<'a> {
 
     /// What the judge believes is what is answered from.
     fn publish(&mut self) {
-        let known: HashMap<TargetKey, TargetHealth> = self.judge.snapshot().into_iter().collect();
+        let known: HashMap<TargetKey, TargetHealth> =
+            self.judge.snapshot(self.now()).into_iter().collect();
         let pools = &self.whole.parts.pools;
         let health = Health::new(pools, |id| {
             let target = pools.endpoints[id.index()].target;
-            target.map_or(EndpointHealth::UNWATCHED, |index| {
-                endpoint_health(pools, index, &known)
+            target.map_or(EndpointHealth::UNWATCHED, |watch| {
+                pools.watched(watch, |index| endpoint_health(pools, index, &known))
             })
         });
         self.server
@@ -123,14 +124,9 @@ impl<'a> Sim<'a> {
     }
 
     fn restart(&mut self) {
-        let remembered = self.judge.snapshot().into_iter();
-        let remembered = remembered.map(|(key, health)| {
-            let known = Remembered {
-                verdict: health.verdict,
-                since_unix_ms: health.since_unix_ms,
-            };
-            (key, known)
-        });
+        let remembered = self.judge.snapshot(self.now()).into_iter();
+        let remembered = remembered
+            .map(|(key, health)| (key, Remembered::new(health.verdict, health.since_unix_ms)));
         let remembered: HashMap<_, _> = remembered
             .filter(|(_, known)| known.verdict != Verdict::Unknown)
             .collect();
@@ -231,7 +227,7 @@ impl<'a> Sim<'a> {
         held: bool,
         needs: Option<u32>,
     ) -> Result<(), String> {
-        let known: HashMap<_, _> = self.judge.snapshot().into_iter().collect();
+        let known: HashMap<_, _> = self.judge.snapshot(self.now()).into_iter().collect();
         for target in self.find(which)? {
             let health = &known[&target.key];
             let words = |verdict, held| match held {

@@ -637,6 +637,141 @@ fn selectors() {
 }
 
 #[test]
+fn how_observations_become_verdicts() {
+    each_value_is_refused(
+        "interval_doubt",
+        "\"250ms\"",
+        &[
+            ("¦\"10ms\"", "10ms is out of range (expected 50ms to 1h)"),
+            (
+                "¦\"3s\"",
+                "`interval_doubt` is longer than the interval, 2s (doubts are looked into sooner, not later)",
+            ),
+        ],
+    );
+    each_value_is_refused(
+        "flap",
+        "{ falls = 4, within = \"20m\", hold = \"1m\", max = \"2h\" }",
+        &[
+            (
+                "¦3",
+                "expected a table such as `{ falls = 3, within = \"10m\" }`, found the integer 3",
+            ),
+            (
+                "{ falls = ¦0 }",
+                "0 is out of range (expected a whole number from 1 to 100)",
+            ),
+            (
+                "{ max = ¦\"10s\" }",
+                "`max` is shorter than `hold`, 30s (the first hold is the shortest)",
+            ),
+            (
+                "{ ¦fall = 3 }",
+                "unknown key `fall` (did you mean `falls`?)",
+            ),
+        ],
+    );
+    each_value_is_refused(
+        "degraded",
+        "{ above = \"200ms\", weight = \"40%\" }",
+        &[
+            (
+                "{ above = \"200ms\", weight = ¦\"0%\" }",
+                "expected a percentage from \"1%\" to \"100%\", found \"0%\"",
+            ),
+            (
+                "¦{ weight = \"40%\" }",
+                "`above` is missing in `degraded` (write `above = \"200ms\"`)",
+            ),
+        ],
+    );
+    each_is_reported_once(&[
+        (
+            "interval_stable = \"10s\"",
+            "interval_stable = ¦\"1s\"",
+            "`interval_stable` is shorter than the interval, 2s (what is long stable is asked less \
+             often, not more)",
+        ),
+        (
+            "interval_stable = \"10s\"\nstable_after",
+            "¦stable_after",
+            "`stable_after` has no effect without `interval_stable`",
+        ),
+        (
+            "refused_counts_at_once = true",
+            "refused_counts_at_once = ¦1",
+            "expected `true` or `false`, found the integer 1",
+        ),
+    ]);
+}
+
+#[test]
+fn monitors_that_probe_nothing_themselves() {
+    each_value_is_refused(
+        "any",
+        "[\"told-so\", \"database\"]",
+        &[
+            ("¦[]", "expected 1 to 64 monitors, found 0"),
+            (
+                "[\"database\", ¦\"database\"]",
+                "`database` stands here twice",
+            ),
+            (
+                "[¦\"databas\"]",
+                "no monitor named `databas` (did you mean `database`?)",
+            ),
+            (
+                "¦\"database\"",
+                "expected a list of monitors such as [\"web\", \"db\"], found the string \"database\"",
+            ),
+        ],
+    );
+    each_is_reported_once(&[
+        (
+            "[monitor.service]\nnot = \"maintenance\"",
+            "[monitor.¦service]\nnot = \"service\"",
+            "monitor `service` is calculated from itself",
+        ),
+        (
+            "count = 2, of",
+            "count = ¦4, of",
+            "`count` asks for 4 of 3 monitors",
+        ),
+        (
+            "[monitor.service]\nnot = \"maintenance\"",
+            "[monitor.service]\nnot = \"maintenance\"\n¦push = true",
+            "a monitor is one thing, not `not` and `push` (write one monitor for each, and a third \
+             of both)",
+        ),
+        (
+            "[monitor.maintenance]\npush = true",
+            "[monitor.maintenance]\npush = ¦false",
+            "expected `push = true` (a pool that nothing is said of has no `monitor`)",
+        ),
+        (
+            "at = \"192.0.2.50:5432\"",
+            "at = \"192.0.2.50:5432\"\n¦port = 1",
+            "`port` stands in `at` already",
+        ),
+    ]);
+}
+
+#[test]
+fn monitors_nest_four_deep_at_most() {
+    let nested = |depth: usize| {
+        let monitors = (1..=depth).map(|n| format!("[monitor.m{n}]\nnot = \"m{}\"\n", n - 1));
+        let monitors: String = monitors.collect();
+        let text = format!("{FULL}\n[monitor.m0]\npush = true\n{monitors}");
+        let mistakes = reported(&text).into_iter();
+        let mistakes: Vec<_> = mistakes.filter(|line| line.contains("steps")).collect();
+        mistakes.len()
+    };
+    assert_eq!(nested(4), 0);
+    assert_eq!(nested(5), 1);
+    assert_eq!(nested(500), 496);
+}
+
+#[test]
 fn monitors() {
     each_is_reported_once(&[
         (

@@ -150,6 +150,70 @@ fn monitors_are_read_and_what_is_left_out_has_its_default() {
         Duration::from_secs(1),
         "half of a short interval"
     );
+
+    let minute = Duration::from_secs(60);
+    let flap = Flap {
+        falls: 4,
+        within: 20 * minute,
+        hold: minute,
+        max: 120 * minute,
+    };
+    let options = VerdictOptions {
+        refused_counts_at_once: true,
+        interval_doubt: Some(Duration::from_millis(250)),
+        interval_stable: Some(Duration::from_secs(10)),
+        stable_after: 5 * minute,
+        flap: Some(flap),
+        degraded: Some(Degraded {
+            above: Duration::from_millis(200),
+            share: crate::model::Share(26_214),
+        }),
+        passive: Some(Passive { fall: 7, rise: 2 }),
+    };
+    let careful = monitor(&config, "careful");
+    assert_eq!(careful.options, options);
+    assert_eq!(plain.options, VerdictOptions::default());
+}
+
+fn monitor<'c>(config: &'c Config, name: &str) -> &'c Monitor {
+    let mut monitors = config.monitors.iter();
+    let found = monitors.find(|monitor| monitor.name == name);
+    found.expect("a monitor of this name")
+}
+
+#[test]
+fn monitors_that_probe_nothing_themselves_are_read() {
+    let config = full();
+    let id = |name: &str| {
+        let place = config.monitors.iter().position(|m| m.name == name);
+        MonitorId(place.expect("a monitor") as u16)
+    };
+    let calculated = |name: &str| match &monitor(&config, name).probe {
+        ProbeKind::Calculated(calculation) => calculation.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(calculated("service"), Calculation::Not(id("maintenance")));
+    let either = Calculation::Any(vec![id("told-so"), id("database")]);
+    assert_eq!(calculated("either"), either);
+    let of = vec![id("careful"), id("either"), id("service")];
+    let most = Calculation::AtLeast { count: 2, of };
+    assert_eq!(calculated("most"), most);
+    let both = Calculation::All(vec![id("most"), id("database")]);
+    assert_eq!(calculated("most, database"), both);
+    let mut pools = config.pools.iter();
+    let pool = pools.find(|pool| pool.name == "careful").expect("a pool");
+    assert_eq!(pool.monitor, Some(id("most, database")));
+
+    let database = monitor(&config, "database");
+    assert_eq!(database.at, Some("192.0.2.50:5432".parse().unwrap()));
+    assert_eq!(database.port, 5432);
+    let told = monitor(&config, "told-so");
+    let minute = Duration::from_secs(60);
+    assert_eq!(told.probe, ProbeKind::Push(Push { max_age: minute }));
+    assert_eq!((told.fall, told.rise, told.unknown_is_up), (2, 4, false));
+    let maintenance = monitor(&config, "maintenance");
+    let max_age = Duration::from_secs(30);
+    assert_eq!(maintenance.probe, ProbeKind::Push(Push { max_age }));
 }
 
 #[test]
@@ -170,7 +234,7 @@ fn pools_are_read() {
 #[test]
 fn what_pools_can_bear_is_read() {
     let config = full();
-    let [.., told, asked, _] = config.pools.as_slice() else {
+    let [.., told, asked, _, _] = config.pools.as_slice() else {
         panic!("pools");
     };
     assert_eq!(

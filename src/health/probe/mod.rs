@@ -54,6 +54,8 @@ pub fn asker(spec: &TargetSpec, tls: &TlsConfigs, whereabouts: &Whereabouts) -> 
             tls.clone(),
             whereabouts,
         )),
-        ProbeKind::Tcp | ProbeKind::None => Box::new(TcpAsker::new(spec, whereabouts)),
+        ProbeKind::Tcp | ProbeKind::Calculated(_) | ProbeKind::Push(_) | ProbeKind::None => {
+            Box::new(TcpAsker::new(spec, whereabouts))
+        }
     }
 }
