@@ -43,7 +43,7 @@
 //! | [`load`] | how much is there to do, and who takes which share of it? | control |
 //! | [`plan`] | who would be sent elsewhere by a change? | both |
 //! | [`admin`] | what may be asked of a running server? | control |
-//! | [`telemetry`] | what is logged? | control |
+//! | [`telemetry`] | what is logged, and where can measures be read? | control |
 //! | [`daemon`] | who joins the planes? | both |
 //! | [`cli`] | what can be typed? | both |
 //! | [`testing`] | how does a user's test suite get a server? | both |

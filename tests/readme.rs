@@ -400,8 +400,11 @@ fn options_named_alone_belong_to_a_command() {
     let folder = tempfile::tempdir().unwrap();
     let help =
         |command: &[&str]| text(&run(folder.path(), &[command, &["--help"]].concat()).stdout);
-    let known =
-        help(&["serve"]) + &help(&["explain"]) + &help(&["override", "drain"]) + &help(&["plan"]);
+    let known = help(&["serve"])
+        + &help(&["explain"])
+        + &help(&["override", "drain"])
+        + &help(&["plan"])
+        + &help(&["health"]);
     for code in inline_code() {
         if let Some(option) = code
             .split_whitespace()

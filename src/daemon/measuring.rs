@@ -8,7 +8,6 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::changes::Turned;
@@ -40,8 +39,6 @@ pub fn registry(sources: Sources) -> Registry {
         ConstGauge::new(started_s),
     );
     let own = registry.sub_registry_with_prefix("meridian");
-    let version = ("version", env!("CARGO_PKG_VERSION"));
-    own.register("build", "The program", Info::new([version]));
     if let Some(engine) = &sources.engine {
         let tempo = engine.tempo();
         own.register_with_unit(
@@ -75,6 +72,9 @@ impl fmt::Debug for Sources {
 impl Collector for Sources {
     fn encode(&self, encoder: DescriptorEncoder) -> fmt::Result {
         let mut page = Page(encoder);
+        let mut build = page.family("build_info", "The program", None, MetricType::Gauge)?;
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        ConstGauge::new(1u64).encode(build.encode_family(&version)?)?;
         let root = self.live.root.load_full();
         endpoints(&root, &mut page)?;
         let troubles = self.live.zones_in_trouble.load().len();

@@ -1,4 +1,5 @@
-//! Answers `GET /metrics`, in the text format of OpenMetrics 1.0.
+//! Answers `GET /metrics`, in the text format of OpenMetrics 1.0 to those who accept it, else in that of
+//! Prometheus, which is older.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
@@ -18,7 +19,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::{self, JoinHandle};
 
-const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Connections at a time; those past it wait.
 const CONNECTIONS_MAX: usize = 16;
@@ -65,19 +67,50 @@ impl Drop for Exporter {
 }
 
 fn router(registry: Arc<Registry>) -> Router {
-    Router::new().route("/metrics", get(move || metrics(registry)))
+    Router::new().route("/metrics", get(move |headers| metrics(registry, headers)))
 }
 
-async fn metrics(registry: Arc<Registry>) -> Response {
+async fn metrics(registry: Arc<Registry>, headers: HeaderMap) -> Response {
+    let mut accepted = headers.get_all(header::ACCEPT).into_iter();
+    let is_open = accepted.any(|formats| {
+        let formats = formats.to_str().unwrap_or_default();
+        formats.contains("application/openmetrics-text")
+    });
     // Many pools take a while: not on the threads that probes share.
     let written = task::spawn_blocking(move || {
         let mut text = String::new();
-        encode(&mut text, &registry).map(|()| text)
+        encode(&mut text, &registry).map(|()| match is_open {
+            true => (OPEN_METRICS, text),
+            false => (PLAIN, plain(&text)),
+        })
     });
     match written.await {
-        Ok(Ok(text)) => ([(header::CONTENT_TYPE, FORMAT)], text).into_response(),
+        Ok(Ok((format, text))) => ([(header::CONTENT_TYPE, format)], text).into_response(),
         _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// The same in the older format: there a counter is declared by the name of its samples, and units and the
+/// end are not told.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut help = "";
+    for line in text.lines() {
+        if let Some(of) = line.strip_prefix("# HELP ") {
+            help = of;
+        } else if let Some(declared) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = declared.split_once(' ').unwrap_or((declared, "untyped"));
+            let help = help.strip_prefix(name).unwrap_or_default();
+            let total = if kind == "counter" { "_total" } else { "" };
+            plain.push_str(&format!(
+                "# HELP {name}{total}{help}\n# TYPE {name}{total} {kind}\n"
+            ));
+        } else if !line.starts_with('#') {
+            plain.push_str(line);
+            plain.push('\n');
+        }
+    }
+    plain
 }
 
 async fn serve(listener: TcpListener, router: Router) {
@@ -121,10 +154,15 @@ mod tests {
     }
 
     async fn ask(exporter: &Exporter, path: &str) -> String {
+        ask_for(exporter, path, "*/*").await
+    }
+
+    async fn ask_for(exporter: &Exporter, path: &str, format: &str) -> String {
         let mut stream = TcpStream::connect(exporter.address())
             .await
             .expect("it listens");
-        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        let head = format!("host: a\r\nconnection: close\r\naccept: {format}");
+        let request = format!("GET {path} HTTP/1.1\r\n{head}\r\n\r\n");
         stream
             .write_all(request.as_bytes())
             .await
@@ -142,8 +180,18 @@ mod tests {
         let exporter = exporter();
         let answer = ask(&exporter, "/metrics").await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!(answer.contains(FORMAT), "{answer}");
-        assert!(answer.ends_with("answers_total 7\n# EOF\n"), "{answer}");
+        let plain = "\r\n\r\n# HELP answers_total What was answered.\n# TYPE answers_total counter\n\
+                     answers_total 7\n";
+        assert!(
+            answer.contains(PLAIN) && answer.ends_with(plain),
+            "{answer}"
+        );
+        let answer = ask_for(&exporter, "/metrics", OPEN_METRICS).await;
+        let open = "# TYPE answers counter\nanswers_total 7\n# EOF\n";
+        assert!(
+            answer.contains(OPEN_METRICS) && answer.ends_with(open),
+            "{answer}"
+        );
         let answer = ask(&exporter, "/").await;
         assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     }
