@@ -39,8 +39,7 @@ fn what_is_told_is_what_is_answered_through_restarts() {
     until(&server, &["192.0.2.2"]);
     eventually("it is logged", || {
         let log = server.process.stderr();
-        log.contains("told to be down: disk full")
-            .then_some(())
+        log.contains("told to be down: disk full").then_some(())
     });
     assert_eq!(observe(&place, &["web-eu", "down"]).code, 0);
     until(&server, &["198.51.100.1"]);
