@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use meridian::config::{At, HttpProbe, LoadFrom, Monitor, Panic, Place, ProbeKind, TlsProbe};
+use meridian::config::{
+    At, HttpProbe, LoadFrom, Monitor, Panic, Place, ProbeKind, TcpProbe, TlsProbe,
+};
 use meridian::health::failure::Step;
 use meridian::health::probe::{self, TlsConfigs};
 use meridian::health::{Change, Engine, Failure, Settings, TargetSpec, saved};
@@ -90,15 +92,7 @@ fn read_head(stream: &mut impl Read) -> String {
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nstatus: up\n";
 
 fn http() -> HttpProbe {
-    HttpProbe {
-        tls: None,
-        path: "/healthz".into(),
-        host: None,
-        expect_status: vec![(200, 299)],
-        expect_body: None,
-        body_limit: 65_536,
-        load: None,
-    }
+    HttpProbe::get("/healthz")
 }
 
 fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetSpec {
@@ -236,7 +230,7 @@ async fn proxies_in_the_environment_are_ignored() {
 async fn nobody_listening_is_a_refusal() {
     let nobody = refusing();
     let address = address_of(&nobody);
-    for probe in [ProbeKind::Tcp, ProbeKind::Http(http())] {
+    for probe in [ProbeKind::Tcp(TcpProbe::default()), ProbeKind::Http(http())] {
         assert_eq!(
             ask(&spec(probe, address, PATIENT)).await,
             Err(Failure::Refused)
@@ -248,7 +242,12 @@ async fn nobody_listening_is_a_refusal() {
 async fn tcp_succeeds_when_somebody_listens() {
     let server = Server::new(|_, _| ());
     assert_eq!(
-        ask(&spec(ProbeKind::Tcp, server.address, PATIENT)).await,
+        ask(&spec(
+            ProbeKind::Tcp(TcpProbe::default()),
+            server.address,
+            PATIENT
+        ))
+        .await,
         Ok(())
     );
 }
@@ -401,7 +400,7 @@ async fn a_load_that_cannot_be_read_is_no_failure() {
         let _ = stream.read(&mut [0]);
     });
     let late = told(&silent, json(), 10_000).await.expect_err("nothing");
-    assert!(late.contains("not there after"), "{late}");
+    assert!(late.contains("timed out after"), "{late}");
 }
 
 #[tokio::test]
@@ -484,6 +483,7 @@ impl Tls {
                 place: Place::file("meridian.toml"),
             }),
             insecure,
+            valid_for: None,
         });
         ask_http(&self.server, probe).await
     }
@@ -559,9 +559,8 @@ async fn a_server_without_tls_fails_https() {
     });
     let mut probe = http();
     probe.tls = Some(TlsProbe {
-        sni: None,
-        ca: None,
         insecure: true,
+        ..TlsProbe::default()
     });
     let failure = ask_http(&plain, probe).await.expect_err("failed");
     assert!(!failure.is_doubtful() && !failure.is_local(), "{failure:?}");
@@ -606,7 +605,11 @@ async fn a_server_that_dies_and_comes_back_falls_and_rises() {
     let address = address_of(&socket);
     let listener = socket.listen(16).expect("a listener");
     let (engine, mut changes) = engine(Vec::new());
-    engine.set_targets(vec![spec(ProbeKind::Tcp, address, PATIENT)]);
+    engine.set_targets(vec![spec(
+        ProbeKind::Tcp(TcpProbe::default()),
+        address,
+        PATIENT,
+    )]);
     until(&mut changes, Verdict::Up).await;
     drop(listener);
     let socket = reserved(address);
@@ -647,7 +650,11 @@ async fn verdicts_outlive_the_engine() {
     let path = saved::path_in(directory.path());
     let max_age = Duration::from_secs(600);
     let nobody = refusing();
-    let target = spec(ProbeKind::Tcp, address_of(&nobody), PATIENT);
+    let target = spec(
+        ProbeKind::Tcp(TcpProbe::default()),
+        address_of(&nobody),
+        PATIENT,
+    );
     let (first, _changes) = engine(Vec::new());
     let first = Arc::new(first);
     first.set_targets(vec![target.clone()]);

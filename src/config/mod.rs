@@ -12,7 +12,7 @@
 //! | `secrecy` | what mistakes must not show |
 //! | `references` | names of tables, resolved to ids |
 //! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
-//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `http_probe`, `pool`, `policy` | tables |
+//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `probes`, `pool`, `policy` | tables |
 //! | `zone`, `zone_files`, `zone_settings` | zones, with and without tables of their own |
 //! | `rules` | what holds for some clients only, as policies of their own |
 //! | `policy_graph` | what must hold between policies |
@@ -23,7 +23,6 @@ mod access;
 mod address;
 pub mod diagnostic;
 mod geoip;
-mod http_probe;
 mod identity;
 mod include;
 mod inputs;
@@ -36,6 +35,7 @@ mod pattern;
 mod policy;
 mod policy_graph;
 mod pool;
+mod probes;
 mod rate_limit;
 mod reader;
 mod references;
@@ -62,6 +62,7 @@ use std::path::Path;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use identity::{SECRET_FORM, SECRETS_MAX};
 pub use inputs::Inputs;
+pub use probes::*;
 pub use stamp::{Stamp, Stamps};
 pub use types::*;
 pub use units::parse_duration;

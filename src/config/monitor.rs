@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use super::Monitor;
 use super::address::port;
-use super::http_probe::{self, http_probe};
-use super::reader::{Reader, Table, Value};
+use super::probes::{self, Port};
+use super::reader::{Reader, Table};
 use super::references::References;
-use super::scalar::{boolean, choice, integer, number};
+use super::scalar::{choice, integer, number};
 use super::units::{Written, duration};
-use super::{Monitor, ProbeKind};
 
 const INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
 const INTERVAL_MIN: Duration = Duration::from_millis(50);
@@ -25,22 +25,8 @@ pub(super) fn monitors(reader: &mut Reader, references: &mut References) -> Vec<
 }
 
 fn monitor(reader: &mut Reader, name: &str, mut table: Table) -> Option<Monitor> {
-    let probe = probe(reader, &mut table);
-    let written_port = table.optional(reader, "port", port);
-    let port = match (&probe, written_port) {
-        (_, Some(port)) => port,
-        (Some(ProbeKind::Tcp), None) if table.key_span("port").is_none() => {
-            let help = "write `port = 443`".to_owned();
-            reader.error(
-                table.span.clone(),
-                "a `tcp` monitor needs a `port`",
-                Some(help),
-            );
-            0
-        }
-        (Some(ProbeKind::Http(http)), None) if http.tls.is_some() => 443,
-        _ => 80,
-    };
+    let probe = probes::probe(reader, &mut table);
+    let port = port_or_default(reader, &mut table, probe.as_ref().map(|(_, port)| *port));
     let (interval, timeout) = pace(reader, &mut table);
     let mut count = |key| {
         table
@@ -55,7 +41,7 @@ fn monitor(reader: &mut Reader, name: &str, mut table: Table) -> Option<Monitor>
     table.finish(reader);
     Some(Monitor {
         name: name.to_owned(),
-        probe: probe?,
+        probe: probe?.0,
         port,
         interval,
         timeout,
@@ -66,42 +52,19 @@ fn monitor(reader: &mut Reader, name: &str, mut table: Table) -> Option<Monitor>
     })
 }
 
-/// What the one key among `http`, `https` and `tcp` asks for.
-fn probe(reader: &mut Reader, table: &mut Table) -> Option<ProbeKind> {
-    const KINDS: [&str; 3] = ["http", "https", "tcp"];
-    let written: Vec<_> = KINDS
-        .into_iter()
-        .filter_map(|kind| table.entry(kind).map(|(key, _)| (kind, key.span())))
-        .collect();
-    http_probe::know_keys(table);
-    match written.as_slice() {
-        [("tcp", _)] => {
-            http_probe::refuse_options(reader, table);
-            table.optional(reader, "tcp", tcp)
-        }
-        [(kind, _)] => http_probe(reader, table, kind).map(ProbeKind::Http),
-        [] => {
-            let message = "a monitor needs one of `http`, `https` and `tcp`";
-            let help = "for example `http = \"/healthz\"`".to_owned();
+/// The port that is written, or that a kind has; 0 where that is a mistake.
+fn port_or_default(reader: &mut Reader, table: &mut Table, unwritten: Option<Port>) -> u16 {
+    let written = table.optional(reader, "port", port);
+    match (written, unwritten) {
+        (Some(port), _) | (None, Some(Port::Default(port))) => port,
+        (None, Some(Port::Needed(kind))) if table.key_span("port").is_none() => {
+            let message = format!("a `{kind}` monitor needs a `port`");
+            let help = "write `port = 443`".to_owned();
             reader.error(table.span.clone(), message, Some(help));
-            None
+            0
         }
-        [(first, _), (second, span), ..] => {
-            let message = format!("a monitor asks one thing, not `{first}` and `{second}`");
-            let help = "write one monitor for each".to_owned();
-            reader.error(span.clone(), message, Some(help));
-            None
-        }
+        (None, _) => 0,
     }
-}
-
-fn tcp(reader: &mut Reader, value: &Value) -> Option<ProbeKind> {
-    if boolean(reader, value)? {
-        return Some(ProbeKind::Tcp);
-    }
-    let help = "a pool that is not probed has no `monitor`".to_owned();
-    reader.error(value.span(), "expected `tcp = true`", Some(help));
-    None
 }
 
 /// Interval and timeout. What is not written yields to what is.

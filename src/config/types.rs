@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Place;
+use super::{Place, ProbeKind};
 use crate::dns::Name;
 use crate::dns::cookie::Secret;
 use crate::model::{
@@ -258,8 +258,8 @@ pub struct Region {
 pub struct Monitor {
     pub name: String,
     pub probe: ProbeKind,
-    /// Destination port; `check = "address:port"` of an endpoint wins. Default: 80, 443 for https;
-    /// required for tcp.
+    /// Destination port; `check = "address:port"` of an endpoint wins. Default: 80, 443 for https and tls, 53
+    /// for dns; 0 where there is none (icmp, file, a command that is not given any); else required.
     pub port: u16,
     /// From start to start of two probes of one target. Default 5 s; 50 ms..=1 h.
     pub interval: Duration,
@@ -274,58 +274,6 @@ pub struct Monitor {
     pub jitter: f64,
     /// `unknown_is = "up"` or `"down"`: what a target counts as that was never observed. Default up.
     pub unknown_is_up: bool,
-}
-
-/// What a probe does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ProbeKind {
-    /// `http = "/path"` or `https = "/path"`
-    Http(HttpProbe),
-    /// `tcp = true`: connects, and that is all.
-    Tcp,
-    /// No probe at all: endpoints of the pool are always up. (Not written as a monitor; a pool
-    /// without `monitor` has none.)
-    None,
-}
-
-/// An HTTP or HTTPS request and what is accepted as an answer to it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HttpProbe {
-    pub tls: Option<TlsProbe>,
-    /// Starts with `/`.
-    pub path: String,
-    /// `Host` header. Default: the endpoint's address.
-    pub host: Option<String>,
-    /// Accepted status codes, as inclusive ranges within 100..=599. Default 200..=299.
-    pub expect_status: Vec<(u16, u16)>,
-    /// The body must contain this within `body_limit`. Default: the body is not read.
-    pub expect_body: Option<String>,
-    /// Octets of the body that are read at most. Default 64 KiB; up to 1 MiB.
-    pub body_limit: u32,
-    /// Default: nowhere.
-    pub load: Option<Box<LoadFrom>>,
-}
-
-/// Where the answer to a probe says how loaded the endpoint is: as a part of its capacity (`0.85`), or
-/// `85%`. What cannot be read there is no failure of the probe.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LoadFrom {
-    /// `load_header = "x-load"`: a header field; lower case.
-    Header(String),
-    /// `load_json = "/load"`: what a JSON pointer (RFC 6901) finds in the body, which must not be longer
-    /// than `body_limit`.
-    Json(String),
-}
-
-/// TLS towards a probed endpoint.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TlsProbe {
-    /// Server name for SNI and for the certificate. Default: `host`, or the address.
-    pub sni: Option<String>,
-    /// Trust anchors, PEM. Default: the machine's.
-    pub ca: Option<At<PathBuf>>,
-    /// Take any certificate. Default false.
-    pub insecure: bool,
 }
 
 /// `[pool.NAME]`

@@ -23,6 +23,12 @@ pub enum Failure {
     Status(u16),
     /// The expected text is not within the first `read` octets of the body.
     BodyLacks { expected: String, read: u32 },
+    /// What was expected is not within the first `read` octets that came.
+    AnswerLacks { expected: Vec<u8>, read: u32 },
+    /// The answer leads elsewhere, or on and on.
+    Redirected(String),
+    /// The certificate ends at a time that is less than `least` away.
+    CertificateEnds { at: String, least: Duration },
     /// The handshake failed, or the certificate is not one to trust.
     Tls(String),
     /// The answer is not HTTP, or breaks a limit of it.
@@ -36,7 +42,8 @@ pub enum Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     Connection,
-    /// Of an HTTP probe: the connection, or the head of the answer.
+    Handshake,
+    /// Of an HTTP probe: its head.
     Answer,
     Body,
 }
@@ -70,9 +77,14 @@ impl Failure {
         }
     }
 
-    /// The failure behind an HTTP client's error: the innermost cause that is known here.
-    pub fn from_http(error: &reqwest::Error) -> Self {
-        let mut deepest = error as &(dyn Error + 'static);
+    /// An answer that leads to `location`, which is foreign text.
+    pub fn redirected(location: &str) -> Self {
+        Failure::Redirected(words(location))
+    }
+
+    /// The failure behind the error of an HTTP or TLS library: the innermost cause that is known here.
+    pub fn from_error(error: &(dyn Error + 'static)) -> Self {
+        let mut deepest = error;
         loop {
             if let Some(tls) = deepest.downcast_ref::<rustls::Error>() {
                 return Failure::Tls(words(tls));
@@ -126,6 +138,22 @@ impl fmt::Display for Failure {
             Failure::BodyLacks { expected, read } => {
                 write!(f, "body lacks {expected:?} in its first {read} octets")
             }
+            Failure::AnswerLacks { expected, read } => {
+                let expected = expected.escape_ascii();
+                write!(
+                    f,
+                    "the answer lacks \"{expected}\" in its first {read} octets"
+                )
+            }
+            Failure::Redirected(to) => write!(f, "redirected to {to}"),
+            Failure::CertificateEnds { at, least } => {
+                let (days, hours) = (least.as_secs() / 86_400, least.as_secs() / 3600);
+                let least = match hours % 24 {
+                    0 => format!("{days} d"),
+                    _ => format!("{hours} h"),
+                };
+                write!(f, "the certificate ends at {at}, in less than {least}")
+            }
             Failure::Tls(why) => write!(f, "TLS: {why}"),
             Failure::Protocol(why) => write!(f, "bad answer: {why}"),
             Failure::Local(why) => write!(f, "cannot probe from here: {why}"),
@@ -137,6 +165,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Step::Connection => "connecting",
+            Step::Handshake => "TLS handshake",
             Step::Answer => "waiting for an answer",
             Step::Body => "reading the body",
         })

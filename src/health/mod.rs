@@ -9,6 +9,7 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`target`] | what is asked of whom, and which endpoints share that? |
+//! | `key` | what does that mean, as text? |
 //! | [`schedule`] | when is the next probe due? |
 //! | [`probe`] | what did one attempt show? |
 //! | [`failure`] | why did it fail, and is that evidence or doubt? |
@@ -29,6 +30,7 @@ pub mod failure;
 mod falls;
 pub mod frozen;
 pub mod judge;
+mod key;
 pub mod panic;
 pub mod probe;
 pub mod saved;

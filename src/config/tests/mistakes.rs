@@ -258,8 +258,8 @@ fn missing_keys() {
 #[test]
 fn durations() {
     let expected = "expected a duration such as \"500ms\", found";
-    let help = "(a whole number and ms, s, m or h)";
-    for wrong in ["", "5", "1.5s", "-1s", "1 s", "1d", "99999999999999999999s"] {
+    let help = "(a whole number and ms, s, m, h or d)";
+    for wrong in ["", "5", "1.5s", "-1s", "1 s", "1w", "99999999999999999999s"] {
         let report = format!("{expected} \"{wrong}\" {help}");
         each_value_is_refused("interval", "\"1s\"", &[(&format!("¦\"{wrong}\""), &report)]);
     }
@@ -561,7 +561,7 @@ fn monitors() {
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.¦plain]",
-            "a monitor needs one of `http`, `https` and `tcp` (for example `http = \"/healthz\"`)",
+            "a monitor needs one of `http`, `https`, `tcp` and `tls` (for example `http = \"/healthz\"`)",
         ),
         (
             "[monitor.plain]\nhttp = \"/\"",
@@ -571,17 +571,17 @@ fn monitors() {
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.plain]\nhttp = \"/\"\n¦sni = \"a\"",
-            "`sni` is for `https` monitors",
+            "`sni` is for `https` and `tls` monitors",
         ),
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.plain]\nhttp = \"/\"\n¦ca = \"ca.pem\"",
-            "`ca` is for `https` monitors",
+            "`ca` is for `https` and `tls` monitors",
         ),
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.plain]\nhttp = \"/\"\n¦insecure = true",
-            "`insecure` is for `https` monitors",
+            "`insecure` is for `https` and `tls` monitors",
         ),
         (
             "port = 25",

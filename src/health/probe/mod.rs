@@ -1,7 +1,13 @@
 //! One attempt to learn whether a target works; one file per kind.
 
 mod body;
+mod certificate;
+mod deadline;
+mod dial;
+mod handshake;
 mod http;
+mod proxy;
+mod session;
 mod tcp;
 mod tls;
 mod told;
@@ -12,10 +18,12 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use super::target::TargetSpec;
-use crate::config::ProbeKind;
+use crate::config::{ProbeKind, TcpProbe};
+use handshake::HandshakeAsker;
+use http::HttpAsker;
+use tcp::TcpAsker;
 
-pub use http::HttpAsker;
-pub use tcp::{TcpAsker, connect};
+pub use tcp::connect;
 pub use tls::TlsConfigs;
 pub use told::Told;
 
@@ -44,8 +52,25 @@ pub trait Ask: Send {
 
 /// What asks the target of `spec`.
 pub fn asker(spec: &TargetSpec, tls: &TlsConfigs) -> Box<dyn Ask> {
-    match &spec.monitor.probe {
-        ProbeKind::Http(probe) => Box::new(HttpAsker::new(spec, probe.clone(), tls.clone())),
-        ProbeKind::Tcp | ProbeKind::None => Box::new(TcpAsker::new(spec)),
+    let (address, timeout) = (spec.address, spec.monitor.timeout);
+    match spec.monitor.probe.clone() {
+        ProbeKind::Http(probe) => Box::new(HttpAsker::new(address, timeout, probe, tls.clone())),
+        ProbeKind::Tls(probe) => Box::new(HandshakeAsker {
+            address,
+            timeout,
+            probe,
+            tls: tls.clone(),
+        }),
+        ProbeKind::Tcp(probe) => Box::new(TcpAsker {
+            address,
+            timeout,
+            probe,
+        }),
+        // A pool without a monitor has no targets.
+        ProbeKind::None => Box::new(TcpAsker {
+            address,
+            timeout,
+            probe: TcpProbe::default(),
+        }),
     }
 }

@@ -1,0 +1,107 @@
+//! Reads what a monitor asks: one kind, and the options that it has.
+
+mod headers;
+mod http;
+mod kinds;
+mod octets;
+mod tcp;
+mod tls;
+mod way;
+
+pub use kinds::*;
+
+use super::reader::{Reader, Table, listed};
+use super::scalar::integer;
+
+const BODY_LIMIT_MAX: u32 = 1024 * 1024;
+
+const KINDS: [&str; 4] = ["http", "https", "tcp", "tls"];
+/// Options, and the kinds that have them.
+const OPTIONS: [(&str, &[&str]); 17] = [
+    ("host", &["http", "https"]),
+    ("expect_status", &["http", "https"]),
+    ("expect_body", &["http", "https"]),
+    ("body_limit", &["http", "https", "tcp"]),
+    ("load_header", &["http", "https"]),
+    ("load_json", &["http", "https"]),
+    ("sni", &["https", "tls"]),
+    ("ca", &["https", "tls"]),
+    ("insecure", &["https", "tls"]),
+    ("certificate_valid_for", &["https", "tls"]),
+    ("http_version", &["http", "https"]),
+    ("method", &["http", "https"]),
+    ("headers", &["http", "https"]),
+    ("redirects", &["http", "https"]),
+    ("reuse", &["http", "https"]),
+    ("proxy_protocol", &["http", "https", "tcp", "tls"]),
+    ("source", &["http", "https", "tcp", "tls"]),
+];
+
+/// What the one key that is a kind asks for, and where probes go unless something is written.
+pub(super) fn probe(reader: &mut Reader, table: &mut Table) -> Option<(ProbeKind, Port)> {
+    let written: Vec<_> = KINDS
+        .into_iter()
+        .filter_map(|kind| table.entry(kind).map(|(key, _)| (kind, key.span())))
+        .collect();
+    // Every option is known, so that none is reported twice.
+    for (key, _) in OPTIONS {
+        table.entry(key);
+    }
+    match written.as_slice() {
+        [(kind, _)] => {
+            refuse_options(reader, table, kind);
+            of_kind(reader, table, kind)
+        }
+        [] => {
+            let message = format!("a monitor needs one of {}", listed(&KINDS));
+            let help = "for example `http = \"/healthz\"`".to_owned();
+            reader.error(table.span.clone(), message, Some(help));
+            None
+        }
+        [(first, _), (second, span), ..] => {
+            let message = format!("a monitor asks one thing, not `{first}` and `{second}`");
+            let help = "write one monitor for each".to_owned();
+            reader.error(span.clone(), message, Some(help));
+            None
+        }
+    }
+}
+
+/// What a kind has for a port that is not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Port {
+    Default(u16),
+    /// It must be written.
+    Needed(&'static str),
+}
+
+fn of_kind(
+    reader: &mut Reader,
+    table: &mut Table,
+    kind: &'static str,
+) -> Option<(ProbeKind, Port)> {
+    use ProbeKind::*;
+    Some(match kind {
+        "tcp" => (Tcp(tcp::tcp(reader, table)?), Port::Needed(kind)),
+        "tls" => (Tls(tcp::handshake(reader, table)?), Port::Default(443)),
+        "https" => (Http(http::http(reader, table, kind)?), Port::Default(443)),
+        _ => (Http(http::http(reader, table, kind)?), Port::Default(80)),
+    })
+}
+
+/// Reports options that the kind does not have.
+fn refuse_options(reader: &mut Reader, table: &Table, kind: &str) {
+    for (key, kinds) in OPTIONS {
+        if !kinds.contains(&kind) {
+            let why = format!("is for {} monitors", listed(kinds));
+            table.refuse(reader, key, &why);
+        }
+    }
+}
+
+fn body_limit(reader: &mut Reader, table: &mut Table) -> u32 {
+    let limit = table.optional(reader, "body_limit", |r, v| {
+        integer(r, v, 1..=BODY_LIMIT_MAX)
+    });
+    limit.unwrap_or(BODY_LIMIT_DEFAULT)
+}

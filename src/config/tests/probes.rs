@@ -1,0 +1,197 @@
+//! What monitors ask: every kind with its options, and what is wrong with them.
+
+use std::time::Duration;
+
+use super::super::*;
+use super::{parse_text, reported};
+
+/// A configuration whose only monitor has this content.
+fn with(monitor: &str) -> String {
+    format!(
+        "[monitor.m]\n{monitor}\n[region.eu]\nlocation = [50.11, 8.68]\n\
+         [pool.p]\nregion = \"eu\"\nmonitor = \"m\"\nendpoints = [\"192.0.2.1\"]\n\
+         [policy.world]\nfailover = [\"p\"]\n\
+         [zone.\"example.com\"]\nfile = \"zone\"\n[zone.\"example.com\".balanced]\n\
+         www = {{ policy = \"world\" }}\n"
+    )
+}
+
+fn monitor(text: &str) -> Monitor {
+    let mut config = match parse_text(&with(text)) {
+        Ok(loaded) => loaded.config,
+        Err(mistakes) => panic!("{text}: {mistakes:?}"),
+    };
+    config.monitors.remove(0)
+}
+
+/// Each monitor has one mistake, which is reported like this, with its line and column.
+fn refused(mistakes: &[(&str, &str)]) {
+    for (text, mistake) in mistakes {
+        assert_eq!(reported(&with(text)), [*mistake], "{text}");
+    }
+}
+
+#[test]
+fn a_conversation_over_tcp_is_read() {
+    let monitor = monitor(
+        "tcp = { send = 'PING\\r\\n\\x00', expect = \"+PONG\" }\nport = 6379\nbody_limit = 100\n\
+         source = [\"192.0.2.1\", \"2001:db8::1\"]\nproxy_protocol = \"v1\"",
+    );
+    assert_eq!(monitor.port, 6379);
+    let expected = TcpProbe {
+        way: Way {
+            source: Source {
+                v4: "192.0.2.1".parse().ok(),
+                v6: "2001:db8::1".parse().ok(),
+            },
+            proxy_protocol: Some(ProxyProtocol::V1),
+        },
+        send: b"PING\r\n\0".to_vec(),
+        expect: b"+PONG".to_vec(),
+        limit: 100,
+    };
+    assert_eq!(monitor.probe, ProbeKind::Tcp(expected));
+}
+
+#[test]
+fn what_is_wrong_with_tcp_is_said() {
+    refused(&[
+        (
+            "tcp = {}\nport = 1",
+            "2:7: error: neither `send` nor `expect` (write `tcp = true` to connect only)",
+        ),
+        (
+            "tcp = { send = 'a\\qbcd' }\nport = 1",
+            "2:16: error: \"\\\\qbc\" is no escape (there are \\r, \\n, \\t, \\\\ and \\xNN, with two \
+             hexadecimal digits)",
+        ),
+        (
+            "tcp = { send = \"\" }\nport = 1",
+            "2:16: error: expected text such as \"PING\\r\\n\", found \"\"",
+        ),
+        (
+            "tcp = { sent = \"a\", expect = \"b\" }\nport = 1",
+            "2:9: error: unknown key `sent` (did you mean `send`?)",
+        ),
+        (
+            "tcp = \"yes\"\nport = 1",
+            "2:7: error: expected `true` or `false`, found the string \"yes\"",
+        ),
+        (
+            "tcp = { send = \"a\" }\nport = 1\nbody_limit = 7",
+            "4:1: error: `body_limit` has no effect without `expect`",
+        ),
+        (
+            "tcp = true\nport = 1\nsource = [\"192.0.2.1\", \"192.0.2.2\"]",
+            "4:24: error: 192.0.2.2 is a second address of the family of 192.0.2.1 (one per family: probes \
+             of a target always come from the same)",
+        ),
+        (
+            "tcp = true\nport = 1\nsource = \"0.0.0.0\"",
+            "4:10: error: expected an address of this machine such as \"192.0.2.1\", found \"0.0.0.0\"",
+        ),
+        (
+            "tcp = true\nport = 1\nproxy_protocol = \"v3\"",
+            "4:18: error: \"v3\" is none of `v1` and `v2` (did you mean `v1`?)",
+        ),
+    ]);
+}
+
+#[test]
+fn a_handshake_is_read() {
+    let monitor = monitor("tls = true\nsni = \"a.example\"\ncertificate_valid_for = \"7d\"");
+    assert_eq!(monitor.port, 443);
+    let expected = HandshakeProbe {
+        way: Way::default(),
+        tls: TlsProbe {
+            sni: Some("a.example".into()),
+            valid_for: Some(Duration::from_secs(7 * 86_400)),
+            ..TlsProbe::default()
+        },
+    };
+    assert_eq!(monitor.probe, ProbeKind::Tls(expected));
+    refused(&[
+        (
+            "tls = false",
+            "2:7: error: expected `tls = true` (a pool that is not probed has no `monitor`)",
+        ),
+        (
+            "tls = true\ncertificate_valid_for = \"7s\"",
+            "3:25: error: 7s is out of range (expected 1h to 366d)",
+        ),
+        (
+            "tls = true\nhost = \"a.example\"",
+            "3:1: error: `host` is for `http` and `https` monitors",
+        ),
+    ]);
+}
+
+#[test]
+fn every_option_of_a_request_is_read() {
+    let monitor = monitor(
+        "https = \"/\"\nhttp_version = \"2\"\nmethod = \"HEAD\"\nredirects = 3\nreuse = true\n\
+         headers = { X-Token = \"a b\", accept = \"text/plain\" }\nsource = \"2001:db8::1\"\n\
+         proxy_protocol = \"v2\"",
+    );
+    let ProbeKind::Http(http) = monitor.probe else {
+        panic!("an HTTP probe");
+    };
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(
+        http.headers,
+        [field("x-token", "a b"), field("accept", "text/plain")]
+    );
+    assert_eq!(
+        (http.version, http.method),
+        (HttpVersion::Two, HttpMethod::Head)
+    );
+    assert_eq!((http.redirects, http.reuse), (3, true));
+    assert_eq!(http.way.source.v6, "2001:db8::1".parse().ok());
+    assert_eq!(http.way.proxy_protocol, Some(ProxyProtocol::V2));
+}
+
+#[test]
+fn what_is_wrong_with_requests_is_said() {
+    refused(&[
+        (
+            "http = \"/\"\nhttp_version = \"3\"",
+            "3:16: error: \"3\" is none of `1.1` and `2` (did you mean `2`?)",
+        ),
+        (
+            "http = \"/\"\nredirects = 6",
+            "3:13: error: 6 is out of range (expected a whole number from 0 to 5)",
+        ),
+        (
+            "http = \"/\"\nmethod = \"HEAD\"\nexpect_body = \"a\"",
+            "4:1: error: `expect_body` needs a body, and the answer to HEAD has none",
+        ),
+        (
+            "https = \"/\"\nreuse = true\ncertificate_valid_for = \"7d\"",
+            "4:1: error: `certificate_valid_for` needs a handshake each time, and `reuse` has one only",
+        ),
+        (
+            "http = \"/\"\nheaders = { Host = \"a\" }",
+            "3:13: error: `host` is set by the probe (write `host` beside `headers`)",
+        ),
+        (
+            "http = \"/\"\nheaders = { \"x y\" = \"a\" }",
+            "3:13: error: \"x y\" is no name of a header",
+        ),
+        (
+            "http = \"/\"\nheaders = { a = \"b\", A = \"c\" }",
+            "3:22: error: header `a` is written twice",
+        ),
+        (
+            "http = \"/\"\nheaders = { a = \"s3cret\\r\\nX: b\" }",
+            "3:17: error: the value has line ends, control characters or what is not ASCII",
+        ),
+        (
+            "http = \"/\"\nheaders = { a = 1 }",
+            "3:17: error: expected the value of a header as text",
+        ),
+        (
+            "http = \"/\"\nheaders = [\"a: b\"]",
+            "3:11: error: expected a table such as { accept = \"text/plain\" }, found a list",
+        ),
+    ]);
+}

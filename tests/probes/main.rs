@@ -1,0 +1,6 @@
+//! Every kind of probe against peers on loopback: real servers where the machine has them, and scripted ones
+//! that fail, hang, lie and pour.
+
+mod http;
+mod peer;
+mod tcp;
