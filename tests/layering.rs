@@ -32,7 +32,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Control plane.
     ("config", &["clock", "dns", "glob", "hashing", "model"]),
     ("geoip", &["config", "model", "prefix_table", "random"]),
-    ("health", &["clock", "config", "durable", "model", "random"]),
+    (
+        "health",
+        &["clock", "config", "dns", "durable", "model", "random"],
+    ),
     ("overrides", &["durable", "glob", "model", "state"]),
     // Arithmetic on what is reported: it needs to know neither who reports nor who steers by it.
     ("load", &["model"]),

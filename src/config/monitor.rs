@@ -56,6 +56,11 @@ fn monitor(reader: &mut Reader, name: &str, mut table: Table) -> Option<Monitor>
 fn port_or_default(reader: &mut Reader, table: &mut Table, unwritten: Option<Port>) -> u16 {
     let written = table.optional(reader, "port", port);
     match (written, unwritten) {
+        (_, Some(Port::No(kind))) => {
+            let why = format!("has no meaning for {kind}");
+            table.refuse(reader, "port", &why);
+            0
+        }
         (Some(port), _) | (None, Some(Port::Default(port))) => port,
         (None, Some(Port::Needed(kind))) if table.key_span("port").is_none() => {
             let message = format!("a `{kind}` monitor needs a `port`");

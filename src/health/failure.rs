@@ -25,6 +25,14 @@ pub enum Failure {
     BodyLacks { expected: String, read: u32 },
     /// What was expected is not within the first `read` octets that came.
     AnswerLacks { expected: Vec<u8>, read: u32 },
+    /// A DNS answer with a response code that is not expected.
+    Rcode(String),
+    /// A DNS answer without the record that is expected.
+    NotAmongAnswers { expected: String, answers: usize },
+    /// A gRPC call that failed: its status and what was said.
+    Grpc { code: u16, said: String },
+    /// A gRPC service that says it does not serve.
+    NotServing(&'static str),
     /// The answer leads elsewhere, or on and on.
     Redirected(String),
     /// The certificate ends at a time that is less than `least` away.
@@ -80,6 +88,17 @@ impl Failure {
     /// An answer that leads to `location`, which is foreign text.
     pub fn redirected(location: &str) -> Self {
         Failure::Redirected(words(location))
+    }
+
+    /// An answer that breaks its protocol.
+    pub fn protocol(why: &str) -> Self {
+        Failure::Protocol(words(why))
+    }
+
+    /// A gRPC call that failed; `said` is foreign text.
+    pub fn grpc(code: u16, said: &str) -> Self {
+        let said = words(said);
+        Failure::Grpc { code, said }
     }
 
     /// The failure behind the error of an HTTP or TLS library: the innermost cause that is known here.
@@ -145,6 +164,13 @@ impl fmt::Display for Failure {
                     "the answer lacks \"{expected}\" in its first {read} octets"
                 )
             }
+            Failure::Rcode(found) => write!(f, "answered {found}"),
+            Failure::NotAmongAnswers { expected, answers } => {
+                write!(f, "{expected:?} is not among the {answers} answers")
+            }
+            Failure::Grpc { code, said } if said.is_empty() => write!(f, "gRPC status {code}"),
+            Failure::Grpc { code, said } => write!(f, "gRPC status {code}: {said}"),
+            Failure::NotServing(status) => write!(f, "the service says {status}"),
             Failure::Redirected(to) => write!(f, "redirected to {to}"),
             Failure::CertificateEnds { at, least } => {
                 let (days, hours) = (least.as_secs() / 86_400, least.as_secs() / 3600);

@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::config::{
-    HttpMethod, HttpProbe, HttpVersion, LoadFrom, Monitor, ProbeKind, ProxyProtocol, TlsProbe, Way,
+    DnsProbe, GrpcProbe, HttpMethod, HttpProbe, HttpVersion, LoadFrom, Monitor, ProbeKind,
+    ProxyProtocol, Source, TlsProbe, Way,
 };
 use crate::model::TargetKey;
 
@@ -27,6 +28,19 @@ pub fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
         ProbeKind::Tls(probe) => {
             let words = Words::new(format!("tls://{address}"));
             words.with_tls(&probe.tls).with_way(&probe.way)
+        }
+        ProbeKind::Grpc(probe) => grpc(probe, address),
+        ProbeKind::Dns(probe) => dns(probe, address),
+        ProbeKind::Udp(probe) => {
+            let mut words = Words::new(format!("udp://{address}"));
+            words.add_secret("send", &probe.send);
+            if !probe.expect.is_empty() {
+                words.add("expect", probe.expect.escape_ascii());
+            }
+            words.with_source(probe.source)
+        }
+        ProbeKind::Icmp(source) => {
+            Words::new(format!("icmp://{}", address.ip())).with_source(*source)
         }
         ProbeKind::None => return None,
     };
@@ -60,13 +74,18 @@ impl Words {
         }
     }
 
-    fn with_way(mut self, way: &Way) -> Self {
-        if let Some(v4) = way.source.v4 {
+    fn with_source(mut self, source: Source) -> Self {
+        if let Some(v4) = source.v4 {
             self.add("from", v4);
         }
-        if let Some(v6) = way.source.v6 {
+        if let Some(v6) = source.v6 {
             self.add("from", v6);
         }
+        self
+    }
+
+    fn with_way(mut self, way: &Way) -> Self {
+        self = self.with_source(way.source);
         match way.proxy_protocol {
             Some(ProxyProtocol::V1) => self.add("proxy", "v1"),
             Some(ProxyProtocol::V2) => self.add("proxy", "v2"),
@@ -136,6 +155,29 @@ fn http(probe: &HttpProbe, address: SocketAddr) -> Words {
     words.with_way(&probe.way)
 }
 
+fn grpc(probe: &GrpcProbe, address: SocketAddr) -> Words {
+    let scheme = if probe.tls.is_some() { "grpcs" } else { "grpc" };
+    let mut words = Words::new(format!("{scheme}://{address}/{}", probe.service));
+    if let Some(host) = &probe.host {
+        words.add("host", host);
+    }
+    if let Some(tls) = &probe.tls {
+        words = words.with_tls(tls);
+    }
+    words.with_way(&probe.way)
+}
+
+fn dns(probe: &DnsProbe, address: SocketAddr) -> Words {
+    let over = if probe.over_tcp { "dns-tcp" } else { "dns" };
+    let mut words = Words::new(format!("{over}://{address}/{}", probe.name));
+    words.add("type", probe.rtype);
+    words.add("rcode", probe.rcode);
+    if let Some(answer) = &probe.answer {
+        words.add("answer", answer);
+    }
+    words.with_source(probe.source)
+}
+
 fn status_ranges(ranges: &[(u16, u16)]) -> String {
     let range = |&(first, last): &(u16, u16)| match first == last {
         true => first.to_string(),
@@ -160,7 +202,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{At, HandshakeProbe, Place, Source, TcpProbe};
+    use crate::config::{At, HandshakeProbe, Place, TcpProbe, UdpProbe};
     use crate::health::target::tests::monitor;
 
     fn key_of(probe: ProbeKind) -> String {
@@ -361,6 +403,58 @@ mod tests {
         let handshakes = tls_edits().into_iter().map(tls);
         keys.extend(handshakes.map(|probe| key_of(ProbeKind::Tls(probe))));
         all_differ(keys);
+    }
+
+    #[test]
+    fn every_edit_of_a_call_or_a_query_is_another_key() {
+        let way = Way::default();
+        let source = way_edits()[1].source;
+        let grpc = |service: &str, host: Option<&str>, tls, way| {
+            ProbeKind::Grpc(GrpcProbe {
+                way,
+                tls,
+                service: service.into(),
+                host: host.map(str::to_owned),
+            })
+        };
+        let dns = |name: &str, rtype, rcode, answer: Option<&str>, over_tcp, source| {
+            ProbeKind::Dns(DnsProbe {
+                source,
+                name: crate::dns::Name::parse(name).expect("a name"),
+                rtype,
+                rcode,
+                answer: answer.map(str::to_owned),
+                over_tcp,
+            })
+        };
+        let udp = |send: &str, expect: &str, source| {
+            ProbeKind::Udp(UdpProbe {
+                source,
+                send: send.into(),
+                expect: expect.into(),
+            })
+        };
+        let none = Source::default();
+        let mut probes = vec![
+            grpc("", None, None, way),
+            grpc("a", None, None, way),
+            grpc("", Some("a"), None, way),
+            grpc("", None, Some(TlsProbe::default()), way),
+            grpc("", None, None, way_edits()[4]),
+            dns("a.", 1, 0, None, false, none),
+            dns("b.", 1, 0, None, false, none),
+            dns("a.", 6, 0, None, false, none),
+            dns("a.", 1, 3, None, false, none),
+            dns("a.", 1, 0, Some("192.0.2.1"), false, none),
+            dns("a.", 1, 0, None, true, none),
+            dns("a.", 1, 0, None, false, source),
+            udp("a", "", none),
+            udp("b", "", none),
+            udp("a", "a", none),
+            udp("a", "", source),
+        ];
+        probes.extend([ProbeKind::Icmp(none), ProbeKind::Icmp(source)]);
+        all_differ(probes.into_iter().map(key_of).collect());
     }
 
     #[test]

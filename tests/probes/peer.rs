@@ -1,7 +1,7 @@
 //! Scripted peers, certificates, and how they are asked.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -70,6 +70,23 @@ pub fn serve_at(ip: IpAddr, serve: impl Fn(TcpStream) + Send + Sync + 'static) -
         for stream in listener.incoming().flatten() {
             let serve = Arc::clone(&serve);
             thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+/// A UDP server that answers each datagram with those that `answers` gives.
+pub fn serve_datagrams(
+    answers: impl Fn(&[u8], SocketAddr) -> Vec<Vec<u8>> + Send + 'static,
+) -> SocketAddr {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = socket.local_addr().expect("an address");
+    thread::spawn(move || {
+        let mut datagram = [0; 2048];
+        while let Ok((length, from)) = socket.recv_from(&mut datagram) {
+            for answer in answers(&datagram[..length], from) {
+                let _ = socket.send_to(&answer, from);
+            }
         }
     });
     address

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::At;
+use crate::dns::Name;
 
 /// Octets of an answer that are read at most, unless `body_limit` says otherwise.
 pub const BODY_LIMIT_DEFAULT: u32 = 64 * 1024;
@@ -18,6 +19,14 @@ pub enum ProbeKind {
     Tcp(TcpProbe),
     /// `tls = true`: a handshake, and that is all.
     Tls(HandshakeProbe),
+    /// `grpc = "service"` or `grpcs = "service"`
+    Grpc(GrpcProbe),
+    /// `dns = { name = "example.com.", … }`
+    Dns(DnsProbe),
+    /// `udp = { send = "…", expect = "…" }`
+    Udp(UdpProbe),
+    /// `icmp = true`: an echo request.
+    Icmp(Source),
     /// No probe at all: endpoints of the pool are always up. (Not written as a monitor; a pool
     /// without `monitor` has none.)
     None,
@@ -180,4 +189,39 @@ pub struct TlsProbe {
     /// `certificate_valid_for`: fails when the certificate ends sooner than that. Default: never, as long as
     /// it is valid.
     pub valid_for: Option<Duration>,
+}
+
+/// A call of `grpc.health.v1.Health/Check`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GrpcProbe {
+    pub way: Way,
+    pub tls: Option<TlsProbe>,
+    /// Empty: the server as a whole.
+    pub service: String,
+    /// The authority that is asked for. Default: the endpoint's address.
+    pub host: Option<String>,
+}
+
+/// A DNS query and what must be answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsProbe {
+    pub source: Source,
+    /// Absolute.
+    pub name: Name,
+    pub rtype: u16,
+    /// Default NOERROR.
+    pub rcode: u16,
+    /// The data of a record of that type, as text, which must be among the answers. Default: any, or none.
+    pub answer: Option<String>,
+    /// `over = "tcp"`. Default: UDP.
+    pub over_tcp: bool,
+}
+
+/// A datagram, and what must be in the one that comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UdpProbe {
+    pub source: Source,
+    pub send: Vec<u8>,
+    /// Default: anything.
+    pub expect: Vec<u8>,
 }

@@ -1,5 +1,8 @@
 //! Reads what a monitor asks: one kind, and the options that it has.
 
+mod datagrams;
+mod dns;
+mod grpc;
 mod headers;
 mod http;
 mod kinds;
@@ -15,26 +18,34 @@ use super::scalar::integer;
 
 const BODY_LIMIT_MAX: u32 = 1024 * 1024;
 
-const KINDS: [&str; 4] = ["http", "https", "tcp", "tls"];
+const KINDS: [&str; 9] = [
+    "http", "https", "tcp", "tls", "grpc", "grpcs", "dns", "udp", "icmp",
+];
+const HTTP: &[&str] = &["http", "https"];
+const TLS: &[&str] = &["https", "tls", "grpcs"];
+const STREAMS: &[&str] = &["http", "https", "tcp", "tls", "grpc", "grpcs"];
+const SENDING: &[&str] = &[
+    "http", "https", "tcp", "tls", "grpc", "grpcs", "dns", "udp", "icmp",
+];
 /// Options, and the kinds that have them.
 const OPTIONS: [(&str, &[&str]); 17] = [
-    ("host", &["http", "https"]),
-    ("expect_status", &["http", "https"]),
-    ("expect_body", &["http", "https"]),
+    ("host", &["http", "https", "grpc", "grpcs"]),
+    ("expect_status", HTTP),
+    ("expect_body", HTTP),
     ("body_limit", &["http", "https", "tcp"]),
-    ("load_header", &["http", "https"]),
-    ("load_json", &["http", "https"]),
-    ("sni", &["https", "tls"]),
-    ("ca", &["https", "tls"]),
-    ("insecure", &["https", "tls"]),
-    ("certificate_valid_for", &["https", "tls"]),
-    ("http_version", &["http", "https"]),
-    ("method", &["http", "https"]),
-    ("headers", &["http", "https"]),
-    ("redirects", &["http", "https"]),
-    ("reuse", &["http", "https"]),
-    ("proxy_protocol", &["http", "https", "tcp", "tls"]),
-    ("source", &["http", "https", "tcp", "tls"]),
+    ("load_header", HTTP),
+    ("load_json", HTTP),
+    ("http_version", HTTP),
+    ("method", HTTP),
+    ("headers", HTTP),
+    ("redirects", HTTP),
+    ("reuse", HTTP),
+    ("sni", TLS),
+    ("ca", TLS),
+    ("insecure", TLS),
+    ("certificate_valid_for", TLS),
+    ("proxy_protocol", STREAMS),
+    ("source", SENDING),
 ];
 
 /// What the one key that is a kind asks for, and where probes go unless something is written.
@@ -73,6 +84,8 @@ pub(super) enum Port {
     Default(u16),
     /// It must be written.
     Needed(&'static str),
+    /// There is none.
+    No(&'static str),
 }
 
 fn of_kind(
@@ -84,6 +97,10 @@ fn of_kind(
     Some(match kind {
         "tcp" => (Tcp(tcp::tcp(reader, table)?), Port::Needed(kind)),
         "tls" => (Tls(tcp::handshake(reader, table)?), Port::Default(443)),
+        "grpc" | "grpcs" => (Grpc(grpc::grpc(reader, table, kind)?), Port::Needed(kind)),
+        "dns" => (Dns(dns::dns(reader, table)?), Port::Default(53)),
+        "udp" => (Udp(datagrams::udp(reader, table)?), Port::Needed(kind)),
+        "icmp" => (Icmp(datagrams::icmp(reader, table)?), Port::No(kind)),
         "https" => (Http(http::http(reader, table, kind)?), Port::Default(443)),
         _ => (Http(http::http(reader, table, kind)?), Port::Default(80)),
     })

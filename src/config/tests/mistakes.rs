@@ -561,7 +561,7 @@ fn monitors() {
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.¦plain]",
-            "a monitor needs one of `http`, `https`, `tcp` and `tls` (for example `http = \"/healthz\"`)",
+            "a monitor needs one of `http`, `https`, `tcp`, `tls`, `grpc`, `grpcs`, `dns`, `udp` and `icmp` (for example `http = \"/healthz\"`)",
         ),
         (
             "[monitor.plain]\nhttp = \"/\"",
@@ -571,17 +571,17 @@ fn monitors() {
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.plain]\nhttp = \"/\"\n¦sni = \"a\"",
-            "`sni` is for `https` and `tls` monitors",
+            "`sni` is for `https`, `tls` and `grpcs` monitors",
         ),
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.plain]\nhttp = \"/\"\n¦ca = \"ca.pem\"",
-            "`ca` is for `https` and `tls` monitors",
+            "`ca` is for `https`, `tls` and `grpcs` monitors",
         ),
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.plain]\nhttp = \"/\"\n¦insecure = true",
-            "`insecure` is for `https` and `tls` monitors",
+            "`insecure` is for `https`, `tls` and `grpcs` monitors",
         ),
         (
             "port = 25",

@@ -121,7 +121,7 @@ fn a_handshake_is_read() {
         ),
         (
             "tls = true\nhost = \"a.example\"",
-            "3:1: error: `host` is for `http` and `https` monitors",
+            "3:1: error: `host` is for `http`, `https`, `grpc` and `grpcs` monitors",
         ),
     ]);
 }
@@ -192,6 +192,110 @@ fn what_is_wrong_with_requests_is_said() {
         (
             "http = \"/\"\nheaders = [\"a: b\"]",
             "3:11: error: expected a table such as { accept = \"text/plain\" }, found a list",
+        ),
+    ]);
+}
+
+#[test]
+fn calls_queries_and_datagrams_are_read() {
+    let grpc = monitor("grpcs = \"shop.Cart\"\nport = 8443\nhost = \"a.example\"\ninsecure = true");
+    let expected = GrpcProbe {
+        way: Way::default(),
+        tls: Some(TlsProbe {
+            insecure: true,
+            ..TlsProbe::default()
+        }),
+        service: "shop.Cart".into(),
+        host: Some("a.example".into()),
+    };
+    assert_eq!(grpc.probe, ProbeKind::Grpc(expected));
+    let plain = monitor("grpc = \"\"\nport = 50051");
+    assert!(matches!(plain.probe, ProbeKind::Grpc(probe) if probe.tls.is_none()));
+
+    let dns = monitor(
+        "dns = { name = \"www.example.com\", type = \"AAAA\", rcode = \"NOERROR\", \
+         answer = \"2001:DB8:0::1\", over = \"tcp\" }",
+    );
+    assert_eq!(dns.port, 53);
+    let name = |text| crate::dns::Name::parse(text).expect("a name");
+    let expected = DnsProbe {
+        source: Source::default(),
+        name: name("www.example.com."),
+        rtype: 28,
+        rcode: 0,
+        answer: Some("2001:db8::1".into()),
+        over_tcp: true,
+    };
+    assert_eq!(dns.probe, ProbeKind::Dns(expected));
+
+    let udp = monitor("udp = { send = \"ping\" }\nport = 7\nsource = \"192.0.2.1\"");
+    let source = Source {
+        v4: "192.0.2.1".parse().ok(),
+        v6: None,
+    };
+    let expected = UdpProbe {
+        source,
+        send: b"ping".to_vec(),
+        expect: Vec::new(),
+    };
+    assert_eq!(udp.probe, ProbeKind::Udp(expected));
+    let icmp = monitor("icmp = true\nsource = \"192.0.2.1\"");
+    assert_eq!((icmp.probe, icmp.port), (ProbeKind::Icmp(source), 0));
+}
+
+#[test]
+fn what_is_wrong_with_calls_queries_and_datagrams_is_said() {
+    refused(&[
+        (
+            "grpc = \"\"",
+            "1:10: error: a `grpc` monitor needs a `port` (write `port = 443`)",
+        ),
+        (
+            "grpc = true\nport = 1",
+            "2:8: error: expected a service such as \"shop.Cart\", or \"\" for the server as a whole, \
+             found `true`",
+        ),
+        (
+            "grpc = \"\"\nport = 1\ninsecure = true",
+            "4:1: error: `insecure` is for `https`, `tls` and `grpcs` monitors",
+        ),
+        (
+            "dns = {}",
+            "2:7: error: `name` is missing in this query (write `name = \"example.com.\"`)",
+        ),
+        (
+            "dns = { name = \"a..b\" }",
+            "2:16: error: expected a name such as \"example.com.\", found \"a..b\" (an empty label (two \
+             dots in a row, or one in front))",
+        ),
+        (
+            "dns = { name = \"a.\", type = \"AXFR\" }",
+            "2:29: error: expected a type such as \"A\" or \"TYPE65280\", found \"AXFR\"",
+        ),
+        (
+            "dns = { name = \"a.\", rcode = \"NXDOMIAN\" }",
+            "2:30: error: \"NXDOMIAN\" is none of `NOERROR`, `FORMERR`, `SERVFAIL`, `NXDOMAIN`, `NOTIMP` \
+             and `REFUSED` (did you mean `NXDOMAIN`?)",
+        ),
+        (
+            "dns = { name = \"a.\", answer = \"2001:db8::1\" }",
+            "2:31: error: expected an address such as \"192.0.2.1\", found \"2001:db8::1\"",
+        ),
+        (
+            "dns = { name = \"a.\" }\nproxy_protocol = \"v1\"",
+            "3:1: error: `proxy_protocol` is for `http`, `https`, `tcp`, `tls`, `grpc` and `grpcs` monitors",
+        ),
+        (
+            "udp = {}\nport = 1",
+            "2:7: error: `send` is missing in this exchange (write `send = \"ping\"`)",
+        ),
+        (
+            "udp = true\nport = 1",
+            "2:7: error: expected a table such as { send = \"ping\", expect = \"pong\" }, found `true`",
+        ),
+        (
+            "icmp = true\nport = 1",
+            "3:1: error: `port` has no meaning for icmp",
         ),
     ]);
 }

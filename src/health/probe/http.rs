@@ -23,7 +23,7 @@ use crate::config::{HttpMethod, HttpProbe, HttpVersion, LoadFrom};
 use crate::health::failure::Failure;
 use crate::health::target::default_host;
 
-const AGENT: &str = concat!("meridian/", env!("CARGO_PKG_VERSION"));
+pub const AGENT: &str = concat!("meridian/", env!("CARGO_PKG_VERSION"));
 
 /// Asks one address over HTTP or HTTPS.
 #[derive(Debug)]

@@ -2,10 +2,14 @@
 
 mod body;
 mod certificate;
+mod datagram;
 mod deadline;
 mod dial;
+mod dns;
+mod grpc;
 mod handshake;
 mod http;
+mod icmp;
 mod proxy;
 mod session;
 mod tcp;
@@ -19,10 +23,15 @@ use std::time::Duration;
 use super::failure::Failure;
 use super::target::TargetSpec;
 use crate::config::{ProbeKind, TcpProbe};
+use datagram::UdpAsker;
+use dns::DnsAsker;
+use grpc::GrpcAsker;
 use handshake::HandshakeAsker;
 use http::HttpAsker;
+use icmp::IcmpAsker;
 use tcp::TcpAsker;
 
+pub use icmp::is_allowed as icmp_is_allowed;
 pub use tcp::connect;
 pub use tls::TlsConfigs;
 pub use told::Told;
@@ -61,6 +70,19 @@ pub fn asker(spec: &TargetSpec, tls: &TlsConfigs) -> Box<dyn Ask> {
             probe,
             tls: tls.clone(),
         }),
+        ProbeKind::Grpc(probe) => Box::new(GrpcAsker {
+            address,
+            timeout,
+            probe,
+            tls: tls.clone(),
+        }),
+        ProbeKind::Dns(probe) => Box::new(DnsAsker::new(address, timeout, probe)),
+        ProbeKind::Udp(probe) => Box::new(UdpAsker {
+            address,
+            timeout,
+            probe,
+        }),
+        ProbeKind::Icmp(source) => Box::new(IcmpAsker::new(address.ip(), timeout, source)),
         ProbeKind::Tcp(probe) => Box::new(TcpAsker {
             address,
             timeout,

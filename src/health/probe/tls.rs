@@ -21,7 +21,9 @@ use crate::health::failure::Failure;
 /// The settings made so far; cheap to clone. A CA file is read when the first target asks for it,
 /// and again after [`TlsConfigs::forget`].
 #[derive(Clone, Debug, Default)]
-pub struct TlsConfigs(Arc<Mutex<HashMap<(Trust, Alpn), Arc<ClientConfig>>>>);
+pub struct TlsConfigs(Arc<Mutex<Known>>);
+
+type Known = HashMap<(Trust, Alpn), Arc<ClientConfig>>;
 
 /// Whom a probe trusts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
