@@ -14,7 +14,7 @@ use meridian::config::{
     At, HttpProbe, LoadFrom, Monitor, Panic, Place, ProbeKind, TcpProbe, TlsProbe,
 };
 use meridian::health::failure::Step;
-use meridian::health::probe::{self, TlsConfigs};
+use meridian::health::probe::{self, Shared};
 use meridian::health::{Change, Engine, Failure, Settings, TargetSpec, saved};
 use meridian::model::{RegionId, TargetKey, Verdict};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -116,7 +116,7 @@ fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetSpec 
 }
 
 async fn ask(spec: &TargetSpec) -> Result<(), Failure> {
-    probe::asker(spec, &TlsConfigs::default()).ask().await
+    probe::asker(spec, &Shared::default()).ask().await
 }
 
 async fn ask_http(server: &Server, probe: HttpProbe) -> Result<(), Failure> {
@@ -146,7 +146,7 @@ async fn a_healthy_server_is_asked_as_configured_on_a_connection_of_its_own() {
     probe.host = Some("www.example".into());
     probe.path = "/healthz?deep=1".into();
     let spec = spec(ProbeKind::Http(probe), server.address, PATIENT);
-    let mut asker = probe::asker(&spec, &TlsConfigs::default());
+    let mut asker = probe::asker(&spec, &Shared::default());
     for _ in 0..3 {
         assert_eq!(asker.ask().await, Ok(()));
     }
@@ -366,7 +366,7 @@ async fn told(server: &Server, load: LoadFrom, body_limit: u32) -> Result<String
     let mut probe = http();
     (probe.load, probe.body_limit) = (Some(Box::new(load)), body_limit);
     let spec = spec(ProbeKind::Http(probe), server.address, SHORT);
-    let mut asker = probe::asker(&spec, &TlsConfigs::default());
+    let mut asker = probe::asker(&spec, &Shared::default());
     assert_eq!(asker.ask().await, Ok(()));
     let told = asker.take_told().expect("it is asked for");
     assert_eq!(asker.take_told(), None);

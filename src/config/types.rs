@@ -76,6 +76,8 @@ pub struct Server {
     pub saved_max_age: Duration,
     /// After SIGTERM, how long answers go on while readiness is off, 0 s..=1 h. Default 0 s.
     pub drain_time: Duration,
+    /// Commands of `command` monitors that run at a time, 1..=1024. Default 16.
+    pub commands_max: u16,
     /// The panic guard.
     pub panic: Panic,
     /// Follows a reload.

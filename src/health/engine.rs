@@ -19,11 +19,11 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::belief::{Moment, Remembered, TargetHealth};
 use super::judge::Judge;
 use super::panic::Guard;
-use super::probe::{self, Ask, Observation, TlsConfigs, Told};
+use super::probe::{self, Ask, Observation, Told};
 use super::schedule::Schedule;
 use super::target::TargetSpec;
 use crate::clock;
-use crate::config::Panic;
+use crate::config::{COMMANDS_MAX_DEFAULT, Panic};
 use crate::model::TargetKey;
 use crate::random::Random;
 
@@ -43,6 +43,8 @@ pub struct Settings {
     pub panic: Panic,
     /// Probes under way at most, at least 1. A probe past it waits for its turn.
     pub probes_max: usize,
+    /// Commands that run at a time, at least 1. They wait for that before they wait for the other.
+    pub commands_max: usize,
 }
 
 impl Settings {
@@ -50,6 +52,7 @@ impl Settings {
         Settings {
             panic,
             probes_max: PROBES_MAX,
+            commands_max: usize::from(COMMANDS_MAX_DEFAULT),
         }
     }
 }
@@ -80,7 +83,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     tasks: Mutex<HashMap<TargetKey, Task>>,
     asker: Box<Asker>,
-    tls: TlsConfigs,
+    probes: probe::Shared,
     _keeper: Task,
 }
 
@@ -118,17 +121,17 @@ impl Engine {
         settings: Settings,
         remembered: HashMap<TargetKey, Remembered>,
     ) -> (Self, mpsc::Receiver<Vec<Change>>) {
-        let tls = TlsConfigs::default();
-        let for_asker = tls.clone();
+        let probes = probe::Shared::new(settings.commands_max);
+        let for_asker = probes.clone();
         let asker = Box::new(move |spec: &TargetSpec| probe::asker(spec, &for_asker));
-        Self::start_with(settings, remembered, asker, tls)
+        Self::start_with(settings, remembered, asker, probes)
     }
 
     fn start_with(
         settings: Settings,
         remembered: HashMap<TargetKey, Remembered>,
         asker: Box<Asker>,
-        tls: TlsConfigs,
+        probes: probe::Shared,
     ) -> (Self, mpsc::Receiver<Vec<Change>>) {
         let (batches, receiver) = mpsc::channel(BATCHES_MAX);
         let panic = settings.panic;
@@ -150,7 +153,7 @@ impl Engine {
             shared,
             tasks: Mutex::default(),
             asker,
-            tls,
+            probes,
             _keeper: keeper,
         };
         (engine, receiver)
@@ -169,7 +172,7 @@ impl Engine {
         specs.retain(|spec| seen.insert(spec.key.clone()));
         let mut tasks = lock(&self.tasks);
         tasks.retain(|key, _| seen.contains(key));
-        self.tls.forget();
+        self.probes.forget();
         let remembered = std::mem::take(&mut *lock(&self.shared.remembered));
         lock(&self.shared.judge).set_targets(&specs, &remembered, Moment::now());
         for spec in specs {
@@ -257,13 +260,19 @@ async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>) {
     let monitor = &spec.monitor;
     let mut schedule = Schedule::new(monitor.interval, monitor.jitter, Random::from_os());
     let origin = clock::now();
+    let turns = ask.turns();
     loop {
+        // Before the permit, which others would have to wait for meanwhile.
+        let turn = match &turns {
+            Some(turns) => turns.acquire().await.ok(),
+            None => None,
+        };
         // The semaphore is never closed; if it were, there would be nothing left to do.
         let Ok(permit) = shared.permits.acquire().await else {
             return;
         };
         let observation = observe(ask.as_mut()).await;
-        drop(permit);
+        drop((permit, turn));
         if let Some(told) = ask.take_told() {
             let told = (clock::now(), told);
             lock(&shared.told).insert(spec.key.clone(), told);
@@ -414,7 +423,7 @@ mod tests {
                     key: spec.key.clone(),
                 })
             });
-            Engine::start_with(settings, remembered, asker, TlsConfigs::default())
+            Engine::start_with(settings, remembered, asker, probe::Shared::default())
         }
     }
 

@@ -42,6 +42,22 @@ pub fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
         ProbeKind::Icmp(source) => {
             Words::new(format!("icmp://{}", address.ip())).with_source(*source)
         }
+        ProbeKind::Command(probe) => {
+            let mut words = Words::new(format!("command://{address}"));
+            words.add("run", probe.program.to_string_lossy());
+            for argument in &probe.arguments {
+                words.add("with", argument);
+            }
+            words
+        }
+        ProbeKind::File(probe) => {
+            let mut words = Words::new(format!("file://{}", address.ip()));
+            words.add("path", probe.path.to_string_lossy());
+            if let Some(max_age) = probe.max_age {
+                words.add("max-age", format_args!("{max_age:?}"));
+            }
+            words
+        }
         ProbeKind::None => return None,
     };
     key.0.push_str(&format!(
@@ -202,7 +218,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{At, HandshakeProbe, Place, TcpProbe, UdpProbe};
+    use crate::config::{At, CommandProbe, FileProbe, HandshakeProbe, Place, TcpProbe, UdpProbe};
     use crate::health::target::tests::monitor;
 
     fn key_of(probe: ProbeKind) -> String {
@@ -453,6 +469,25 @@ mod tests {
             udp("a", "a", none),
             udp("a", "", source),
         ];
+        let command = |program: &str, arguments: &[&str]| {
+            let arguments = arguments.iter().map(|&word| word.into()).collect();
+            let program = program.into();
+            ProbeKind::Command(CommandProbe { program, arguments })
+        };
+        let file = |path: &str, max_age| {
+            let path = path.into();
+            ProbeKind::File(FileProbe { path, max_age })
+        };
+        probes.extend([
+            command("/a", &[]),
+            command("/b", &[]),
+            command("/a", &["b"]),
+            command("/a", &["b", "c"]),
+            command("/a", &["b with=c"]),
+            file("/a", None),
+            file("/b", None),
+            file("/a", Some(Duration::from_secs(60))),
+        ]);
         probes.extend([ProbeKind::Icmp(none), ProbeKind::Icmp(source)]);
         all_differ(probes.into_iter().map(key_of).collect());
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use meridian::config::{HttpMethod, HttpProbe, HttpVersion, ProbeKind, ProxyProtocol};
 use meridian::health::Failure;
-use meridian::health::probe::{self, TlsConfigs};
+use meridian::health::probe::{self, Shared};
 
 use crate::peer::*;
 
@@ -61,7 +61,7 @@ async fn a_kept_connection_is_used_again_until_it_ends() {
         ..get()
     };
     let spec = spec(ProbeKind::Http(probe), address, PATIENT);
-    let mut asker = probe::asker(&spec, &TlsConfigs::default());
+    let mut asker = probe::asker(&spec, &Shared::default());
     for _ in 0..3 {
         assert_eq!(asker.ask().await, Ok(()));
     }
@@ -83,7 +83,7 @@ async fn a_kept_connection_that_the_server_ended_is_no_failure() {
         ..get()
     };
     let spec = spec(ProbeKind::Http(probe), address, PATIENT);
-    let mut asker = probe::asker(&spec, &TlsConfigs::default());
+    let mut asker = probe::asker(&spec, &Shared::default());
     for _ in 0..5 {
         assert_eq!(asker.ask().await, Ok(()));
     }

@@ -5,5 +5,6 @@ mod datagrams;
 mod dns;
 mod grpc;
 mod http;
+mod outside;
 mod peer;
 mod tcp;

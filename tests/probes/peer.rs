@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use meridian::config::{At, Monitor, Place, ProbeKind, TlsProbe};
-use meridian::health::probe::{self, TlsConfigs};
+use meridian::health::probe::{self, Shared};
 use meridian::health::{Failure, TargetSpec};
 use meridian::model::{RegionId, TargetKey};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -44,7 +44,7 @@ pub async fn ask_for(
     timeout: Duration,
 ) -> Result<(), Failure> {
     let spec = spec(probe, address, timeout);
-    probe::asker(&spec, &TlsConfigs::default()).ask().await
+    probe::asker(&spec, &Shared::default()).ask().await
 }
 
 pub async fn ask(probe: ProbeKind, address: SocketAddr) -> Result<(), Failure> {

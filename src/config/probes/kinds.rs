@@ -10,6 +10,9 @@ use crate::dns::Name;
 /// Octets of an answer that are read at most, unless `body_limit` says otherwise.
 pub const BODY_LIMIT_DEFAULT: u32 = 64 * 1024;
 
+/// Commands that run at a time, unless `commands_max` says otherwise.
+pub const COMMANDS_MAX_DEFAULT: u16 = 16;
+
 /// What a probe does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ProbeKind {
@@ -27,6 +30,10 @@ pub enum ProbeKind {
     Udp(UdpProbe),
     /// `icmp = true`: an echo request.
     Icmp(Source),
+    /// `command = ["/path", "argument", …]`
+    Command(CommandProbe),
+    /// `file = "/path"`: what others write there.
+    File(FileProbe),
     /// No probe at all: endpoints of the pool are always up. (Not written as a monitor; a pool
     /// without `monitor` has none.)
     None,
@@ -224,4 +231,22 @@ pub struct UdpProbe {
     pub send: Vec<u8>,
     /// Default: anything.
     pub expect: Vec<u8>,
+}
+
+/// A program that is run without a shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandProbe {
+    /// Absolute.
+    pub program: PathBuf,
+    /// `{address}` and `{port}` in them stand for those of the target.
+    pub arguments: Vec<String>,
+}
+
+/// What other monitoring writes: a file with lines `ADDRESS up|down reason`, or a folder with a file per address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileProbe {
+    /// Absolute.
+    pub path: PathBuf,
+    /// What was not written for longer than that is a failure. Default: never.
+    pub max_age: Option<Duration>,
 }

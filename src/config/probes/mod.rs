@@ -7,6 +7,7 @@ mod headers;
 mod http;
 mod kinds;
 mod octets;
+mod outside;
 mod tcp;
 mod tls;
 mod way;
@@ -18,8 +19,8 @@ use super::scalar::integer;
 
 const BODY_LIMIT_MAX: u32 = 1024 * 1024;
 
-const KINDS: [&str; 9] = [
-    "http", "https", "tcp", "tls", "grpc", "grpcs", "dns", "udp", "icmp",
+const KINDS: [&str; 11] = [
+    "http", "https", "tcp", "tls", "grpc", "grpcs", "dns", "udp", "icmp", "command", "file",
 ];
 const HTTP: &[&str] = &["http", "https"];
 const TLS: &[&str] = &["https", "tls", "grpcs"];
@@ -28,7 +29,7 @@ const SENDING: &[&str] = &[
     "http", "https", "tcp", "tls", "grpc", "grpcs", "dns", "udp", "icmp",
 ];
 /// Options, and the kinds that have them.
-const OPTIONS: [(&str, &[&str]); 17] = [
+const OPTIONS: [(&str, &[&str]); 18] = [
     ("host", &["http", "https", "grpc", "grpcs"]),
     ("expect_status", HTTP),
     ("expect_body", HTTP),
@@ -46,6 +47,7 @@ const OPTIONS: [(&str, &[&str]); 17] = [
     ("certificate_valid_for", TLS),
     ("proxy_protocol", STREAMS),
     ("source", SENDING),
+    ("max_age", &["file"]),
 ];
 
 /// What the one key that is a kind asks for, and where probes go unless something is written.
@@ -100,6 +102,11 @@ fn of_kind(
         "grpc" | "grpcs" => (Grpc(grpc::grpc(reader, table, kind)?), Port::Needed(kind)),
         "dns" => (Dns(dns::dns(reader, table)?), Port::Default(53)),
         "udp" => (Udp(datagrams::udp(reader, table)?), Port::Needed(kind)),
+        "command" => {
+            let (probe, port) = outside::command(reader, table)?;
+            (Command(probe), port)
+        }
+        "file" => (File(outside::file(reader, table)?), Port::No(kind)),
         "icmp" => (Icmp(datagrams::icmp(reader, table)?), Port::No(kind)),
         "https" => (Http(http::http(reader, table, kind)?), Port::Default(443)),
         _ => (Http(http::http(reader, table, kind)?), Port::Default(80)),

@@ -129,7 +129,7 @@ fn unknown_keys_and_tables() {
             "drain_time",
             "¦colour",
             "unknown key `colour` ([server] knows `listen`, `state_dir`, `udp_threads`, \
-             `udp_payload_max`, `tcp_connections_max`, `tcp_per_client_max`, `tcp_idle_timeout`, \
+             `udp_payload_max`, `commands_max`, `tcp_connections_max`, `tcp_per_client_max`, `tcp_idle_timeout`, \
              `startup_grace`, `saved_max_age`, `drain_time`, `panic`, `identity`, `cookies`, \
              `allow_query`, `explain_to` and `rate_limit`)",
         ),
@@ -561,7 +561,7 @@ fn monitors() {
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.¦plain]",
-            "a monitor needs one of `http`, `https`, `tcp`, `tls`, `grpc`, `grpcs`, `dns`, `udp` and `icmp` (for example `http = \"/healthz\"`)",
+            "a monitor needs one of `http`, `https`, `tcp`, `tls`, `grpc`, `grpcs`, `dns`, `udp`, `icmp`, `command` and `file` (for example `http = \"/healthz\"`)",
         ),
         (
             "[monitor.plain]\nhttp = \"/\"",

@@ -299,3 +299,87 @@ fn what_is_wrong_with_calls_queries_and_datagrams_is_said() {
         ),
     ]);
 }
+
+#[test]
+fn what_others_say_is_read() {
+    let command = monitor("command = [\"/bin/check\", \"-H\", \"{address}\", \"\", \"{a: 1}\"]");
+    assert_eq!(command.port, 0);
+    let expected = CommandProbe {
+        program: "/bin/check".into(),
+        arguments: ["-H", "{address}", "", "{a: 1}"].map(String::from).to_vec(),
+    };
+    assert_eq!(command.probe, ProbeKind::Command(expected));
+    let with_port = monitor("command = [\"/bin/check\", \"{port}\"]\nport = 25");
+    assert_eq!(with_port.port, 25);
+
+    let file = monitor("file = \"checks\"\nmax_age = \"10m\"");
+    let expected = FileProbe {
+        path: "/etc/meridian/checks".into(),
+        max_age: Some(Duration::from_secs(600)),
+    };
+    assert_eq!((file.probe, file.port), (ProbeKind::File(expected), 0));
+}
+
+#[test]
+fn what_is_wrong_with_what_others_say_is_said() {
+    let list = "a list such as [\"/usr/lib/nagios/plugins/check_ping\", \"-H\", \"{address}\"]";
+    refused(&[
+        (
+            "command = \"/bin/check\"",
+            &format!("2:11: error: expected {list}, found the string \"/bin/check\""),
+        ),
+        (
+            "command = []",
+            &format!("2:11: error: expected {list}, found an empty one"),
+        ),
+        (
+            "command = [\"check\"]",
+            "2:11: error: \"check\" is no absolute path (there is no shell and no search: write where the \
+             program is)",
+        ),
+        (
+            "command = [\"/bin/check\", \"{adress}\"]",
+            "2:26: error: \"{adress}\" stands for nothing (there are {address} and {port})",
+        ),
+        (
+            "command = [\"/bin/check\", 1]",
+            "2:26: error: expected a word such as \"{address}\", found the integer 1",
+        ),
+        (
+            "command = [\"/bin/check\", \"a\\u0000\"]",
+            "2:26: error: \"a\\0\" contains a NUL, which no argument can",
+        ),
+        (
+            "command = [\"/bin/check\", \"{port}\"]",
+            "1:10: error: a `command` monitor needs a `port` (write `port = 443`)",
+        ),
+        (
+            "command = [\"/bin/check\"]\nsource = \"192.0.2.1\"",
+            "3:1: error: `source` is for `http`, `https`, `tcp`, `tls`, `grpc`, `grpcs`, `dns`, `udp` and \
+             `icmp` monitors",
+        ),
+        (
+            "file = \"checks\"\nport = 1",
+            "3:1: error: `port` has no meaning for file",
+        ),
+        (
+            "file = \"checks\"\nmax_age = \"10ms\"",
+            "3:11: error: 10ms is out of range (expected 1s to 1d)",
+        ),
+        (
+            "http = \"/\"\nmax_age = \"10m\"",
+            "3:1: error: `max_age` is for `file` monitors",
+        ),
+    ]);
+}
+
+#[test]
+fn commands_that_run_at_a_time_are_counted() {
+    let server = |text: &str| {
+        let loaded = parse_text(&with(&format!("icmp = true\n[server]\n{text}")));
+        loaded.map(|loaded| loaded.config.server.commands_max)
+    };
+    assert_eq!(server("").ok(), Some(16));
+    assert_eq!(server("commands_max = 4").ok(), Some(4));
+    assert!(server("commands_max = 0").is_err());
+}

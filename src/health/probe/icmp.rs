@@ -5,7 +5,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Once;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -49,7 +48,7 @@ impl IcmpAsker {
 
     async fn attempt(&mut self) -> Outcome {
         let deadline = Deadline::new(self.timeout);
-        let socket = socket(self.address).map_err(|error| said_once(not_allowed(&error)))?;
+        let socket = socket(self.address).map_err(|error| not_allowed(&error))?;
         let socket = self.connected(socket).map_err(|e| Failure::from_io(&e))?;
         let token = self.random.next_u64().to_be_bytes();
         let request = request(self.address, token);
@@ -111,13 +110,6 @@ fn not_allowed(error: &io::Error) -> Failure {
         ),
         _ => Failure::from_io(error),
     }
-}
-
-/// Logs it, if nothing like it was logged before: it will be the same for all targets, each time.
-fn said_once(failure: Failure) -> Failure {
-    static SAID: Once = Once::new();
-    SAID.call_once(|| tracing::warn!("{failure}; `icmp` monitors say nothing until it does"));
-    failure
 }
 
 fn request(address: IpAddr, token: [u8; 8]) -> [u8; LENGTH] {
