@@ -37,6 +37,7 @@
 //! | [`config`] | what did the operator ask for, and where is it wrong? | control |
 //! | [`geoip`] | what do the databases say about a network? | control |
 //! | [`compile`] | how does all that become a root? | control |
+//! | [`resolve`] | where do other people's names lead? | control |
 //! | [`health`] | which endpoints are up? | control |
 //! | [`overrides`] | what does the operator say against that? | control |
 //! | [`load`] | how much is there to do, and who takes which share of it? | control |
@@ -71,6 +72,7 @@ pub mod overrides;
 pub mod plan;
 pub mod prefix_table;
 pub mod random;
+pub mod resolve;
 pub mod state;
 pub mod steering;
 pub mod telemetry;

@@ -13,6 +13,8 @@
 //! | `NAME TYPE from WHO[, X down]: DATA; CNAME NAME; with RECORD` | these are the answer's records, of the type that is asked for or another, and the additional ones |
 //! | `NAME TYPE from a resolver in WHO[, X down]: …` | the same without a client subnet |
 //!
+//! Names that an example has as aliases lead where it says in a comment `# resolved: NAME: A, B`.
+//!
 //! WHO is a network or, in the pages, one of [`PLACES`]; X, A and B are pools or addresses. A block `zone` between an
 //! example and what is asked has records of its zone.
 
@@ -28,6 +30,8 @@ use std::sync::Arc;
 use in_process::{Query, Server};
 use ipnet::Ipv4Net;
 use meridian::compile::{self, Whole};
+use meridian::config::{Addresses, Config, Resolved};
+use meridian::dns::Name;
 use meridian::locate::{Client, Subnet};
 use meridian::model::{EndpointId, Family, Verdict};
 use meridian::random::Random;
@@ -105,6 +109,21 @@ fn blocks(page: &str) -> Vec<(String, String)> {
     found
 }
 
+/// What an example's comments say that names lead to.
+fn resolved(text: &str) -> Addresses {
+    let lines = text.lines();
+    let said = lines.filter_map(|line| line.strip_prefix("# resolved: "));
+    said.map(|said| {
+        let (name, addresses) = said.split_once(": ").expect("name: addresses");
+        let addresses = addresses.split(", ").map(|address| Resolved {
+            address: address.parse().expect("an address"),
+            ttl_s: 60,
+        });
+        (Name::parse(name).expect("a name"), addresses.collect())
+    })
+    .collect()
+}
+
 /// An example, and who asks it.
 struct Example {
     title: String,
@@ -113,7 +132,9 @@ struct Example {
 
 impl Example {
     fn load(title: String, path: &Path) -> Self {
-        match compile::load(path, None) {
+        let addresses = resolved(&fs::read_to_string(path).unwrap());
+        let adjust = move |config: &mut Config| config.expand(&addresses);
+        match compile::load(path, Some(&adjust)) {
             Ok((whole, _)) => Example { title, whole },
             Err(mistakes) => panic!("{title}: {:#?}", mistakes.sorted()),
         }

@@ -11,12 +11,14 @@ use std::thread;
 use std::time::Duration;
 
 use meridian::config::{
-    At, HttpProbe, LoadFrom, Monitor, Panic, Place, ProbeKind, TcpProbe, TlsProbe,
+    At, HttpProbe, LoadFrom, Monitor, Panic, Place, ProbeKind, Resolver, TcpProbe, TlsProbe,
 };
+use meridian::dns::Name;
 use meridian::health::failure::Step;
-use meridian::health::probe::{self, Shared};
-use meridian::health::{Change, Engine, Failure, Settings, TargetSpec, saved};
+use meridian::health::probe::{self, Shared, Whereabouts};
+use meridian::health::{Change, Engine, Failure, Settings, TargetSpec, Whom, saved};
 use meridian::model::{RegionId, TargetKey, Verdict};
+use meridian::testing::TestServer;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tokio::net::TcpSocket;
@@ -109,7 +111,7 @@ fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetSpec 
     };
     TargetSpec {
         key: TargetKey(address.to_string().into()),
-        address,
+        whom: Whom::Address(address),
         monitor: Arc::new(monitor),
         region: RegionId(0),
     }
@@ -137,6 +139,52 @@ fn reserved(address: SocketAddr) -> TcpSocket {
 
 fn address_of(socket: &TcpSocket) -> SocketAddr {
     socket.local_addr().expect("an address")
+}
+
+#[test]
+fn a_target_that_is_known_by_name_is_probed_where_the_name_leads() {
+    let server = Server::answering(OK);
+    let port = server.address.port();
+    let zone = "$TTL 60\n@ SOA ns admin 1 7200 1800 1209600 60\n@ NS ns\nns A 192.0.2.53\n\
+                cdn CNAME lb\nlb A 127.0.0.1\nempty TXT none\n";
+    let config = "[zone.\"example.net\"]\nfile = \"zone\"\n";
+    let resolver = TestServer::start(config, &[("zone", zone)]).expect("a server");
+    let whereabouts = Whereabouts::default();
+    whereabouts.ask_of(&Resolver {
+        servers: Some(vec![resolver.address()]),
+        ..Resolver::default()
+    });
+    let probed = |name: &str, probe| {
+        let mut spec = spec(probe, server.address, PATIENT);
+        spec.whom = Whom::Name(Name::parse(name).expect("a name"), port);
+        let mut shared = Shared::default();
+        shared.whereabouts = whereabouts.clone();
+        let mut asker = probe::asker(&spec, &shared);
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        runtime.block_on(asker.ask())
+    };
+    assert_eq!(probed("cdn.example.net", ProbeKind::Http(http())), Ok(()));
+    let request = server.request().to_lowercase();
+    let host = format!("host: cdn.example.net:{port}\r\n");
+    assert!(request.contains(&host), "{request}");
+    assert_eq!(
+        probed("lb.example.net", ProbeKind::Tcp(TcpProbe::default())),
+        Ok(())
+    );
+    for (name, why) in [
+        ("empty.example.net", "it has no address"),
+        ("nobody.example.net", "there is no such name (NXDOMAIN)"),
+        ("www.example.org", "REFUSED"),
+    ] {
+        for probe in [ProbeKind::Tcp(TcpProbe::default()), ProbeKind::Http(http())] {
+            let failure = probed(name, probe).expect_err("a failure");
+            assert_eq!(
+                failure.to_string(),
+                format!("cannot resolve {name}.: {why}")
+            );
+            assert!(failure.is_doubtful());
+        }
+    }
 }
 
 #[tokio::test]

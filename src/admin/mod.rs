@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `GET /v1/status` | [`Status`] |
 //! | `POST /v1/explain` with a [`explain::Question`] | [`explain::Explanation`] |
+//! | `GET /v1/health`, of all targets or of `?what=web-eu` | [`health::HealthReport`] |
+//! | `GET /v1/health/history`, the same | every [`health::Changed`] that is remembered, the latest last |
 //! | `GET /v1/overrides` | every [`Standing`] |
 //! | `POST /v1/overrides` with an [`Order`](crate::overrides::Order) | [`Said`], with the [`Standing`] that it became |
 //! | `POST /v1/overrides/clear` with a [`Which`] | [`Said`], with every [`Standing`] that was taken back |
@@ -15,14 +17,17 @@
 
 pub mod client;
 pub mod explain;
+pub mod health;
 pub mod record;
 pub mod replay;
 mod server;
 mod socket;
+mod whom;
 mod words;
 
-pub use server::{Command, Live, router};
+pub use server::{Command, Live, Teller, router};
 pub use socket::{Socket, running};
+pub use whom::Whom;
 pub use words::Words;
 
 use std::collections::HashMap;
@@ -38,11 +43,17 @@ pub struct Status {
     pub pid: u32,
     pub config: String,
     pub listening: Vec<String>,
+    /// Where metrics can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
     /// Counts publications since the start.
     pub generation: u64,
     pub zones: usize,
     /// Those that are not what their files say.
     pub zones_in_trouble: Vec<ZoneTrouble>,
+    /// Names that pools have as aliases, and of which no address is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases_unresolved: Vec<String>,
     /// The longest since the start, in microseconds, that a UDP thread took from one batch of queries to the
     /// next while more were waiting: with the work on a batch (16 queries at most), what else kept it from
     /// answering. 0 while there never were more queries than a batch takes.
@@ -82,6 +93,9 @@ pub struct EndpointStatus {
     pub pool: String,
     pub region: String,
     pub address: String,
+    /// The name that led to it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<String>,
     pub weight: u16,
     /// `up`, `down` or `unknown`.
     pub verdict: String,

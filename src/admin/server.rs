@@ -1,19 +1,21 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::explain::{self, Believed, Explanation, Line, Question};
+use super::health::{Changed, HealthReport, History};
+use super::whom::Whom;
 use super::{
     EndpointStatus, Loaded, Overridden, Reloaded, Said, Standing, Status, Taken, Which, ZoneTrouble,
 };
@@ -38,6 +40,9 @@ pub enum Command {
     Loads(oneshot::Sender<Vec<Loaded>>),
 }
 
+/// Tells what is known of targets.
+pub type Teller = dyn Fn(&Root, &Overridden, Option<&Whom>) -> HealthReport + Send + Sync;
+
 /// What requests are answered from.
 pub struct Live {
     pub root: RootReader,
@@ -50,6 +55,11 @@ pub struct Live {
     pub listening: Vec<std::net::SocketAddr>,
     /// In words, for explain: probes, or a file.
     pub verdicts: Box<dyn Fn() -> String + Send + Sync>,
+    /// What is known of the targets that are meant, or of all.
+    pub health: Box<Teller>,
+    pub history: Arc<History>,
+    /// Where metrics can be read.
+    pub metrics: ArcSwap<Option<std::net::SocketAddr>>,
     pub commands: mpsc::Sender<Command>,
     /// Of the workers, once they have started.
     pub counters: OnceLock<Vec<Arc<Counters>>>,
@@ -60,6 +70,8 @@ pub fn router(live: Arc<Live>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/explain", post(explain))
+        .route("/v1/health", get(health))
+        .route("/v1/health/history", get(history))
         .route("/v1/reload", post(reload))
         .route("/v1/load", get(loads).post(load))
         .route("/v1/overrides", get(overrides).post(add_override))
@@ -78,12 +90,20 @@ async fn status(State(live): State<Arc<Live>>) -> Json<Status> {
         pid: std::process::id(),
         config: live.config_path.display().to_string(),
         listening: live.listening.iter().map(ToString::to_string).collect(),
+        metrics: live.metrics.load().map(|address| address.to_string()),
         generation: root.generation,
         zones: root.zones.iter().count(),
         zones_in_trouble: live.zones_in_trouble.load().to_vec(),
+        aliases_unresolved: aliases_unresolved(&root),
         max_batch_gap_us: max_batch_gap_us(live.counters.get().into_iter().flatten()),
         endpoints: endpoints(&root, &live.overridden.load()),
     })
+}
+
+fn aliases_unresolved(root: &Root) -> Vec<String> {
+    let names = root.pools.unresolved.values().flatten();
+    let names: BTreeSet<&str> = names.map(|name| &**name).collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
 fn max_batch_gap_us<'c>(counters: impl Iterator<Item = &'c Arc<Counters>>) -> u64 {
@@ -101,6 +121,7 @@ fn endpoints(root: &Root, overridden: &Overridden) -> Vec<EndpointStatus> {
             pool: pool.name.to_string(),
             region: pools.regions[pool.region.index()].name.to_string(),
             address: endpoint.destination.to_string(),
+            alias: pools.of_alias.get(&id).map(|of| of.name.to_string()),
             weight: endpoint.weight,
             verdict: root.health.endpoint(id).verdict.to_string(),
             overridden: overridden.why.get(&key(pools, id)).cloned(),
@@ -157,6 +178,58 @@ fn tell_trouble(explanation: &mut Explanation, troubles: &[ZoneTrouble]) {
             ),
         };
         explanation.steps.insert(at.map_or(0, |at| at + 1), line);
+    }
+}
+
+/// Whom a request is about.
+#[derive(Deserialize)]
+struct About {
+    what: Option<String>,
+}
+
+/// Or what is wrong with the request, in words.
+fn whom(about: Result<Query<About>, QueryRejection>) -> Result<Option<Whom>, (StatusCode, String)> {
+    let Query(About { what }) =
+        about.map_err(|rejection| (rejection.status(), rejection.body_text()))?;
+    let whom = what.map(|what| what.parse());
+    whom.transpose()
+        .map_err(|unreadable: super::whom::Unreadable| {
+            (StatusCode::BAD_REQUEST, unreadable.to_string())
+        })
+}
+
+async fn health(
+    State(live): State<Arc<Live>>,
+    about: Result<Query<About>, QueryRejection>,
+) -> Response {
+    let whom = match whom(about) {
+        Ok(whom) => whom,
+        Err((status, why)) => return error(status, &why),
+    };
+    // Many targets take a while: not on the threads that probes share.
+    let told = tokio::task::spawn_blocking(move || {
+        let (root, overridden) = (live.root.load_full(), live.overridden.load_full());
+        let mut report = (live.health)(&root, &overridden, whom.as_ref());
+        report.verdicts = (live.verdicts)();
+        report
+    });
+    match told.await {
+        Ok(report) => Json(report).into_response(),
+        Err(panic) => error(StatusCode::INTERNAL_SERVER_ERROR, &panic.to_string()),
+    }
+}
+
+async fn history(
+    State(live): State<Arc<Live>>,
+    about: Result<Query<About>, QueryRejection>,
+) -> Response {
+    match whom(about) {
+        Ok(whom) => {
+            let changes = live.history.changes(whom.as_ref());
+            let changes: Vec<&Changed> = changes.iter().map(|change| &**change).collect();
+            Json(changes).into_response()
+        }
+        Err((status, why)) => error(status, &why),
     }
 }
 

@@ -129,6 +129,15 @@ impl Words<'_> {
                 "family",
                 format!("pool {} has no {family} address up", self.pool(*pool)),
             ),
+            Step::Unresolved { pool } => (
+                "alias",
+                format!(
+                    "pool {}: no address of {} is known, so nobody can say that there is none: \
+                     answers SERVFAIL",
+                    self.pool(*pool),
+                    self.unresolved(*pool)
+                ),
+            ),
             Step::Candidates {
                 pool,
                 balance,
@@ -246,9 +255,18 @@ impl Words<'_> {
     }
 
     fn endpoint(&self, id: EndpointId) -> String {
-        self.root.pools.endpoints[id.index()]
-            .destination
-            .to_string()
+        let pools = &self.root.pools;
+        let destination = &pools.endpoints[id.index()].destination;
+        match pools.of_alias.get(&id) {
+            Some(of) => format!("{destination} (of {})", of.name),
+            None => destination.to_string(),
+        }
+    }
+
+    /// The names in a pool of which no address is known.
+    fn unresolved(&self, pool: PoolId) -> String {
+        let names = self.root.pools.unresolved.get(&pool);
+        names.map_or_else(String::new, |names| names.join(", "))
     }
 
     fn candidate(&self, candidate: &Candidate) -> String {
@@ -275,6 +293,10 @@ impl Words<'_> {
 
     fn unusable(&self, pool: Option<PoolId>, why: &Unusable) -> String {
         match why {
+            Unusable::Unresolved => {
+                let names = pool.map_or_else(String::new, |id| self.unresolved(id));
+                format!("no such address of {names} is known")
+            }
             Unusable::FamilyMissing => "it has no address of the family".to_owned(),
             Unusable::NoneUp(candidates) => {
                 let list: Vec<_> = candidates.iter().map(|c| self.candidate(c)).collect();
@@ -313,8 +335,22 @@ impl Words<'_> {
         }
     }
 
+    /// Whether it is the TTL of another name's records which says how soon an endpoint can change.
+    fn is_of_records(&self, endpoint: EndpointId, flip_after_ms: u32) -> bool {
+        let of_alias = self.root.pools.of_alias.get(&endpoint);
+        of_alias.is_some_and(|of| of.ttl_max_ms == flip_after_ms)
+    }
+
     fn ttl_reason(&self, reason: TtlReason) -> String {
         match reason {
+            TtlReason::Flip {
+                endpoint,
+                flip_after_ms,
+            } if self.is_of_records(endpoint, flip_after_ms) => format!(
+                "the records that led to {} hold for {} s",
+                self.endpoint(endpoint),
+                flip_after_ms / 1000
+            ),
             TtlReason::Flip {
                 endpoint,
                 flip_after_ms: 0,

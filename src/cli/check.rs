@@ -70,6 +70,7 @@ fn found(diagnostics: &Diagnostics) -> String {
 fn counted(n: usize, noun: &str) -> String {
     match (n, noun.strip_suffix('y')) {
         (1, _) => format!("1 {noun}"),
+        (_, None) if noun.ends_with('s') => format!("{n} {noun}es"),
         (_, Some(stem)) => format!("{n} {stem}ies"),
         _ => format!("{n} {noun}s"),
     }
@@ -94,6 +95,7 @@ fn summary(whole: &Whole) -> String {
         ),
         counted(parts.targets.len(), "probe target"),
     );
+    text += &aliases(config);
     text += &format!(
         "  {} known, in {}, {}\n",
         counted(world.v4.len() + world.v6.len(), "network range"),
@@ -113,6 +115,19 @@ fn summary(whole: &Whole) -> String {
             counted(map.table.run_count(), "run"),
             size(map.table.bytes()),
         );
+    }
+    text
+}
+
+/// Names whose addresses are endpoints.
+fn aliases(config: &Config) -> String {
+    let names = config.alias_names();
+    let mut text = String::new();
+    for name in names.iter().take(LINES_MAX) {
+        text += &format!("  alias {name}: its addresses are resolved by a running server only\n");
+    }
+    if names.len() > LINES_MAX {
+        text += &format!("  and {} more\n", counted(names.len() - LINES_MAX, "alias"));
     }
     text
 }
@@ -208,5 +223,6 @@ mod tests {
         assert_eq!(counted(0, "policy"), "0 policies");
         assert_eq!(counted(1, "policy"), "1 policy");
         assert_eq!(counted(2, "error"), "2 errors");
+        assert_eq!(counted(2, "alias"), "2 aliases");
     }
 }

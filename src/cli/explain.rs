@@ -114,8 +114,12 @@ async fn from_config(path: &Path, question: &Question) -> Result<Explanation, St
         }
     });
     let root = whole.parts.root(0, health.into());
+    let aliases = match whole.config.alias_names().is_empty() {
+        true => "",
+        false => "; aliases lead nowhere, since only a running server resolves them",
+    };
     let believed = Believed {
-        verdicts: verdicts.to_owned(),
+        verdicts: format!("{verdicts}{aliases}"),
         ..Believed::default()
     };
     explain(&root, &whole.world, &believed, question)

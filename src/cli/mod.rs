@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod explain;
 mod geoip;
+mod health;
 mod imagined;
 mod load;
 mod overrides;
@@ -13,6 +14,7 @@ mod recorded;
 mod replay;
 mod running;
 mod serve;
+mod times;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -59,6 +61,12 @@ enum Command {
     Replay(replay::Arguments),
     /// Tell a running server what to take for up, down or drained, whatever probes say
     Override(overrides::Arguments),
+    /// Say what a running server believes of each target that it probes, and why
+    ///
+    /// A line for each target, those in trouble first: the verdict, for how long it stands, the last eight probes (`+`
+    /// succeeded, `-` failed, the latest last), when the next one is due, an endpoint that goes by it (`+2`: and
+    /// two more), and why. No more than three targets are told in full.
+    Health(health::Arguments),
     /// Tell a running server how loaded pools and endpoints are, or see what it knows
     Load(load::Arguments),
     /// Load a server on this machine, and say what its answers cost
@@ -93,6 +101,7 @@ pub fn main() -> ExitCode {
             Command::Plan(arguments) => plan::run(&arguments),
             Command::Replay(arguments) => replay::run(&arguments),
             Command::Override(arguments) => overrides::run(arguments).await,
+            Command::Health(arguments) => health::run(arguments).await,
             Command::Load(arguments) => load::run(arguments).await,
             Command::Bench(arguments) => bench::run(*arguments).await,
             Command::Geoip(arguments) => geoip::run(&arguments),
@@ -159,8 +168,14 @@ fn warn(message: &str) {
 
 /// Prints to standard output; a reader that went away (`| head`) is no error.
 fn print(text: &str) {
+    try_print(text);
+}
+
+/// The same; false when that reader went away.
+fn try_print(text: &str) -> bool {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed.is_ok()
 }
 
 fn print_diagnostics(diagnostics: &Diagnostics) {

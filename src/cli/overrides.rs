@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::times::span;
 use crate::admin::client;
 use crate::admin::{Said, Socket, Standing, Which};
 use crate::clock;
@@ -196,7 +197,7 @@ fn table(standing: &[Standing]) -> String {
         let left = word.until_unix_ms.map_or_else(String::new, |until| {
             format!(
                 ", {} left",
-                words(until.saturating_sub(clock::unix_ms()) / 1000)
+                span(until.saturating_sub(clock::unix_ms()) / 1000)
             )
         });
         format!(
@@ -206,30 +207,4 @@ fn table(standing: &[Standing]) -> String {
         )
     };
     standing.iter().map(line).collect()
-}
-
-/// `2 h 5 min`
-fn words(seconds: u64) -> String {
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, min, s) => format!("{min} min {s} s"),
-        (h, min, _) => format!("{h} h {min} min"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_left_is_told_in_two_units() {
-        for (seconds, expected) in [
-            (0, "0 s"),
-            (59, "59 s"),
-            (60, "1 min 0 s"),
-            (7_500, "2 h 5 min"),
-        ] {
-            assert_eq!(words(seconds), expected);
-        }
-    }
 }

@@ -158,6 +158,7 @@ fn lacks_a_family(pools: &Pools, policy: PolicyId) -> bool {
             policy
                 .reach
                 .iter()
+                .filter(|pool| !pools.unresolved.contains_key(pool))
                 .any(|pool| pools.all[pool.index()].family(family).is_empty())
         })
 }

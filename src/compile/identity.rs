@@ -104,10 +104,10 @@ fn read(file: &At<std::path::PathBuf>, diagnostics: &mut Diagnostics) -> Option<
     (!mistakes).then_some(secrets)
 }
 
-type Unreadable = (String, Option<String>);
+pub(super) type Unreadable = (String, Option<String>);
 
 /// The text of a file that others can neither read nor write.
-fn read_private(path: &Path) -> Result<String, Unreadable> {
+pub(super) fn read_private(path: &Path) -> Result<String, Unreadable> {
     let unreadable = |e: std::io::Error| (format!("cannot be read: {e}"), None);
     let file = File::open(path).map_err(unreadable)?;
     let about = file.metadata().map_err(unreadable)?;

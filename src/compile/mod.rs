@@ -8,12 +8,14 @@ mod nested;
 pub mod pools;
 mod service;
 mod traffic;
+mod webhook;
 mod whole;
 pub mod zone;
 pub mod zonefile;
 mod zones;
 
-pub use whole::{Adjust, Whole, load, load_databases, reload};
+pub use webhook::Hook;
+pub use whole::{Adjust, Whole, expand, load, load_databases, reload};
 pub use zones::{ServedZone, Trouble};
 
 use std::collections::HashMap;
@@ -40,6 +42,8 @@ pub struct Parts {
     made_maps: Arc<Maps>,
     pub pools: Arc<Pools>,
     pub service: Arc<Service>,
+    /// Who is told about changes of verdicts.
+    pub webhook: Option<Arc<Hook>>,
     /// What has to be probed: `targets[i]` is `pools.targets[i]`.
     pub targets: Arc<[TargetSpec]>,
     /// By key: the `i` of each of them.
@@ -77,12 +81,14 @@ fn compile_after(
     let old = before.map(|before| before.old(world));
     let maps = new_maps(old.as_ref(), config, world).map_err(|errors| diagnostics.extend(errors));
     let service = service::compile(config, diagnostics);
+    let webhook = webhook::compile(config, diagnostics);
     let is_refused = diagnostics.has_errors() || served.len() < config.zones.len();
     diagnostics.extend(found);
     if is_refused {
         return None;
     }
-    let parts = link(old.as_ref(), config, served, maps.ok()?, Arc::new(service?));
+    let mut parts = link(old.as_ref(), config, served, maps.ok()?, Arc::new(service?));
+    parts.webhook = webhook;
     advice::warn_of_steered_nodata(config, &parts.pools, diagnostics);
     advice::warn_of_ipv4_forms(config, diagnostics);
     Some(parts)
@@ -100,13 +106,26 @@ pub fn recompile_maps(config: &Config, world: &World, parts: &Parts) -> Result<P
     };
     let maps = new_maps(Some(&old), config, world)?;
     let service = Arc::clone(&parts.service);
-    Ok(link(
-        Some(&old),
-        config,
-        parts.served.to_vec(),
-        maps,
-        service,
-    ))
+    let linked = link(Some(&old), config, parts.served.to_vec(), maps, service);
+    Ok(Parts {
+        webhook: parts.webhook.clone(),
+        ..linked
+    })
+}
+
+/// Compiles what follows from pools anew; `config` differs from the one `before` in them only.
+fn relink(before: &Config, config: &Config, parts: &Parts) -> Parts {
+    let old = Old {
+        config: before,
+        parts,
+        has_maps: true,
+    };
+    let (maps, service) = (Arc::clone(&parts.made_maps), Arc::clone(&parts.service));
+    let linked = link(Some(&old), config, parts.served.to_vec(), maps, service);
+    Parts {
+        webhook: parts.webhook.clone(),
+        ..linked
+    }
 }
 
 fn new_maps(
@@ -168,6 +187,7 @@ fn link(
         made_maps: maps,
         pools: steering.pools,
         service,
+        webhook: None,
         targets: steering.targets,
         target_numbers: steering.target_numbers,
     }

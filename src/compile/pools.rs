@@ -1,6 +1,6 @@
 //! Regions, pools and policies -> the dense tables that steering reads.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::maps::rules::{Rules, RulesView};
 use crate::config::{self, Config};
@@ -13,7 +13,9 @@ use crate::model::{
 use crate::state::addresses::Addresses;
 use crate::state::health::PoolSlot;
 use crate::state::map::Map;
-use crate::state::pools::{Endpoint, Member, Order, Policy, Pool, Pools, Region, Target, Tiers};
+use crate::state::pools::{
+    Endpoint, Member, OfAlias, Order, Policy, Pool, Pools, Region, Target, Tiers,
+};
 use crate::state::preference::Preference;
 
 /// The steering part, and what has to be probed for it: `targets[i]` is [`Pools::targets`]`[i]`.
@@ -53,6 +55,8 @@ pub fn compile<'m>(
         .collect();
     let mut pools = Pools {
         regions,
+        of_alias: of_alias(config),
+        unresolved: unresolved(config),
         pools: pools.into(),
         addresses: Addresses::new(&endpoints),
         endpoints: endpoints.into(),
@@ -177,6 +181,33 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
     (pools, endpoints)
 }
 
+/// Which endpoints are those of other names; they are numbered as in [`compile_pools`].
+fn of_alias(config: &Config) -> BTreeMap<EndpointId, OfAlias> {
+    let endpoints = config.pools.iter().flat_map(|pool| &pool.endpoints);
+    let numbered = (0..).map(EndpointId).zip(endpoints);
+    let of_alias = numbered.filter_map(|(id, endpoint)| Some((id, endpoint.of_alias.as_ref()?)));
+    of_alias
+        .map(|(id, of)| {
+            let of_alias = OfAlias {
+                name: of.name.to_string().into(),
+                ttl_max_ms: of.ttl_s.saturating_mul(1000),
+            };
+            (id, of_alias)
+        })
+        .collect()
+}
+
+fn unresolved(config: &Config) -> BTreeMap<PoolId, Box<[Box<str>]>> {
+    let pools = (0..).map(PoolId).zip(&config.pools);
+    pools
+        .map(|(id, pool)| {
+            let names = pool.unresolved().map(|name| name.to_string().into());
+            (id, names.collect::<Box<[_]>>())
+        })
+        .filter(|(_, names)| !names.is_empty())
+        .collect()
+}
+
 /// What a policy may come to at once.
 fn members(policy: &config::Policy) -> impl Iterator<Item = config::Member> {
     let (rules, otherwise) = match &policy.order {
@@ -255,8 +286,12 @@ impl Policies<'_> {
             let pools = reach.pools.iter().map(|pool| &self.pools[pool.index()]);
             pools.flat_map(Pool::endpoint_ids)
         };
+        let is_unresolved =
+            |id: &PoolId| self.config.pools[id.index()].unresolved().next().is_some();
+        let has_unresolved = reach.pools.iter().any(is_unresolved);
         let has = |family: Family| {
-            endpoints().any(|id| self.endpoints[id.index()].destination.serves(family))
+            has_unresolved
+                || endpoints().any(|id| self.endpoints[id.index()].destination.serves(family))
         };
         let fallbacks =
             within_reach().filter_map(|policy| match self.config.policies[policy].when_all_down {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::nested::Apexes;
 use super::zones::Before;
-use super::{Parts, compile_after, recompile_maps, zonefile};
-use crate::config::{self, At, Config, Diagnostics, Inputs, Network, Stamps};
+use super::{Parts, compile_after, recompile_maps, relink, zonefile};
+use crate::config::{self, Addresses, At, Config, Diagnostics, Inputs, Network, Stamps};
 use crate::geoip::{self, World};
 
 /// A configuration with all that it names read and compiled.
@@ -19,6 +19,8 @@ pub struct Whole {
     pub parts: Parts,
     /// Of the databases and feeds, from before they were read.
     pub stamps: Stamps,
+    /// What the configuration's aliases were last known to lead to.
+    addresses: Arc<Addresses>,
 }
 
 struct Read {
@@ -57,9 +59,10 @@ fn load_after(
     adjust: Option<&Adjust>,
 ) -> Result<(Whole, Diagnostics), Diagnostics> {
     let same = before.and_then(|before| before.whole.config_if_same(path, adjust));
+    let addresses = before.map(|before| Arc::clone(&before.whole.addresses));
     let (config, read) = match same {
         Some(same) => same,
-        None => read_config(path, adjust)?,
+        None => read_config(path, adjust, addresses.as_deref())?,
     };
     let mut diagnostics = read.warnings.clone();
     let stamps = stamps(&config);
@@ -73,6 +76,7 @@ fn load_after(
                 world,
                 parts,
                 stamps,
+                addresses: addresses.unwrap_or_default(),
             };
             Ok((whole, diagnostics))
         }
@@ -83,6 +87,7 @@ fn load_after(
 fn read_config(
     path: &Path,
     adjust: Option<&Adjust>,
+    addresses: Option<&Addresses>,
 ) -> Result<(Arc<Config>, Arc<Read>), Diagnostics> {
     let config::Loaded {
         mut config,
@@ -91,6 +96,10 @@ fn read_config(
     } = config::load(path).map_err(with_files)?;
     if let Some(adjust) = adjust {
         adjust(&mut config);
+    }
+    // So that what is as it was before is seen to be.
+    if let Some(addresses) = addresses {
+        config.expand(addresses);
     }
     let read = Read {
         inputs,
@@ -120,6 +129,26 @@ pub fn load_databases(whole: &Whole) -> Result<(Whole, Diagnostics), Diagnostics
         ..whole.clone()
     };
     Ok((whole, diagnostics))
+}
+
+/// The same when the configuration's aliases lead to `addresses`; all else is kept as it is.
+pub fn expand(whole: &Whole, addresses: Addresses) -> Whole {
+    let addresses = Arc::new(addresses);
+    let Some(pools) = whole.config.expanded(&addresses) else {
+        return Whole {
+            addresses,
+            ..whole.clone()
+        };
+    };
+    let mut config = Config::clone(&whole.config);
+    config.pools = pools;
+    let parts = relink(&whole.config, &config, &whole.parts);
+    Whole {
+        config: Arc::new(config),
+        parts,
+        addresses,
+        ..whole.clone()
+    }
 }
 
 impl Whole {

@@ -21,14 +21,24 @@ pub(super) fn endpoint_address(reader: &mut Reader, value: &Value) -> Option<IpA
         reader.error(value.span(), message, help);
         return None;
     };
-    let is_mapped = matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
-    if address.is_unspecified() || address.is_multicast() || is_mapped {
+    if !is_for_clients(address) {
+        let is_mapped = is_mapped(address);
         let message = format!("{address} is no address that a client can connect to");
         let help = is_mapped.then(|| format!("did you mean \"{}\"?", address.to_canonical()));
         reader.error(value.span(), message, help);
         return None;
     }
     Some(address)
+}
+
+/// Whether a client can connect to the address at all.
+pub fn is_for_clients(address: IpAddr) -> bool {
+    !(address.is_unspecified() || address.is_multicast() || is_mapped(address))
+}
+
+/// An IPv4 address as IPv6 sockets show it.
+fn is_mapped(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some())
 }
 
 /// An address and a port, such as "127.0.0.1:53" or "[::1]:53". Port 0 only if `any_port`.

@@ -12,16 +12,19 @@
 //! | `secrecy` | what mistakes must not show |
 //! | `references` | names of tables, resolved to ids |
 //! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
-//! | `server`, `identity`, `rate_limit`, `geoip`, `network`, `region`, `monitor`, `probes`, `pool`, `policy` | tables |
+//! | `server`, `identity`, `rate_limit`, `geoip`, `resolver`, `network`, `region`, `monitor`, `probes`, `pool`, `policy` | tables |
 //! | `zone`, `zone_files`, `zone_settings` | zones, with and without tables of their own |
+//! | `watchers` | who is told what the server sees |
 //! | `rules` | what holds for some clients only, as policies of their own |
 //! | `policy_graph` | what must hold between policies |
 //! | `unused` | what has no effect |
+//! | `expansion` | what aliases lead to, as endpoints |
 //! | `inputs`, `stamp` | whether the files are those that were read before |
 
 mod access;
 mod address;
 pub mod diagnostic;
+mod expansion;
 mod geoip;
 mod identity;
 mod include;
@@ -41,6 +44,7 @@ mod reader;
 mod references;
 mod region;
 mod render;
+mod resolver;
 mod rules;
 mod scalar;
 mod secrecy;
@@ -53,19 +57,23 @@ mod tests;
 mod types;
 mod units;
 mod unused;
+mod watchers;
 mod zone;
 mod zone_files;
 mod zone_settings;
 
 use std::path::Path;
 
+pub use address::is_for_clients;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
+pub use expansion::{ALIAS_ADDRESSES_MAX, Addresses, Resolved};
 pub use identity::{SECRET_FORM, SECRETS_MAX};
 pub use inputs::Inputs;
 pub use probes::*;
 pub use stamp::{Stamp, Stamps};
 pub use types::*;
 pub use units::parse_duration;
+pub use watchers::{SECRET_LEN_MAX, SECRET_LEN_MIN};
 
 use include::{Tree, Unreadable};
 use reader::{Reader, Table};
@@ -161,7 +169,10 @@ fn read_config(reader: &mut Reader, tree: &Tree) -> Result<Config, (Vec<Zone>, G
     top.know(&["include", "zones"]);
     let mut references = References::read(reader, &mut top);
     let server = server::server(reader, &mut references, &mut top);
+    let metrics = watchers::metrics(reader, &mut top);
+    let webhook = watchers::webhook(reader, &mut top);
     let geoip = geoip::geoip(reader, &mut top);
+    let resolver = resolver::resolver(reader, &mut top);
     let mut networks = network::networks(reader, &mut references);
     let regions = region::regions(reader, &mut references);
     let monitors = monitor::monitors(reader, &mut references);
@@ -189,12 +200,15 @@ fn read_config(reader: &mut Reader, tree: &Tree) -> Result<Config, (Vec<Zone>, G
         path: reader.path().to_owned(),
         server,
         geoip,
+        resolver,
         networks,
         regions,
         monitors,
         pools,
         policies,
         zones,
+        metrics,
+        webhook,
     })
 }
 

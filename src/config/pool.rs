@@ -13,7 +13,7 @@ use super::references::References;
 use super::scalar::{boolean, choice, integer, list, text};
 use super::units::duration;
 use super::zone::absolute_name;
-use super::{Endpoint, Pool};
+use super::{ALIAS_ADDRESSES_MAX, Alias, Endpoint, Place, Pool};
 use crate::dns::Name;
 use crate::hashing::rendezvous::ITEMS_MAX;
 use crate::model::{Balance, Destination, MinHealthy};
@@ -60,25 +60,26 @@ fn pool(
         endpoints(reader, value, is_monitored, endpoints_left)
     });
     table.finish(reader);
-    if let (Some(Balance::Rendezvous), Some(span), Some(endpoints)) =
-        (balance, balance_span, &endpoints)
-        && endpoints.len() > ITEMS_MAX
+    let most = |(endpoints, aliases): &(Vec<Endpoint>, Vec<Alias>)| {
+        endpoints.len() + aliases.len() * ALIAS_ADDRESSES_MAX
+    };
+    let most = endpoints.as_ref().map(most);
+    if let (Some(Balance::Rendezvous), Some(span), Some(most)) = (balance, balance_span, most)
+        && most > ITEMS_MAX
     {
-        let message = format!("`rendezvous` among {} endpoints", endpoints.len());
+        let message = format!("`rendezvous` among {most} endpoints");
         let help = format!("at most {ITEMS_MAX} are allowed; `consistent-hash` takes any number");
         reader.error(span, message, Some(help));
     }
-    if let (Some(MinHealthy::Count(least)), Some(endpoints)) = (min_healthy, &endpoints)
-        && least as usize > endpoints.len()
+    if let (Some(MinHealthy::Count(least)), Some(most)) = (min_healthy, most)
+        && least as usize > most
         && let Some(span) = min_healthy_span
     {
-        let message = format!(
-            "`min_healthy` asks for {least} of {} endpoints",
-            endpoints.len()
-        );
+        let message = format!("`min_healthy` asks for {least} of {most} endpoints");
         let place = reader.place(span.start);
         reader.warning_at(&place, message, Some("it takes them all then".to_owned()));
     }
+    let (endpoints, aliases) = endpoints?;
     Some(Pool {
         name: name.to_owned(),
         region: region?,
@@ -89,7 +90,8 @@ fn pool(
         slow_start,
         manual_resume: manual_resume.unwrap_or(false),
         load,
-        endpoints: endpoints?,
+        endpoints,
+        aliases,
     })
 }
 
@@ -123,45 +125,69 @@ fn min_healthy(reader: &mut Reader, value: &Value) -> Option<MinHealthy> {
     }
 }
 
-/// The endpoints of a pool: at least one, each address once.
+/// One element of `endpoints`.
+enum Element {
+    Endpoint(Endpoint),
+    Alias(Alias),
+}
+
+/// The endpoints of a pool: at least one, each address and each name once.
 fn endpoints<'t>(
     reader: &mut Reader,
     value: &'t Value<'t>,
     is_monitored: bool,
     left: &mut usize,
-) -> Option<Vec<Endpoint>> {
+) -> Option<(Vec<Endpoint>, Vec<Alias>)> {
     let written = value.get_ref().as_array().map_or(0, |array| array.len());
-    if !take(left, written) {
-        let message = format!("more than {ENDPOINTS_MAX} endpoints in all");
-        reader.error(value.span(), message, None);
-        return None;
-    }
-    let mut seen: HashMap<Destination, usize> = HashMap::new();
+    let mut is_room = take(left, written);
+    let mut seen: HashMap<(Destination, bool), usize> = HashMap::new();
     let mut of_addresses = None;
+    let (mut endpoints, mut aliases) = (Vec::new(), Vec::new());
     let expected = "a list of endpoints such as [\"192.0.2.1\", \"192.0.2.2\"]";
-    let endpoints = list(reader, value, expected, |reader, value| {
-        let endpoint = endpoint(reader, value, is_monitored)?;
+    list(reader, value, expected, |reader, value| {
+        if !is_room {
+            return None;
+        }
+        let (destination, is_alias) = match element(reader, value, is_monitored)? {
+            Element::Endpoint(endpoint) => {
+                let destination = endpoint.destination.clone();
+                endpoints.push(endpoint);
+                (destination, false)
+            }
+            Element::Alias(alias) => {
+                is_room &= take(left, ALIAS_ADDRESSES_MAX - 1);
+                let destination = Destination::Name(alias.name.clone());
+                aliases.push(alias);
+                (destination, true)
+            }
+        };
+        let is_address = is_alias || destination.address().is_some();
         let at = value.span().start;
-        let destination = &endpoint.destination;
-        if let Some(first) = seen.insert(destination.clone(), at) {
+        if let Some(first) = seen.insert((destination.clone(), is_alias), at) {
             let stands = reader.elsewhere(first, at);
             let message = format!("{destination} is in this pool already");
             let help = format!("it stands {stands}; `weight` says how much it gets");
             reader.error(value.span(), message, Some(help));
         }
-        let is_address = destination.address().is_some();
         if is_address != *of_addresses.get_or_insert(is_address) {
             let message = "a pool has addresses or names, and not both";
             let help = "an answer is one CNAME or addresses; write two pools, and a policy of both";
             reader.error(value.span(), message, Some(help.to_owned()));
         }
-        Some(endpoint)
+        Some(())
     })?;
+    if !is_room {
+        let message = format!("more than {ENDPOINTS_MAX} endpoints in all");
+        let help = format!("an alias counts as {ALIAS_ADDRESSES_MAX}");
+        let help = (!aliases.is_empty()).then_some(help);
+        reader.error(value.span(), message, help);
+        return None;
+    }
     if written == 0 {
         let help = "a pool needs one endpoint at least".to_owned();
         reader.error(value.span(), "`endpoints` is empty", Some(help));
     }
-    Some(endpoints)
+    Some((endpoints, aliases))
 }
 
 /// Takes `count` off what is left, if that suffices.
@@ -171,20 +197,24 @@ pub(super) fn take(left: &mut usize, count: usize) -> bool {
     rest.is_some()
 }
 
-/// `"192.0.2.1"`, `{ address, weight, check, capacity }`, or the same with `cname`.
-fn endpoint<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) -> Option<Endpoint> {
+/// `"192.0.2.1"`, `{ address, weight, check, capacity }`, or the same with `cname` or `alias`.
+fn element<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) -> Option<Element> {
     let place = reader.place(value.span().start);
     if let DeValue::String(_) = value.get_ref() {
-        return Some(Endpoint {
+        return Some(Element::Endpoint(Endpoint {
             destination: Destination::Address(endpoint_address(reader, value)?),
             weight: 1,
             check: None,
             capacity: None,
+            of_alias: None,
             place,
-        });
+        }));
     }
     let expected = "an endpoint such as \"192.0.2.1\" or { address = \"192.0.2.1\", weight = 2 }";
     let mut table = Table::of(reader, "an endpoint", value, expected)?;
+    if let Some((_, name)) = table.entry("alias") {
+        return alias(reader, table, name, place).map(Element::Alias);
+    }
     let destination = destination(reader, &mut table);
     let weight = table.optional(reader, "weight", |r, v| integer(r, v, 0..=u16::MAX));
     let check = table.optional(reader, "check", |r, v| socket(r, v, false));
@@ -192,20 +222,33 @@ fn endpoint<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) -
         table.refuse(reader, "check", "has no effect in a pool without `monitor`");
     }
     let capacity = capacity(reader, &mut table);
-    let is_checked = !is_monitored || table.key_span("check").is_some();
     table.finish(reader);
-    let destination = destination?;
-    if !is_checked && destination.address().is_none() {
-        let message = format!("nothing says where to probe {destination}");
-        let help =
-            "write `check = \"192.0.2.1:80\"`, an address that is up when the name is".to_owned();
-        reader.error(value.span(), message, Some(help));
-    }
-    Some(Endpoint {
-        destination,
+    Some(Element::Endpoint(Endpoint {
+        destination: destination?,
         weight: weight.unwrap_or(1),
         check,
         capacity,
+        of_alias: None,
+        place,
+    }))
+}
+
+/// `{ alias, weight, capacity }`
+fn alias(reader: &mut Reader, mut table: Table, name: &Value, place: Place) -> Option<Alias> {
+    let name = other_name(reader, name);
+    let weight = table.optional(reader, "weight", |r, v| integer(r, v, 0..=u16::MAX));
+    let capacity = capacity(reader, &mut table);
+    let others = ["address", "cname", "check"];
+    table.know(&others);
+    for key in others {
+        table.refuse(reader, key, "does not go with `alias`");
+    }
+    table.finish(reader);
+    Some(Alias {
+        name: name?,
+        weight: weight.unwrap_or(1),
+        capacity,
+        is_resolved: false,
         place,
     })
 }

@@ -16,7 +16,7 @@ use crate::model::{
 };
 
 /// A value and where it was written, for mistakes that only show later (a file that is missing).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At<T> {
     pub value: T,
     pub place: Place,
@@ -34,6 +34,7 @@ pub struct Config {
     pub path: PathBuf,
     pub server: Server,
     pub geoip: GeoIp,
+    pub resolver: Resolver,
     /// By [`NetworkId`].
     pub networks: Vec<Network>,
     /// By [`RegionId`].
@@ -45,6 +46,46 @@ pub struct Config {
     /// By [`PolicyId`].
     pub policies: Vec<Policy>,
     pub zones: Vec<Zone>,
+    /// Default: nobody can read any. Follows a reload.
+    pub metrics: Option<Metrics>,
+    /// Default: nobody is told. Follows a reload.
+    pub webhook: Option<Webhook>,
+}
+
+/// `[metrics]`: where `GET /metrics` is answered, for Prometheus and what reads the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// Default `127.0.0.1:9153`; port 0 takes a free one. Elsewhere than on loopback only with
+    /// `allow_remote = true`.
+    pub listen: SocketAddr,
+}
+
+/// `[webhook]`: who is told when verdicts change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// `http` or `https`, without credentials.
+    pub url: String,
+    /// What is sent is signed by this, 16..=1024 octets. Either this or `secret_file`.
+    pub secret: Option<At<Hidden>>,
+    /// A file that holds nothing else, which only its owner may write and only owner and group may read;
+    /// read again by a reload. White space around it is not part of it.
+    pub secret_file: Option<At<PathBuf>>,
+    /// Trust anchors, PEM. Default: the machine's.
+    pub ca: Option<At<PathBuf>>,
+    /// `on = ["down", "up"]` (the default), or one of them: whether changes to down are told,
+    pub on_down: bool,
+    /// and those from down to up.
+    pub on_up: bool,
+}
+
+/// Text that no log shows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(pub String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
 }
 
 /// `[server]`
@@ -200,6 +241,18 @@ pub struct GeoIp {
     pub depth: u8,
 }
 
+/// `[resolver]`: who is asked for the addresses of names that belong to others. Follows a reload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolver {
+    /// Recursive resolvers, port 53 unless one is written. Default: those of `/etc/resolv.conf`.
+    pub servers: Option<Vec<SocketAddr>>,
+    /// For each attempt, 100 ms..=30 s; there are three at most. Default 2 s.
+    pub timeout: Duration,
+    /// How long the last known addresses of a name go on being used when it cannot be resolved any
+    /// more, 0 s..=7 days. Default 1 h.
+    pub keep: Duration,
+}
+
 /// `[network.NAME]`: an own network; wins over feeds and databases.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
@@ -298,8 +351,9 @@ pub struct Pool {
     /// Whether an endpoint that went down stays down until somebody clears that. Default false.
     pub manual_resume: bool,
     pub load: PoolLoad,
-    /// Addresses, or names, but not both.
+    /// Addresses, or names, but not both. What `aliases` lead to stands behind those that are written.
     pub endpoints: Vec<Endpoint>,
+    pub aliases: Vec<Alias>,
 }
 
 impl Pool {
@@ -339,10 +393,36 @@ pub struct Endpoint {
     pub destination: Destination,
     /// 0..=65535; 0 is the last resort of its pool. Default 1.
     pub weight: u16,
-    /// What is probed. Default: the address at the monitor's port; required of a name that is monitored.
+    /// What is probed. Default: the address at the monitor's port; of a name, the first address that it has at the
+    /// time (`[resolver]`).
     pub check: Option<SocketAddr>,
     /// As that of a pool. Default: its part of the pool's, by weight.
     pub capacity: Option<u32>,
+    /// None where it is written as it is.
+    pub of_alias: Option<OfAlias>,
+    pub place: Place,
+}
+
+/// Which alias led to an endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OfAlias {
+    pub name: Name,
+    /// The TTL that no answer with it exceeds, in seconds.
+    pub ttl_s: u32,
+}
+
+/// Another element of `endpoints`: `{ alias, weight, capacity }`, for each of the addresses, of both families, that
+/// the name `alias` has at any time: 64 at most. A running server resolves it (`[resolver]`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alias {
+    /// A dot at its end is added where there is none.
+    pub name: Name,
+    /// Of each address, as that of an endpoint.
+    pub weight: u16,
+    /// Of each address, as that of an endpoint.
+    pub capacity: Option<u32>,
+    /// Whether any address of it is known.
+    pub is_resolved: bool,
     pub place: Place,
 }
 

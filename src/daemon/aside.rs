@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::compile::{self, Adjust, Whole};
-use crate::config::{Diagnostics, Place};
+use crate::config::{Addresses, Diagnostics, Place};
 use crate::state::{Root, publish};
 
 type Loaded = Result<(Whole, Diagnostics), Diagnostics>;
@@ -40,6 +40,14 @@ pub fn reload_databases(before: Whole) -> JoinLoad {
     on_thread(before.config.path.clone(), move || {
         step_back();
         compile::load_databases(&before)
+    })
+}
+
+/// What is served, when the aliases in it lead to these addresses.
+pub fn expand(before: Whole, addresses: Addresses) -> JoinLoad {
+    on_thread(before.config.path.clone(), move || {
+        step_back();
+        Ok((compile::expand(&before, addresses), Diagnostics::new()))
     })
 }
 

@@ -12,11 +12,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::changes::Changes;
+use super::exporting::Exporting;
+use super::lagging::Lagging;
 use super::limiting::Limiting;
 use super::loading::Loading;
 use super::overriding::Overriding;
 use super::preparation::Prepared;
 use super::recovery::{Recovery, Seen};
+use super::resolving::Resolving;
 use super::verdicts::Verdicts;
 use super::{Notice, aside};
 use crate::admin::{Command, Live, Reloaded, Said, Standing, Taken, Which, ZoneTrouble};
@@ -50,7 +54,13 @@ pub struct Control {
     pub overriding: Overriding,
     pub recovery: Recovery,
     pub loading: Loading,
+    pub resolving: Resolving,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
+    pub changes: Changes,
+    pub exporting: Exporting,
+    pub lagging: Lagging,
+    /// Delivers what is posted to the webhook.
+    pub postman: JoinHandle<()>,
     pub live: Arc<Live>,
     pub limiting: Limiting,
     /// What the last change left to do before the next can begin.
@@ -69,6 +79,8 @@ enum Request {
     Everything(oneshot::Sender<Result<Reloaded, Vec<String>>>),
     /// Databases and feeds: one was replaced.
     Databases,
+    /// Nothing: names that pools have as aliases lead elsewhere.
+    Aliases,
 }
 
 /// What reading again came to.
@@ -103,6 +115,7 @@ impl Control {
             tokio::select! {
                 changes = self.verdicts.changed(&self.whole.parts, self.notices.as_ref()) => {
                     self.publish_changes(self.overriding.heard(changes));
+                    self.tell_flips();
                 }
                 order = orders.recv() => match order {
                     Some(Order::SetVerdict { which, verdict, reply }) => {
@@ -125,6 +138,12 @@ impl Control {
                     }
                 },
                 Some(()) = replaced(&mut databases) => requests.push_back(Request::Databases),
+                () = self.resolving.changed() => {
+                    // One for all that changed before it begins.
+                    if !requests.iter().any(|request| matches!(request, Request::Aliases)) {
+                        requests.push_back(Request::Aliases);
+                    }
+                }
                 (request, outcome) = finished(&mut work) => {
                     let stamps = self.whole.stamps.clone();
                     let published = self.take_over(request, outcome);
@@ -137,6 +156,11 @@ impl Control {
                 _ = sweep.tick() => {
                     self.publisher.sweep();
                     self.limiting.look();
+                    self.tell_flips();
+                    self.changes.tick();
+                    if let Some(engine) = self.verdicts.engine() {
+                        self.lagging.look(engine.tempo().take_worst());
+                    }
                     self.expire_overrides();
                     self.go_on();
                     self.shed();
@@ -146,7 +170,15 @@ impl Control {
         if let Some(work) = work {
             work.task.abort();
         }
+        self.postman.abort();
+        self.changes.tell_end();
         self.verdicts.stop().await;
+    }
+
+    /// Tells of verdicts that changed, once they are answered by.
+    fn tell_flips(&mut self) {
+        let flips = self.verdicts.take_flips();
+        self.changes.tell(flips, &self.whole.parts);
     }
 
     /// Hears what was told of loads, and lets pools shed by it.
@@ -325,15 +357,23 @@ impl Control {
                 aside::reload(before.clone(), self.path.clone(), self.adjust.clone())
             }
             Request::Databases => aside::reload_databases(before.clone()),
+            Request::Aliases => aside::expand(before.clone(), self.resolving.names.addresses()),
         };
+        // The others have the names that there are.
+        let is_new = matches!(request, Request::Everything(_));
+        let names = Arc::clone(&self.resolving.names);
         let task = tokio::spawn(async move {
             let read = reading.await;
             // Also where reading failed: whoever prepares next is not to be overtaken by it.
             if let Some(finishing) = finishing {
                 let _ = finishing.await;
             }
-            let (whole, warnings) = read?;
-            let prepared = preparation.prepare(&before, &whole).await?;
+            let (mut whole, warnings) = read?;
+            let mut grace = whole.config.server.startup_grace;
+            if is_new {
+                (whole, grace) = names.expanded(Some(&before.config), whole, grace).await?;
+            }
+            let prepared = preparation.prepare(&before, &whole, grace).await?;
             Ok((whole, prepared, warnings))
         });
         Work { request, task }
@@ -344,6 +384,10 @@ impl Control {
         let (what, reply) = match request {
             Request::Everything(reply) => ("configuration", Some(reply)),
             Request::Databases => ("geoip databases", None),
+            Request::Aliases => {
+                self.lead_elsewhere(outcome);
+                return false;
+            }
         };
         let told = match outcome {
             Ok((whole, prepared, found)) => {
@@ -369,10 +413,25 @@ impl Control {
             }
         };
         let published = told.is_ok();
+        self.resolving.names.follow(&self.whole.config);
         if let Some(reply) = reply {
             let _ = reply.send(told);
         }
         published
+    }
+
+    /// Publishes what aliases lead to now. That is in the log already.
+    fn lead_elsewhere(&mut self, outcome: Outcome) {
+        match outcome {
+            Ok((whole, prepared, _)) => {
+                if Arc::ptr_eq(&whole.parts.pools, &self.whole.parts.pools) {
+                    self.whole = whole;
+                } else {
+                    self.adopt(whole, prepared);
+                }
+            }
+            Err(diagnostics) => log(&diagnostics),
+        }
     }
 
     fn adopt(&mut self, whole: Whole, prepared: Prepared) {
@@ -395,6 +454,11 @@ impl Control {
                 self.finishing = Some(tokio::task::spawn_blocking(finish));
             }
             None => self.publish(Arc::clone(&self.publisher.current().health)),
+        }
+        self.changes.adopt(&self.whole.parts);
+        let metrics = self.whole.config.metrics.as_ref();
+        if let Err(e) = self.exporting.adopt(metrics) {
+            tracing::error!("[metrics] listen: {e}; metrics can be read where they could before");
         }
         // Of large data, even the end takes a while.
         aside::free(self.publisher.retire(), before);

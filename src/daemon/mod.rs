@@ -1,21 +1,29 @@
 //! The composition root: the only module that sees both planes whole.
 //!
 //! [`Daemon::start`] reads the configuration, takes the addresses, asks every endpoint once, and
-//! then answers. From there on one control loop owns the write half of the root: verdicts, reloads
-//! and replaced databases reach it as messages and leave it as publications.
+//! then answers. From there on one control loop owns the write half of the root: verdicts, reloads,
+//! replaced databases and names that lead elsewhere reach it as messages and leave it as publications.
 
+mod announcer;
 mod aside;
+mod changes;
 mod control;
 mod explaining;
+mod exporting;
+mod lagging;
 mod least;
 mod limiting;
 mod loading;
 mod look;
+mod measuring;
 mod overriding;
 mod preparation;
 mod recovery;
+mod resolving;
 mod spilling;
 mod verdicts;
+mod watching;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,6 +35,7 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::admin::health::History;
 use crate::admin::{self, Command, Live, Reloaded, Socket};
 use crate::compile::Adjust;
 use crate::config::Diagnostics;
@@ -34,13 +43,17 @@ use crate::model::Verdict;
 use crate::nameserver::{self, BindError, Nameserver};
 use crate::state::feedback::{Counters, SampleQueue};
 use crate::state::{Publisher, RootReader};
+use changes::Changes;
 pub use control::log;
 use control::{Control, Order};
 use explaining::Told;
+use exporting::Exporting;
+use lagging::Lagging;
 use limiting::Limiting;
 use loading::Loading;
 use overriding::Overriding;
 use recovery::Recovery;
+use resolving::Resolving;
 use verdicts::Verdicts;
 
 /// How to start.
@@ -127,7 +140,12 @@ impl Daemon {
         let bound = Nameserver::bind(nameserver_settings).map_err(StartError::Bind)?;
         // Before the verdicts that are saved there are read: they may be another server's.
         let admin = claim(server.state_dir.as_deref()).map_err(StartError::System)?;
-        let verdicts = Verdicts::start(&whole, &health)
+        let resolving = Resolving::start();
+        let grace = whole.config.server.startup_grace;
+        let expanding = resolving.names.expanded(None, whole, grace);
+        let (whole, grace) = expanding.await.map_err(StartError::Config)?;
+        let server = &whole.config.server;
+        let verdicts = Verdicts::start(&whole, &health, grace)
             .await
             .map_err(StartError::Config)?;
         let pools = &whole.parts.pools;
@@ -138,6 +156,7 @@ impl Daemon {
         let publisher = Publisher::new(whole.parts.root(1, Arc::new(health)));
         let root = publisher.reader();
         let (commands, command_queue) = mpsc::channel(16);
+        let history = Arc::<History>::default();
         let live = Arc::new(Live {
             root: root.clone(),
             world: ArcSwap::from(Arc::clone(&whole.world)),
@@ -147,6 +166,9 @@ impl Daemon {
             config_path: path.clone(),
             listening: bound.local_addrs().to_vec(),
             verdicts: verdicts.source(),
+            health: verdicts.teller(),
+            history: Arc::clone(&history),
+            metrics: ArcSwap::default(),
             commands: commands.clone(),
             counters: OnceLock::new(),
         });
@@ -158,11 +180,26 @@ impl Daemon {
         let _ = live.counters.set(nameserver.counters().to_vec());
         let drain_time = server.drain_time;
         let (orders, order_queue) = mpsc::channel(16);
+        let changes = Changes::new(history);
+        changes.postbox.adopt(whole.parts.webhook.clone());
+        let registry = measuring::registry(measuring::Sources {
+            live: Arc::clone(&live),
+            engine: verdicts.engine().cloned(),
+            turned: changes.turned.clone(),
+            postbox: Arc::clone(&changes.postbox),
+        });
+        let mut exporting = Exporting::new(registry, Arc::clone(&live));
+        let metrics = whole.config.metrics.as_ref();
+        exporting
+            .adopt(metrics)
+            .map_err(|e| StartError::System(format!("[metrics] listen: {e}")))?;
+        let postman = Arc::clone(&changes.postbox).run(webhook::courier());
         let live_too = Arc::clone(&live);
         let control = Control {
             path,
             adjust,
             loading: Loading::new(&whole),
+            resolving,
             started: whole.config.server.clone(),
             whole,
             publisher,
@@ -170,6 +207,10 @@ impl Daemon {
             overriding,
             recovery: Recovery::default(),
             notices,
+            changes,
+            exporting,
+            lagging: Lagging::default(),
+            postman: tokio::spawn(postman),
             live: live_too,
             limiting: Limiting::new(nameserver.counters().to_vec()),
             finishing: None,

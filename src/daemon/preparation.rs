@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::verdicts::observed;
 use crate::compile::{Parts, Whole};
@@ -32,21 +33,27 @@ pub enum Prepared {
 }
 
 impl Preparation {
-    /// Asks targets that are new, until each was asked once or `startup_grace` is over; those of
+    /// Asks targets that are new, until each was asked once or `grace` is over; those of
     /// `before` are asked on. Or reads the file with the verdicts again.
     ///
     /// # Errors
     /// What is wrong with that file.
-    pub async fn prepare(&self, before: &Whole, whole: &Whole) -> Result<Prepared, Diagnostics> {
+    pub async fn prepare(
+        &self,
+        before: &Whole,
+        whole: &Whole,
+        grace: Duration,
+    ) -> Result<Prepared, Diagnostics> {
         match self {
             Preparation::Probed(_) if Arc::ptr_eq(&before.parts.pools, &whole.parts.pools) => {
                 Ok(Prepared::Unchanged)
             }
             Preparation::Probed(engine) => {
                 let (old, new) = (&before.parts.targets, &whole.parts.targets);
+                engine.resolve_by(&whole.config.resolver);
                 engine.remember(inherited(engine, old, new));
                 engine.set_targets(old.iter().chain(new.iter()).cloned().collect());
-                engine.first_round(whole.config.server.startup_grace).await;
+                engine.first_round(grace).await;
                 let known: HashMap<_, _> = engine.snapshot().into_iter().collect();
                 let pools = &whole.parts.pools;
                 let health = Health::new(pools, |id| observed(&known, pools, id));
@@ -77,9 +84,9 @@ fn inherited(
     new: &[TargetSpec],
 ) -> HashMap<TargetKey, Remembered> {
     let known: HashMap<TargetKey, TargetHealth> = engine.snapshot().into_iter().collect();
-    let by_address: HashMap<_, _> = old.iter().map(|spec| (spec.address, spec)).collect();
+    let by_address: HashMap<_, _> = old.iter().map(|spec| (&spec.whom, spec)).collect();
     let inherit = |spec: &TargetSpec| {
-        let before = by_address.get(&spec.address)?;
+        let before = by_address.get(&spec.whom)?;
         let health = known.get(&before.key)?;
         let (verdict, since_unix_ms) = (health.verdict, health.since_unix_ms);
         let is_same = before.monitor.probe == spec.monitor.probe && verdict != Verdict::Unknown;

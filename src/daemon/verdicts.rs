@@ -1,21 +1,23 @@
 //! Where verdicts come from, and the health table that they make.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::preparation::{Preparation, Prepared, named};
+use super::watching::{self, Source};
 use super::{HealthSource, Notice};
+use crate::admin::Teller;
 use crate::clock;
 use crate::compile::{Parts, Whole};
 use crate::config::Diagnostics;
 use crate::health::frozen::Frozen;
 use crate::health::probe::Told;
-use crate::health::{self, Change, Engine, TargetHealth, saved};
+use crate::health::{self, Change, Engine, Flip, TargetHealth, saved};
 use crate::model::{Destination, EndpointId, TargetKey, Verdict};
 use crate::state::health::{EndpointHealth, Health};
 use crate::state::pools::{Pools, Target};
@@ -44,14 +46,18 @@ pub struct Probed {
 }
 
 impl Verdicts {
-    /// Starts to probe, and waits until every target was asked once or `startup_grace` is over; or
+    /// Starts to probe, and waits until every target was asked once or `grace` is over; or
     /// reads the file that says it all.
     ///
     /// # Errors
     /// What is wrong with that file.
-    pub async fn start(whole: &Whole, source: &HealthSource) -> Result<Self, Diagnostics> {
+    pub async fn start(
+        whole: &Whole,
+        source: &HealthSource,
+        grace: Duration,
+    ) -> Result<Self, Diagnostics> {
         match source {
-            HealthSource::Probes => Ok(Verdicts::Probed(Probed::start(whole).await)),
+            HealthSource::Probes => Ok(Verdicts::Probed(Probed::start(whole, grace).await)),
             HealthSource::Frozen(file) => {
                 let known = match file {
                     Some(path) => named(&Frozen::read(path, &whole.config)?, whole),
@@ -71,6 +77,37 @@ impl Verdicts {
                 Box::new(move || format!("of the running server{}", panic_note(&engine)))
             }
             Verdicts::Frozen { .. } => Box::new(|| "of the running server, frozen".to_owned()),
+        }
+    }
+
+    /// What is known of targets, whenever the admin API asks.
+    pub fn teller(&self) -> Box<Teller> {
+        match self {
+            Verdicts::Probed(probed) => {
+                let engine = Arc::clone(&probed.engine);
+                Box::new(move |root, overridden, whom| {
+                    watching::report(&Source::Engine(&engine), root, overridden, whom)
+                })
+            }
+            Verdicts::Frozen { .. } => Box::new(|root, overridden, whom| {
+                watching::report(&Source::Frozen, root, overridden, whom)
+            }),
+        }
+    }
+
+    /// What probes, if anything does.
+    pub fn engine(&self) -> Option<&Arc<Engine>> {
+        match self {
+            Verdicts::Probed(probed) => Some(&probed.engine),
+            Verdicts::Frozen { .. } => None,
+        }
+    }
+
+    /// Every change of a verdict since this was asked before, in order.
+    pub fn take_flips(&self) -> VecDeque<Flip> {
+        match self {
+            Verdicts::Probed(probed) => probed.engine.take_flips(),
+            Verdicts::Frozen { .. } => VecDeque::new(),
         }
     }
 
@@ -216,7 +253,7 @@ fn panic_note(engine: &Engine) -> String {
 }
 
 impl Probed {
-    async fn start(whole: &Whole) -> Self {
+    async fn start(whole: &Whole, grace: Duration) -> Self {
         let server = &whole.config.server;
         let path = server.state_dir.as_deref().map(saved::path_in);
         let remembered = path
@@ -226,8 +263,9 @@ impl Probed {
         settings.commands_max = usize::from(server.commands_max);
         let (engine, changes) = Engine::start(settings, remembered.unwrap_or_default());
         let engine = Arc::new(engine);
+        engine.resolve_by(&whole.config.resolver);
         engine.set_targets(whole.parts.targets.to_vec());
-        let unknown = engine.first_round(server.startup_grace).await;
+        let unknown = engine.first_round(grace).await;
         if unknown > 0 {
             tracing::warn!(unknown, "answering although not every target was asked yet");
         }

@@ -144,26 +144,21 @@ impl Belief {
         self.since_unix_ms = now.unix_ms;
     }
 
-    /// The change of verdict from `before` for the log: "down: 2 of 2 failed: connection refused".
-    pub fn announcement(&self, before: Verdict) -> String {
-        let verdict = self.verdict();
+    /// Why the verdict is no longer `before`: "2 of 2 failed: connection refused".
+    pub fn why(&self, before: Verdict) -> String {
         match &self.last {
-            _ if self.held => format!("{verdict}: held by the panic guard"),
-            Some(Ok(_)) if before == Verdict::Unknown => {
-                format!("{verdict}: first probe succeeded")
-            }
+            _ if self.held => "held by the panic guard".to_owned(),
+            Some(Ok(_)) if before == Verdict::Unknown => "first probe succeeded".to_owned(),
             Some(Ok(_)) => {
                 let rise = self.threshold.rise();
-                format!("{verdict}: {rise} of {rise} succeeded")
+                format!("{rise} of {rise} succeeded")
             }
-            Some(Err(why)) if before == Verdict::Unknown => {
-                format!("{verdict}: first probe failed: {why}")
-            }
+            Some(Err(why)) if before == Verdict::Unknown => format!("first probe failed: {why}"),
             Some(Err(why)) => {
                 let fall = self.threshold.fall();
-                format!("{verdict}: {fall} of {fall} failed: {why}")
+                format!("{fall} of {fall} failed: {why}")
             }
-            None => verdict.to_string(),
+            None => "not observed".to_owned(),
         }
     }
 

@@ -5,7 +5,7 @@
 //! keeper's task: wait for a change or the end of a hold -> ask control targets -> send a batch
 //! ```
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,13 +17,15 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::belief::{Moment, Remembered, TargetHealth};
-use super::judge::Judge;
+use super::judge::{Flip, Judge};
+use super::notes::{Notes, Page};
 use super::panic::Guard;
 use super::probe::{self, Ask, Observation, Told};
 use super::schedule::Schedule;
 use super::target::TargetSpec;
+use super::tempo::Tempo;
 use crate::clock;
-use crate::config::{COMMANDS_MAX_DEFAULT, Panic};
+use crate::config::{COMMANDS_MAX_DEFAULT, Panic, Resolver};
 use crate::model::TargetKey;
 use crate::random::Random;
 
@@ -78,10 +80,17 @@ pub struct Status {
     pub probes_missed: u64,
 }
 
+/// All that is known of one target.
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    pub health: TargetHealth,
+    pub page: Page,
+}
+
 /// Probes its targets until it is dropped. Belongs into a tokio runtime.
 pub struct Engine {
     shared: Arc<Shared>,
-    tasks: Mutex<HashMap<TargetKey, Task>>,
+    tasks: Mutex<HashMap<TargetKey, Watched>>,
     asker: Box<Asker>,
     probes: probe::Shared,
     _keeper: Task,
@@ -102,7 +111,14 @@ struct Shared {
     permits: Semaphore,
     probes_max: usize,
     missed: AtomicU64,
+    tempo: Tempo,
     controls: Vec<SocketAddr>,
+}
+
+/// The task of one target, and what it notes.
+struct Watched {
+    _task: Task,
+    notes: Arc<Notes>,
 }
 
 /// A task that ends with its handle.
@@ -146,6 +162,7 @@ impl Engine {
             permits: Semaphore::new(probes_max),
             probes_max,
             missed: AtomicU64::new(0),
+            tempo: Tempo::default(),
             controls: panic.control,
         });
         let keeper = Task(tokio::spawn(keep(Arc::clone(&shared), batches)));
@@ -157,6 +174,11 @@ impl Engine {
             _keeper: keeper,
         };
         (engine, receiver)
+    }
+
+    /// Whom to ask, from now on, where targets are that are known by name.
+    pub fn resolve_by(&self, settings: &Resolver) {
+        self.probes.whereabouts.ask_of(settings);
     }
 
     /// Verdicts of targets that are set next and are new then, as from before a restart.
@@ -178,7 +200,12 @@ impl Engine {
         for spec in specs {
             tasks.entry(spec.key.clone()).or_insert_with(|| {
                 let ask = (self.asker)(&spec);
-                Task(tokio::spawn(watch(Arc::clone(&self.shared), spec, ask)))
+                let notes = Arc::<Notes>::default();
+                let watching = watch(Arc::clone(&self.shared), spec, ask, Arc::clone(&notes));
+                Watched {
+                    _task: Task(tokio::spawn(watching)),
+                    notes,
+                }
             });
         }
         self.shared.progress.notify_waiters();
@@ -224,6 +251,34 @@ impl Engine {
         all
     }
 
+    /// All that is known of these, in the order asked for; what is no target is left out. Observations wait
+    /// for a few targets only.
+    pub fn sheets(&self, keys: &[TargetKey]) -> Vec<(TargetKey, Sheet)> {
+        let mut all = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(SNAPSHOT_CHUNK) {
+            let tasks = lock(&self.tasks);
+            let judge = lock(&self.shared.judge);
+            all.extend(keys.iter().filter_map(|key| {
+                let (health, notes) = (judge.health(key)?, &tasks.get(key)?.notes);
+                let page = notes.page();
+                Some((key.clone(), Sheet { health, page }))
+            }));
+            drop((judge, tasks));
+            thread::yield_now();
+        }
+        all
+    }
+
+    /// Every change of a verdict since this was asked before, in order.
+    pub fn take_flips(&self) -> VecDeque<Flip> {
+        lock(&self.shared.judge).take_flips()
+    }
+
+    /// What is measured of all probes.
+    pub fn tempo(&self) -> &Tempo {
+        &self.shared.tempo
+    }
+
     /// As long as it is the same, so are all verdicts.
     pub fn turns(&self) -> u64 {
         lock(&self.shared.judge).turns()
@@ -256,12 +311,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Probes one target until the task is aborted.
-async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>) {
+async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, notes: Arc<Notes>) {
     let monitor = &spec.monitor;
+    let took = shared.tempo.took.of(&monitor.name);
     let mut schedule = Schedule::new(monitor.interval, monitor.jitter, Random::from_os());
     let origin = clock::now();
+    let mut planned = origin;
     let turns = ask.turns();
     loop {
+        notes.begin();
         // Before the permit, which others would have to wait for meanwhile.
         let turn = match &turns {
             Some(turns) => turns.acquire().await.ok(),
@@ -271,18 +329,26 @@ async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>) {
         let Ok(permit) = shared.permits.acquire().await else {
             return;
         };
+        let lag = clock::now().saturating_duration_since(planned);
+        shared.tempo.started(lag, monitor.interval);
         let observation = observe(ask.as_mut()).await;
         drop((permit, turn));
+        took.note(&observation.outcome, observation.took);
         if let Some(told) = ask.take_told() {
             let told = (clock::now(), told);
             lock(&shared.told).insert(spec.key.clone(), told);
         }
-        lock(&shared.judge).observe(&spec.key, observation, Moment::now());
+        let moment = Moment::now();
+        notes.see(&observation, moment.unix_ms);
+        lock(&shared.judge).observe(&spec.key, observation, moment);
         shared.progress.notify_waiters();
         shared.wake.notify_one();
         let start = schedule.next(clock::now().saturating_duration_since(origin));
         shared.missed.fetch_add(start.missed, Relaxed);
-        sleep_until(origin + start.at).await;
+        planned = origin + start.at;
+        let ahead = planned.saturating_duration_since(moment.monotonic);
+        notes.plan(moment.unix_ms + ahead.as_millis() as u64);
+        sleep_until(planned).await;
     }
 }
 
@@ -428,6 +494,31 @@ mod tests {
     }
 
     const GRACE: Duration = Duration::from_secs(2);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sheet_has_the_last_observations_and_when_the_next_is_due() {
+        let world = World::default();
+        let (engine, _changes) = world.engine(8, HashMap::new());
+        let (spec, other) = (tcp_target(1, 0), tcp_target(2, 0));
+        engine.set_targets(vec![spec.clone()]);
+        seconds(3).await;
+        world.with(&spec.key, |actor| actor.refuses = true);
+        seconds(3).await;
+        let sheets = engine.sheets(&[other.key, spec.key.clone()]);
+        let [(key, sheet)] = sheets.as_slice() else {
+            panic!("{sheets:?}");
+        };
+        assert_eq!(*key, spec.key);
+        assert_eq!(sheet.health.verdict, Verdict::Down);
+        let seen = &sheet.page.seen;
+        assert_eq!(seen.front().map(|seen| &seen.outcome), Some(&Ok(())));
+        let last = seen.back().map(|seen| &seen.outcome);
+        assert_eq!(last, Some(&Err(Failure::Refused)));
+        assert!(sheet.page.next_unix_ms.is_some());
+        let flips = engine.take_flips();
+        let to: Vec<Verdict> = flips.iter().map(|flip| flip.to).collect();
+        assert_eq!(to, [Verdict::Up, Verdict::Down]);
+    }
 
     async fn seconds(n: u64) {
         tokio::time::sleep(Duration::from_secs(n)).await;

@@ -19,6 +19,8 @@ pub enum Failure {
     Refused,
     /// Nothing, or not all, came within the monitor's timeout.
     TimedOut { after: Duration, step: Step },
+    /// Nobody says where the name is that is to be probed.
+    Unresolved { name: String, why: String },
     /// The network said that there is no way there.
     Unreachable(String),
     /// The connection ended before a whole answer.
@@ -59,6 +61,8 @@ pub enum Failure {
 /// What a probe was waiting for when its time ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Of a target that is known by name: its address.
+    Address,
     Connection,
     Handshake,
     /// Of an HTTP probe: its head.
@@ -72,7 +76,8 @@ impl Failure {
     /// True for what a broken network of our own would look like as well; refusals and bad answers
     /// prove that the target was reached.
     pub fn is_doubtful(&self) -> bool {
-        matches!(self, Failure::TimedOut { .. } | Failure::Unreachable(_))
+        use Failure::*;
+        matches!(self, TimedOut { .. } | Unreachable(_) | Unresolved { .. })
     }
 
     /// True for what says nothing about the target, so that it is no observation at all.
@@ -204,6 +209,7 @@ impl fmt::Display for Failure {
             Failure::TimedOut { after, step } => {
                 write!(f, "timed out after {} ms ({step})", after.as_millis())
             }
+            Failure::Unresolved { name, why } => write!(f, "cannot resolve {name}: {why}"),
             Failure::Unreachable(why) => write!(f, "unreachable: {why}"),
             Failure::Closed => f.write_str("connection closed before a whole answer"),
             Failure::Status(status) => write!(f, "bad status {status}"),
@@ -254,6 +260,7 @@ impl fmt::Display for Failure {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Step::Address => "asking for its address",
             Step::Connection => "connecting",
             Step::Handshake => "TLS handshake",
             Step::Answer => "waiting for an answer",

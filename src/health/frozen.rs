@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::config::{Config, Diagnostics, Place};
+use crate::config::{Config, Diagnostics, Place, Pool};
 use crate::model::{Destination, PoolId, Verdict};
 
 /// A larger file is refused.
@@ -131,6 +131,16 @@ impl Subject<'_> {
             Subject::Endpoint(name, of_pool) => *name == pool && of_pool == destination,
         }
     }
+
+    /// Whether it is an address that an alias of the pool may lead to at some time.
+    fn could_be_of_alias(&self, pool: &Pool) -> bool {
+        let is_meant = match self {
+            Subject::Pool(_) => false,
+            Subject::Address(_) => true,
+            Subject::Endpoint(name, of_pool) => *name == pool.name && of_pool.address().is_some(),
+        };
+        is_meant && !pool.aliases.is_empty()
+    }
 }
 
 /// `None` when no endpoint of `config` is meant.
@@ -145,6 +155,7 @@ fn subject<'a>(key: &'a str, config: &Config) -> Option<Subject<'a>> {
         _ => {
             let mut endpoints = pool.endpoints.iter();
             endpoints.any(|endpoint| subject.covers(&pool.name, &endpoint.destination))
+                || subject.could_be_of_alias(pool)
         }
     });
     named.then_some(subject)

@@ -2,7 +2,7 @@
 //!
 //! Pure: observations and time are arguments; what changed is collected until it is taken.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,21 @@ use crate::model::{RegionId, TargetKey, Verdict};
 
 /// The longest fall window; a target that takes longer does not slow the panic guard down.
 const WINDOW_MAX: Duration = Duration::from_secs(60);
+
+/// Flips that wait to be taken at most; past it, the oldest are forgotten.
+const FLIPS_MAX: usize = 100_000;
+
+/// A verdict changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flip {
+    pub key: TargetKey,
+    /// In milliseconds since the Unix epoch.
+    pub at_unix_ms: u64,
+    pub from: Verdict,
+    pub to: Verdict,
+    /// In words: "2 of 2 failed: connection refused".
+    pub why: String,
+}
 
 /// The beliefs about all targets. Whoever owns it tells it what is observed and when, and does what
 /// the panic guard wants done.
@@ -33,6 +48,8 @@ pub struct Judge {
     /// How often a verdict changed, or the targets.
     turns: u64,
     changed: BTreeMap<TargetKey, TargetHealth>,
+    /// In order of time.
+    flips: VecDeque<Flip>,
 }
 
 /// Where the question to the control targets stands.
@@ -66,6 +83,7 @@ impl Judge {
             held: 0,
             turns: 0,
             changed: BTreeMap::new(),
+            flips: VecDeque::new(),
         }
     }
 
@@ -251,7 +269,7 @@ impl Judge {
         }
     }
 
-    /// Changes one target, and notes and logs what that changes of its health.
+    /// Changes one target, and notes what that changes of its health.
     fn update(&mut self, key: &TargetKey, now: Moment, change: impl FnOnce(&mut Belief)) {
         let Some(target) = self.targets.get_mut(key) else {
             return;
@@ -265,7 +283,16 @@ impl Judge {
             self.census.up -= usize::from(verdict == Verdict::Up);
             self.census.up += usize::from(target.verdict() == Verdict::Up);
             target.date_verdict(now);
-            tracing::info!(key = %key, "{}", target.announcement(verdict));
+            if self.flips.len() == FLIPS_MAX {
+                self.flips.pop_front();
+            }
+            self.flips.push_back(Flip {
+                key: key.clone(),
+                at_unix_ms: now.unix_ms,
+                from: verdict,
+                to: target.verdict(),
+                why: target.why(verdict),
+            });
         }
         if (target.verdict(), target.needed(), target.held) != (verdict, needed, held) {
             self.changed.insert(key.clone(), target.health());
@@ -275,6 +302,11 @@ impl Judge {
     /// What changed since the last call, by key.
     pub fn take_changed(&mut self) -> BTreeMap<TargetKey, TargetHealth> {
         std::mem::take(&mut self.changed)
+    }
+
+    /// Every change of a verdict since the last call, in order.
+    pub fn take_flips(&mut self) -> VecDeque<Flip> {
+        std::mem::take(&mut self.flips)
     }
 
     /// Until when the panic guard holds verdicts, while it does.
@@ -571,21 +603,29 @@ mod tests {
     }
 
     #[test]
-    fn verdict_changes_are_announced_with_their_reason() {
+    fn every_flip_is_told_once_with_its_reason() {
         let mut court = Court::new(false);
-        let said =
-            |court: &Court, before| court.judge.targets[&court.specs[0].key].announcement(before);
         court.observe(0, Ok(()));
-        assert_eq!(said(&court, Verdict::Unknown), "up: first probe succeeded");
+        court.now_ms = 1_000;
         court.observe(0, Err(Failure::Refused));
         court.observe(0, Err(Failure::Refused));
+        court.observe(0, Ok(()));
+        court.observe(0, Ok(()));
+        let flips = court.judge.take_flips();
+        let told: Vec<_> = flips
+            .iter()
+            .map(|flip| (flip.at_unix_ms, flip.from, flip.to, &*flip.why))
+            .collect();
+        let (up, down) = (Verdict::Up, Verdict::Down);
         assert_eq!(
-            said(&court, Verdict::Up),
-            "down: 2 of 2 failed: connection refused"
+            told,
+            [
+                (0, Verdict::Unknown, up, "first probe succeeded"),
+                (1_000, up, down, "2 of 2 failed: connection refused"),
+                (1_000, down, up, "2 of 2 succeeded"),
+            ]
         );
-        court.observe(0, Ok(()));
-        court.observe(0, Ok(()));
-        assert_eq!(said(&court, Verdict::Down), "up: 2 of 2 succeeded");
+        assert!(court.judge.take_flips().is_empty());
     }
 
     #[derive(Clone, Copy, Debug)]

@@ -2,10 +2,10 @@
 
 use std::fmt::Display;
 use std::hash::Hasher;
-use std::net::SocketAddr;
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use super::target::Whom;
 use crate::config::{
     DnsProbe, GrpcProbe, HttpMethod, HttpProbe, HttpVersion, LoadFrom, Monitor, ProbeKind,
     ProxyProtocol, Source, TlsProbe, Way,
@@ -13,11 +13,11 @@ use crate::config::{
 use crate::model::TargetKey;
 
 /// The key of what a monitor asks at an address; `None` for one that does not probe.
-pub fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
+pub fn key(monitor: &Monitor, whom: &Whom) -> Option<TargetKey> {
     let mut key = match &monitor.probe {
-        ProbeKind::Http(probe) => http(probe, address),
+        ProbeKind::Http(probe) => http(probe, whom),
         ProbeKind::Tcp(probe) => {
-            let mut words = Words::new(format!("tcp://{address}"));
+            let mut words = Words::new(format!("tcp://{whom}"));
             words.add_secret("send", &probe.send);
             if !probe.expect.is_empty() {
                 words.add("expect", probe.expect.escape_ascii());
@@ -26,13 +26,13 @@ pub fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
             words.with_way(&probe.way)
         }
         ProbeKind::Tls(probe) => {
-            let words = Words::new(format!("tls://{address}"));
+            let words = Words::new(format!("tls://{whom}"));
             words.with_tls(&probe.tls).with_way(&probe.way)
         }
-        ProbeKind::Grpc(probe) => grpc(probe, address),
-        ProbeKind::Dns(probe) => dns(probe, address),
+        ProbeKind::Grpc(probe) => grpc(probe, whom),
+        ProbeKind::Dns(probe) => dns(probe, whom),
         ProbeKind::Udp(probe) => {
-            let mut words = Words::new(format!("udp://{address}"));
+            let mut words = Words::new(format!("udp://{whom}"));
             words.add_secret("send", &probe.send);
             if !probe.expect.is_empty() {
                 words.add("expect", probe.expect.escape_ascii());
@@ -40,10 +40,10 @@ pub fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
             words.with_source(probe.source)
         }
         ProbeKind::Icmp(source) => {
-            Words::new(format!("icmp://{}", address.ip())).with_source(*source)
+            Words::new(format!("icmp://{}", place(whom))).with_source(*source)
         }
         ProbeKind::Command(probe) => {
-            let mut words = Words::new(format!("command://{address}"));
+            let mut words = Words::new(format!("command://{whom}"));
             words.add("run", probe.program.to_string_lossy());
             for argument in &probe.arguments {
                 words.add("with", argument);
@@ -51,7 +51,7 @@ pub fn key(monitor: &Monitor, address: SocketAddr) -> Option<TargetKey> {
             words
         }
         ProbeKind::File(probe) => {
-            let mut words = Words::new(format!("file://{}", address.ip()));
+            let mut words = Words::new(format!("file://{}", place(whom)));
             words.add("path", probe.path.to_string_lossy());
             if let Some(max_age) = probe.max_age {
                 words.add("max-age", format_args!("{max_age:?}"));
@@ -127,9 +127,9 @@ impl Words {
     }
 }
 
-fn http(probe: &HttpProbe, address: SocketAddr) -> Words {
+fn http(probe: &HttpProbe, whom: &Whom) -> Words {
     let scheme = if probe.tls.is_some() { "https" } else { "http" };
-    let mut words = Words::new(format!("{scheme}://{address}{}", probe.path));
+    let mut words = Words::new(format!("{scheme}://{whom}{}", probe.path));
     if let Some(host) = &probe.host {
         words.add("host", host);
     }
@@ -171,9 +171,9 @@ fn http(probe: &HttpProbe, address: SocketAddr) -> Words {
     words.with_way(&probe.way)
 }
 
-fn grpc(probe: &GrpcProbe, address: SocketAddr) -> Words {
+fn grpc(probe: &GrpcProbe, whom: &Whom) -> Words {
     let scheme = if probe.tls.is_some() { "grpcs" } else { "grpc" };
-    let mut words = Words::new(format!("{scheme}://{address}/{}", probe.service));
+    let mut words = Words::new(format!("{scheme}://{whom}/{}", probe.service));
     if let Some(host) = &probe.host {
         words.add("host", host);
     }
@@ -183,15 +183,23 @@ fn grpc(probe: &GrpcProbe, address: SocketAddr) -> Words {
     words.with_way(&probe.way)
 }
 
-fn dns(probe: &DnsProbe, address: SocketAddr) -> Words {
+fn dns(probe: &DnsProbe, whom: &Whom) -> Words {
     let over = if probe.over_tcp { "dns-tcp" } else { "dns" };
-    let mut words = Words::new(format!("{over}://{address}/{}", probe.name));
+    let mut words = Words::new(format!("{over}://{whom}/{}", probe.name));
     words.add("type", probe.rtype);
     words.add("rcode", probe.rcode);
     if let Some(answer) = &probe.answer {
         words.add("answer", answer);
     }
     words.with_source(probe.source)
+}
+
+/// Where there is no port.
+fn place(whom: &Whom) -> String {
+    match whom {
+        Whom::Address(address) => address.ip().to_string(),
+        Whom::Name(..) => whom.name().unwrap_or_default(),
+    }
 }
 
 fn status_ranges(ranges: &[(u16, u16)]) -> String {
@@ -222,8 +230,8 @@ mod tests {
     use crate::health::target::tests::monitor;
 
     fn key_of(probe: ProbeKind) -> String {
-        let address = "127.0.10.1:8080".parse().expect("an address");
-        let key = key(&monitor(probe), address).expect("a key");
+        let whom = Whom::Address("127.0.10.1:8080".parse().expect("an address"));
+        let key = key(&monitor(probe), &whom).expect("a key");
         key.to_string()
     }
 

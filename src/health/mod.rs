@@ -19,6 +19,8 @@
 //! | [`belief`] | what is believed of one target, and why? |
 //! | [`judge`] | what is believed of all targets right now? |
 //! | [`engine`] | who runs all that? |
+//! | [`notes`] | what was seen of one target lately, and when is it asked again? |
+//! | [`tempo`] | how long do probes take, and how late are they? |
 //! | [`saved`] | what was believed before the restart? |
 //! | [`frozen`] | what shall be believed without probing? |
 //!
@@ -31,15 +33,18 @@ mod falls;
 pub mod frozen;
 pub mod judge;
 mod key;
+pub mod notes;
 pub mod panic;
 pub mod probe;
 pub mod saved;
 pub mod schedule;
 pub mod target;
+pub mod tempo;
 pub mod threshold;
 
 pub use belief::{Remembered, TargetHealth};
-pub use engine::{Change, Engine, Settings, Status};
+pub use engine::{Change, Engine, Settings, Sheet, Status};
 pub use failure::Failure;
 pub use frozen::Frozen;
-pub use target::TargetSpec;
+pub use judge::Flip;
+pub use target::{TargetSpec, Whom};

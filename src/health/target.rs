@@ -1,12 +1,14 @@
 //! What is asked of whom, and the key under which endpoints share it.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::key::key;
 use crate::config::{Config, Endpoint, Monitor, Pool};
-use crate::model::{RegionId, TargetKey};
+use crate::dns::Name;
+use crate::model::{Destination, RegionId, TargetKey};
 
 /// Everything needed to probe one target.
 #[derive(Clone, Debug)]
@@ -14,23 +16,66 @@ pub struct TargetSpec {
     /// The probe's meaning as text. Endpoints with an equal key share one probe; an edit of the
     /// meaning is another key, and starts over.
     pub key: TargetKey,
-    /// Where probes go.
-    pub address: SocketAddr,
+    pub whom: Whom,
     pub monitor: Arc<Monitor>,
     /// The region of the first endpoint that asked for it.
     pub region: RegionId,
+}
+
+/// Where probes go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Whom {
+    Address(SocketAddr),
+    /// To this port of the first address that the name has at the time.
+    Name(Name, u16),
+}
+
+impl Whom {
+    /// As others write it; `None` for an address.
+    pub fn name(&self) -> Option<String> {
+        match self {
+            Whom::Address(_) => None,
+            Whom::Name(name, _) => {
+                let mut name = name.to_lowercase().to_string();
+                name.pop();
+                Some(name)
+            }
+        }
+    }
+
+    /// The `Host` header of a probe that names none: where it goes, as in a URL.
+    pub fn host(&self, default_port: u16) -> String {
+        match (self, self.name()) {
+            (Whom::Name(_, port), Some(name)) if *port == default_port => name,
+            (Whom::Address(address), _) => default_host(*address, default_port),
+            _ => self.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whom::Address(address) => address.fmt(f),
+            Whom::Name(_, port) => write!(f, "{}:{port}", self.name().unwrap_or_default()),
+        }
+    }
 }
 
 impl TargetSpec {
     /// The target of an endpoint of `pool`; `None` when the pool has no monitor.
     pub fn of_endpoint(config: &Config, pool: &Pool, endpoint: &Endpoint) -> Option<Self> {
         let monitor = config.monitors.get(pool.monitor?.index())?;
-        let own = endpoint.destination.address();
-        let own = own.map(|address| SocketAddr::new(address, monitor.port));
-        let address = endpoint.check.or(own)?;
+        let whom = match (&endpoint.destination, endpoint.check) {
+            (_, Some(check)) => Whom::Address(check),
+            (Destination::Address(address), None) => {
+                Whom::Address(SocketAddr::new(*address, monitor.port))
+            }
+            (Destination::Name(name), None) => Whom::Name(name.clone(), monitor.port),
+        };
         Some(TargetSpec {
-            key: key(monitor, address)?,
-            address,
+            key: key(monitor, &whom)?,
+            whom,
             monitor: Arc::new(monitor.clone()),
             region: pool.region,
         })
@@ -45,7 +90,7 @@ impl TargetSpec {
     }
 }
 
-/// The `Host` header of a probe that names none: the address that is probed, as in a URL.
+/// The address that is probed, as in a URL.
 pub fn default_host(address: SocketAddr, default_port: u16) -> String {
     match (address.ip(), address.port()) {
         (IpAddr::V4(ip), port) if port == default_port => ip.to_string(),
@@ -57,8 +102,8 @@ pub fn default_host(address: SocketAddr, default_port: u16) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::{GeoIp, Place, PoolLoad, ProbeKind, Server, TcpProbe};
-    use crate::model::{Balance, Destination, MinHealthy, MonitorId};
+    use crate::config::{GeoIp, Place, PoolLoad, ProbeKind, Resolver, Server, TcpProbe};
+    use crate::model::{Balance, MinHealthy, MonitorId};
 
     /// A configuration of these pools and their endpoints, watched by one monitor.
     pub fn config_of(pools: &[(&str, &[&str])]) -> Config {
@@ -67,6 +112,7 @@ pub(super) mod tests {
             weight: 1,
             check: None,
             capacity: None,
+            of_alias: None,
             place: Place::file("c.toml"),
         };
         let pool = |(name, endpoints): &(&str, &[&str])| Pool {
@@ -84,6 +130,7 @@ pub(super) mod tests {
                 max_age: Duration::from_secs(10),
             },
             endpoints: endpoints.iter().map(endpoint).collect(),
+            aliases: Vec::new(),
         };
         Config {
             path: "c.toml".into(),
@@ -93,12 +140,15 @@ pub(super) mod tests {
                 feeds: Vec::new(),
                 depth: 3,
             },
+            resolver: Resolver::default(),
             networks: Vec::new(),
             regions: Vec::new(),
             monitors: vec![monitor(ProbeKind::Tcp(TcpProbe::default()))],
             pools: pools.iter().map(pool).collect(),
             policies: Vec::new(),
             zones: Vec::new(),
+            metrics: None,
+            webhook: None,
         }
     }
 
@@ -108,8 +158,8 @@ pub(super) mod tests {
         monitor.interval = Duration::from_secs(1);
         let address = SocketAddr::from(([192, 0, 2, n], 80));
         TargetSpec {
-            key: key(&monitor, address).expect("a key"),
-            address,
+            key: key(&monitor, &Whom::Address(address)).expect("a key"),
+            whom: Whom::Address(address),
             monitor: Arc::new(monitor),
             region: RegionId(region),
         }
@@ -137,8 +187,12 @@ pub(super) mod tests {
         let pool = &config.pools[0];
         let target = |n: usize| TargetSpec::of_endpoint(&config, pool, &pool.endpoints[n]);
         let (first, second) = (target(0).expect("a target"), target(1).expect("a target"));
-        assert_eq!(first.address.to_string(), "192.0.2.1:8080");
+        assert_eq!(first.whom.to_string(), "192.0.2.1:8080");
         assert_eq!(first.key, second.key);
+        let mut named = pool.endpoints[0].clone();
+        named.destination = Destination::Name(Name::parse("CDN.example.net").expect("a name"));
+        let named = TargetSpec::of_endpoint(&config, pool, &named).expect("a target");
+        assert!(named.key.0.starts_with("tcp://cdn.example.net:8080 "));
         let mut unwatched = pool.clone();
         unwatched.monitor = None;
         assert!(TargetSpec::of_endpoint(&config, &unwatched, &pool.endpoints[0]).is_none());

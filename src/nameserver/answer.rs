@@ -180,6 +180,7 @@ fn answer_parsed<R: Recorder>(
     reply: &mut [u8],
     recorder: &mut R,
 ) -> (usize, Rcode) {
+    worker.counters.count_type(parsed.qtype);
     let found = root.zones.find(&worker.name, parsed.qtype);
     let edns = parsed.edns.as_ref();
     // A zone that does not steer by client subnet treats the option as unknown.

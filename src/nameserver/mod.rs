@@ -140,7 +140,7 @@ impl Nameserver {
         settings: &Settings,
         root: RootReader,
     ) -> io::Result<()> {
-        let worker = self.new_worker(settings);
+        let worker = self.new_worker(settings, false);
         let payload_max = settings.payload_max();
         let stop = self.stop.subscribe();
         let name = format!("udp-{}", self.threads.len());
@@ -156,7 +156,7 @@ impl Nameserver {
         settings: &Settings,
         root: RootReader,
     ) -> io::Result<()> {
-        let worker = self.new_worker(settings);
+        let worker = self.new_worker(settings, true);
         let stop = self.stop.subscribe();
         self.start_thread("tcp".into(), move || server.run(worker, root, stop))
     }
@@ -175,7 +175,7 @@ impl Nameserver {
         Ok(())
     }
 
-    fn new_worker(&mut self, settings: &Settings) -> Worker {
+    fn new_worker(&mut self, settings: &Settings, is_tcp: bool) -> Worker {
         let index = self.counters.len() as u64;
         let random = match settings.seed {
             Some(seed) => Random::from_seed(seed.wrapping_add(index)),
@@ -183,6 +183,10 @@ impl Nameserver {
         };
         let mut worker = Worker::new(random, settings.samples.clone());
         worker.explainer.clone_from(&self.explainer);
+        worker.counters = Arc::new(Counters {
+            is_tcp,
+            ..Counters::default()
+        });
         self.counters.push(Arc::clone(&worker.counters));
         worker
     }

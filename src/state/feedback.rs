@@ -7,18 +7,51 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crossbeam_queue::ArrayQueue;
 
-use crate::dns::Rcode;
+use crate::dns::{Rcode, rtype};
 use crate::model::EndpointId;
 
 /// RFC 7873, 8.
 const BADCOOKIE: u16 = Rcode::BadCookie as u16;
+
+/// Types whose queries are counted by themselves; [`OTHER`] are all others.
+pub const TYPES: [(u16, &str); 12] = [
+    (rtype::A, "A"),
+    (rtype::AAAA, "AAAA"),
+    (rtype::HTTPS, "HTTPS"),
+    (rtype::SVCB, "SVCB"),
+    (rtype::NS, "NS"),
+    (rtype::SOA, "SOA"),
+    (rtype::CNAME, "CNAME"),
+    (rtype::MX, "MX"),
+    (rtype::TXT, "TXT"),
+    (rtype::SRV, "SRV"),
+    (rtype::DS, "DS"),
+    (rtype::ANY, "ANY"),
+];
+/// Where in [`Counters::types`] those stand that have no place of their own.
+pub const OTHER: usize = 15;
+
+/// By type: its place in [`Counters::types`].
+const PLACES: [u8; 256] = {
+    let mut places = [OTHER as u8; 256];
+    let mut at = 0;
+    while at < TYPES.len() {
+        places[TYPES[at].0 as usize] = at as u8;
+        at += 1;
+    }
+    places
+};
 
 /// Counters of one worker, on cache lines of its own. Only the worker writes (so a plain add on a
 /// relaxed load and store is enough); anyone may read.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct Counters {
+    /// Whether these queries come over TCP.
+    pub is_tcp: bool,
     pub queries: Counter,
+    /// Queries that could be read, by the place of their type in [`TYPES`], and [`OTHER`].
+    pub types: [Counter; 16],
     pub answers: Counter,
     /// Received, but never answered: not a query, or too short to answer.
     pub dropped: Counter,
@@ -52,6 +85,14 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Counts one query that could be read.
+    #[inline]
+    pub fn count_type(&self, qtype: u16) {
+        let place = PLACES.get(usize::from(qtype)).copied();
+        // The mask changes nothing, but tells the compiler so.
+        self.types[place.map_or(OTHER, usize::from) & 15].add(1);
+    }
+
     /// Counts one answer by its (extended) RCODE.
     #[inline]
     pub fn count_answer(&self, rcode: u16, is_truncated: bool) {
@@ -134,6 +175,16 @@ mod tests {
 
     /// Two lines, for processors fetch them in pairs.
     const LINES_LEN: usize = 128;
+
+    #[test]
+    fn queries_are_counted_by_type() {
+        let counters = Counters::default();
+        for qtype in [rtype::A, rtype::A, rtype::ANY, 0, 99, 256, 65_535] {
+            counters.count_type(qtype);
+        }
+        let counted: Vec<u64> = counters.types.iter().map(Counter::get).collect();
+        assert_eq!(counted, [2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 4]);
+    }
 
     #[test]
     fn counters_of_two_workers_share_no_cache_line() {

@@ -15,7 +15,8 @@ use crate::model::{Balance, EndpointId, Family, PoolId, Share, Verdict};
 pub struct EndpointHealth {
     pub verdict: Verdict,
     /// The soonest that observations could flip the verdict: interval times the observations still
-    /// needed. `u32::MAX`: never (no monitor).
+    /// needed; or the TTL of the records that led to the endpoint, where another name did and that is sooner.
+    /// `u32::MAX`: never (no monitor).
     pub flip_after_ms: u32,
     /// Of the queries that its pool would give it, those that it takes.
     pub share: Share,
@@ -197,7 +198,7 @@ impl Health {
     pub fn new(pools: &Pools, known: impl Fn(EndpointId) -> EndpointHealth) -> Self {
         let ids = (0..pools.endpoints.len() as u32).map(EndpointId);
         let mut health = Health {
-            endpoints: ids.map(known).collect(),
+            endpoints: ids.map(|id| bounded(pools, id, known(id))).collect(),
             ..Health::default()
         };
         let ids = (0..pools.pools.len() as u32).map(PoolId);
@@ -219,6 +220,7 @@ impl Health {
         // Whether a verdict turned.
         let mut touched: BTreeMap<PoolId, bool> = BTreeMap::new();
         for &(id, new) in changes {
+            let new = bounded(pools, id, new);
             let endpoint = health.endpoints.get_mut(id.index());
             let before = std::mem::replace(endpoint, new);
             let turned = touched.entry(pools.endpoints[id.index()].pool);
@@ -334,6 +336,14 @@ impl Health {
     }
 }
 
+/// What another name led to is believed no longer than that name's records.
+fn bounded(pools: &Pools, id: EndpointId, mut health: EndpointHealth) -> EndpointHealth {
+    if let Some(of_alias) = pools.of_alias.get(&id) {
+        health.flip_after_ms = health.flip_after_ms.min(of_alias.ttl_max_ms);
+    }
+    health
+}
+
 fn counts_as_up(pool: &Pool, verdict: Verdict) -> bool {
     match verdict {
         Verdict::Up => true,
@@ -348,7 +358,7 @@ mod tests {
 
     use super::*;
     use crate::model::{MinHealthy, RegionId};
-    use crate::state::pools::Endpoint;
+    use crate::state::pools::{Endpoint, OfAlias};
 
     const POOL_SIZE: u32 = 4;
 
@@ -412,6 +422,25 @@ mod tests {
             (4, 3)
         );
         assert_eq!(after.revival(pool).v4_ms, 2_000);
+    }
+
+    #[test]
+    fn what_a_name_led_to_is_believed_no_longer_than_its_records() {
+        let mut pools = pools(8);
+        let of_alias = OfAlias {
+            name: "lb.example.".into(),
+            ttl_max_ms: 5_000,
+        };
+        pools.of_alias.insert(EndpointId(5), of_alias);
+        let before = Health::new(&pools, |_| EndpointHealth::UNWATCHED);
+        let flip_after_ms = |health: &Health, id| health.endpoint(EndpointId(id)).flip_after_ms;
+        assert_eq!(flip_after_ms(&before, 4), u32::MAX);
+        assert_eq!(flip_after_ms(&before, 5), 5_000);
+        for (observed_ms, expected_ms) in [(9_000, 5_000), (2_000, 2_000)] {
+            let up = EndpointHealth::new(Verdict::Up, observed_ms);
+            let after = before.with(&pools, &[(EndpointId(5), up)]);
+            assert_eq!(flip_after_ms(&after, 5), expected_ms);
+        }
     }
 
     #[test]

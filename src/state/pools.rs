@@ -1,5 +1,6 @@
 //! Regions, pools, endpoints and policies in the form that steering reads: dense tables by id.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -24,6 +25,10 @@ pub struct Pools {
     pub endpoints: Box<[Endpoint]>,
     /// Those of `endpoints`.
     pub addresses: Addresses,
+    /// Of the endpoints that another name led to: which.
+    pub of_alias: BTreeMap<EndpointId, OfAlias>,
+    /// Of pools with names that lead nowhere, or of which nothing is known: those names.
+    pub unresolved: BTreeMap<PoolId, Box<[Box<str>]>>,
     /// By [`PolicyId`].
     pub policies: Box<[Policy]>,
     /// By [`PoolId`]: every endpoint, as if all were up.
@@ -46,6 +51,14 @@ impl Pools {
             policy.first_cursor as usize + policy.tiers.len()
         })
     }
+}
+
+/// The name that an endpoint's address is of.
+#[derive(Debug)]
+pub struct OfAlias {
+    pub name: Box<str>,
+    /// No answer with the endpoint may be believed for longer.
+    pub ttl_max_ms: u32,
 }
 
 #[derive(Debug)]
@@ -138,8 +151,8 @@ pub struct Policy {
     pub maps: Box<[MapId]>,
     /// Whether anything within reach goes by the client's network: then the answer holds for that alone.
     pub is_by_client: bool,
-    /// Whether any endpoint within reach has an address of this family (IPv4, IPv6); without, the
-    /// name has no records of the type at all.
+    /// Whether any endpoint within reach has an address of this family (IPv4, IPv6), or could have for all that is
+    /// known; without, the name has no records of the type at all.
     pub has_family: [bool; 2],
     /// Whether it may come to a pool of names: then it answers queries of all types.
     pub has_names: bool,

@@ -104,7 +104,7 @@ impl Source {
             let family = view.family;
             recorder.record(|| Step::FamilyNotUp { pool, family });
             return Err(match outcome {
-                Outcome::AnswerAllDown => Outcome::NoDataAllDown,
+                Outcome::AnswerAllDown => nothing_to_answer(view, &[pool], recorder),
                 _ => Outcome::NoData,
             });
         }
@@ -171,8 +171,10 @@ fn all_down<R: Recorder>(
     match then {
         WhenAllDown::All => {
             view.all_up = true;
-            let pool = choose(view, policy, draw, &mut awaited, recorder);
-            let pool = pool.ok_or(Outcome::NoDataAllDown)?;
+            let Some(pool) = choose(view, policy, draw, &mut awaited, recorder) else {
+                let reach = &view.root.pools.policies[policy.index()].reach;
+                return Err(nothing_to_answer(view, reach, recorder));
+            };
             Source::new(pool, view, Outcome::AnswerAllDown, awaited, recorder)
         }
         WhenAllDown::Fallback(pool) => {
@@ -187,6 +189,20 @@ fn all_down<R: Recorder>(
         WhenAllDown::NoData => Err(Outcome::NoDataAllDown),
         WhenAllDown::ServFail => Err(Outcome::ServFail),
         WhenAllDown::Refuse => Err(Outcome::Refuse),
+    }
+}
+
+/// What is said when nothing that is configured could be answered, not even what is down: that there are no such
+/// addresses, unless they are those of a name of which nothing is known.
+#[cold]
+fn nothing_to_answer<R: Recorder>(view: &View<'_>, within: &[PoolId], recorder: &mut R) -> Outcome {
+    let unresolved = &view.root.pools.unresolved;
+    match within.iter().find(|pool| unresolved.contains_key(pool)) {
+        Some(&pool) => {
+            recorder.record(|| Step::Unresolved { pool });
+            Outcome::ServFail
+        }
+        None => Outcome::NoDataAllDown,
     }
 }
 

@@ -87,6 +87,8 @@ pub enum Step {
     /// The pool can serve the other family only, and the name goes nowhere else
     /// (`family_fallback`), or it is a fallback pool without this family.
     FamilyNotUp { pool: PoolId, family: Family },
+    /// The pool has addresses of another name, and none of them is known; SERVFAIL.
+    Unresolved { pool: PoolId },
     /// The endpoints of the pool that have an address of the family.
     Candidates {
         pool: PoolId,
@@ -111,6 +113,8 @@ pub enum Step {
 pub enum Unusable {
     /// The pool has no address of the family (of either, where `family_fallback` is `nodata`).
     FamilyMissing,
+    /// The pool has no address of the family, unless names have some of which nothing is known.
+    Unresolved,
     /// None of these is up: those of the family, or of both where `family_fallback` is `nodata`.
     NoneUp(Vec<Candidate>),
     /// It is up, but takes this share only of the queries that would come to it, and this one is not of them.
@@ -155,7 +159,7 @@ pub enum Choice {
 /// What a TTL rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TtlReason {
-    /// Of all that is answered, this endpoint's verdict can flip soonest.
+    /// Of all that is answered, this endpoint's verdict can flip soonest, or the records that led to it end soonest.
     Flip {
         endpoint: EndpointId,
         flip_after_ms: u32,

@@ -183,6 +183,7 @@ impl<'a> View<'a> {
             FamilyFallback::NoData => self.candidates_of(pool, |_| true),
         };
         match asked.is_empty() {
+            true if self.root.pools.unresolved.contains_key(&pool) => Unusable::Unresolved,
             true => Unusable::FamilyMissing,
             false => Unusable::NoneUp(asked),
         }

@@ -1,4 +1,8 @@
-//! What is logged, and how it looks.
+//! What is logged, and how it looks; and where measures can be read.
+
+mod exporter;
+
+pub use exporter::Exporter;
 
 use std::io::{self, IsTerminal};
 

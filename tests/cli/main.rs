@@ -11,6 +11,7 @@ mod explain;
 mod explain_schema;
 mod explained_over_dns;
 mod geoip;
+mod health;
 mod load;
 mod overrides;
 mod place;

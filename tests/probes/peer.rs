@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use meridian::config::{At, Monitor, Place, ProbeKind, TlsProbe};
 use meridian::health::probe::{self, Shared};
-use meridian::health::{Failure, TargetSpec};
+use meridian::health::{Failure, TargetSpec, Whom};
 use meridian::model::{RegionId, TargetKey};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -32,7 +32,7 @@ pub fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetS
     };
     TargetSpec {
         key: TargetKey(address.to_string().into()),
-        address,
+        whom: Whom::Address(address),
         monitor: Arc::new(monitor),
         region: RegionId(0),
     }

@@ -180,7 +180,7 @@ impl<'a> Sim<'a> {
         let pools = &self.whole.parts.pools;
         let mut endpoints = pools.targets[index].endpoints.iter();
         which == "all"
-            || spec.address.to_string() == which
+            || spec.whom.to_string() == which
             || endpoints.any(|endpoint| {
                 let pool = pools.endpoints[endpoint.index()].pool;
                 *pools.pools[pool.index()].name == *which
@@ -238,7 +238,7 @@ impl<'a> Sim<'a> {
                 true => format!("{verdict} held"),
                 false => format!("{verdict}"),
             };
-            let what = format!("{} ", target.address);
+            let what = format!("{} ", target.whom);
             let got = words(health.verdict, health.held);
             same(&what, &words(verdict, held), &got)?;
             if let Some(needs) = needs {

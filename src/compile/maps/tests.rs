@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    GeoIp, LocationSpec, Network, Place, Policy, PolicyMember, PolicyOrder, Region, Selector,
-    Server,
+    GeoIp, LocationSpec, Network, Place, Policy, PolicyMember, PolicyOrder, Region, Resolver,
+    Selector, Server,
 };
 use crate::geoip::{Location, Spans};
 use crate::locate::{Client, LocatedBy, Subnet, locate};
@@ -79,6 +79,7 @@ fn config(regions: Vec<Region>, policies: Vec<Policy>) -> Config {
             feeds: Vec::new(),
             depth: 3,
         },
+        resolver: Resolver::default(),
         networks: vec![Network {
             name: "office".into(),
             prefixes: Vec::new(),
@@ -90,6 +91,8 @@ fn config(regions: Vec<Region>, policies: Vec<Policy>) -> Config {
         pools: Vec::new(),
         policies,
         zones: Vec::new(),
+        metrics: None,
+        webhook: None,
     }
 }
 

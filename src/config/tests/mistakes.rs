@@ -162,6 +162,87 @@ fn unknown_keys_and_tables() {
 }
 
 #[test]
+fn aliases() {
+    let alias = "{ alias = \"lb.example.net\", weight = 2, capacity = 100 }";
+    each_is_reported_once(&[
+        (
+            alias,
+            "{ alias = \"lb.example.net\", ¦check = \"192.0.2.1:80\" }",
+            "`check` does not go with `alias`",
+        ),
+        (
+            alias,
+            "{ ¦address = \"192.0.2.1\", alias = \"lb.example.net\" }",
+            "`address` does not go with `alias`",
+        ),
+        (
+            alias,
+            "{ alias = ¦\"192.0.2.1\" }",
+            "\"192.0.2.1\" is an address (write `address = \"192.0.2.1\"`)",
+        ),
+        (
+            alias,
+            "{ alias = \"lb.example.net\", ¦wait = 2 }",
+            "unknown key `wait` (an endpoint knows `alias`, `weight`, `capacity`, `address`, `cname` and `check`)",
+        ),
+        (
+            alias,
+            "¦{ cname = \"lb.example.net\" }",
+            "a pool has addresses or names, and not both (an answer is one CNAME or addresses; write \
+             two pools, and a policy of both)",
+        ),
+    ]);
+    let twice = FULL.replace(
+        alias,
+        &format!("{alias}, {{ alias = \"LB.example.net.\" }}"),
+    );
+    let reported = reported(&twice);
+    assert_eq!(reported.len(), 1, "{reported:#?}");
+    assert!(
+        reported[0].contains("LB.example.net. is in this pool already"),
+        "{reported:#?}"
+    );
+}
+
+#[test]
+fn resolvers() {
+    const EXPECTED: &str = "expected an address such as \"192.0.2.53\", or with its port as \
+                            \"[2001:db8::53]:5353\", found";
+    each_is_reported_once(&[
+        (
+            "[\"192.0.2.53\", \"[2001:db8::53]:5353\"]",
+            "¦[]",
+            "`servers` is empty (leave `servers` out to ask those of /etc/resolv.conf)",
+        ),
+        (
+            "[\"192.0.2.53\", ",
+            "[¦\"dns.example\", ",
+            &format!("{EXPECTED} \"dns.example\""),
+        ),
+        (
+            "[\"192.0.2.53\", ",
+            "[\"192.0.2.53\", ¦\"192.0.2.53:53\", ",
+            "192.0.2.53:53 is listed twice",
+        ),
+        (
+            "[\"192.0.2.53\", ",
+            "[¦\"0.0.0.0\", ",
+            "0.0.0.0:53 is nobody who can be asked",
+        ),
+        (
+            "keep = \"30m\"",
+            "keep = ¦\"169h\"",
+            "169h is out of range (expected 0s to 168h)",
+        ),
+        (
+            "keep = \"30m\"",
+            "¦keeps = \"30m\"",
+            "unknown key `keeps` (did you mean `keep`?)",
+        ),
+    ]);
+}
+
+#[test]
 fn wrong_types() {
     each_is_reported_once(&[
         (

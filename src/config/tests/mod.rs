@@ -9,6 +9,7 @@ mod probes;
 mod right;
 mod steering;
 mod traffic;
+mod watchers;
 
 use std::path::Path;
 

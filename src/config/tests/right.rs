@@ -53,6 +53,32 @@ fn paths_begin_at_the_folder_of_the_file_and_keep_their_place() {
 }
 
 #[test]
+fn aliases_stand_beside_addresses() {
+    let config = full();
+    let pool = config.pools.iter().find(|pool| pool.name == "leased");
+    let pool = pool.expect("the pool");
+    assert_eq!(pool.endpoints.len(), 1);
+    let alias = &pool.aliases[0];
+    assert_eq!(alias.name, Name::parse("lb.example.net.").unwrap());
+    assert_eq!((alias.weight, alias.capacity), (2, Some(100)));
+    assert!(!alias.is_resolved && !pool.is_of_names());
+}
+
+#[test]
+fn the_resolver_is_read_and_what_is_left_out_has_its_default() {
+    let resolver = full().resolver;
+    let servers = resolver.servers.unwrap();
+    assert_eq!(servers[0], "192.0.2.53:53".parse().unwrap());
+    assert_eq!(servers[1], "[2001:db8::53]:5353".parse().unwrap());
+    assert_eq!(resolver.timeout, Duration::from_secs(1));
+    assert_eq!(resolver.keep, Duration::from_secs(1800));
+    let default = parse_text("").expect("nothing is needed").config.resolver;
+    assert_eq!(default.servers, None);
+    assert_eq!(default.timeout, Duration::from_secs(2));
+    assert_eq!(default.keep, Duration::from_secs(3600));
+}
+
+#[test]
 fn networks_and_regions_are_read_in_the_order_of_the_file() {
     let config = full();
     assert_eq!(config.geoip.depth, 4);
@@ -144,7 +170,7 @@ fn pools_are_read() {
 #[test]
 fn what_pools_can_bear_is_read() {
     let config = full();
-    let [.., told, asked] = config.pools.as_slice() else {
+    let [.., told, asked, _] = config.pools.as_slice() else {
         panic!("pools");
     };
     assert_eq!(

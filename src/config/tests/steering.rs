@@ -384,11 +384,6 @@ fn names_that_no_answer_can_lead_to() {
             "error: A.example.net. is in this pool already (it stands on line 28; `weight` says how much \
              it gets)",
         ),
-        (
-            "[¦{ cname = \"a.example.net\" }]".to_owned(),
-            "error: nothing says where to probe a.example.net. (write `check = \"192.0.2.1:80\"`, an \
-             address that is up when the name is)",
-        ),
     ] {
         told(&cdn(&list), expected);
     }

@@ -25,10 +25,9 @@ use crate::health::target::default_host;
 
 pub const AGENT: &str = concat!("meridian/", env!("CARGO_PKG_VERSION"));
 
-/// Asks one address over HTTP or HTTPS.
-#[derive(Debug)]
+/// Asks one target over HTTP or HTTPS.
 pub struct HttpAsker {
-    address: SocketAddr,
+    whom: Whom,
     timeout: Duration,
     probe: HttpProbe,
     tls: TlsConfigs,

@@ -12,13 +12,16 @@ mod grpc;
 mod handshake;
 mod http;
 mod icmp;
+mod named;
 mod proxy;
 mod session;
 mod tcp;
 mod tls;
 mod told;
+mod whereabouts;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +29,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::failure::Failure;
-use super::target::TargetSpec;
-use crate::config::{COMMANDS_MAX_DEFAULT, ProbeKind, TcpProbe};
+use super::target::{TargetSpec, Whom};
+use crate::config::{
+    COMMANDS_MAX_DEFAULT, GrpcProbe, HandshakeProbe, HttpProbe, ProbeKind, TcpProbe,
+};
 use command::CommandAsker;
 use datagram::UdpAsker;
 use dns::DnsAsker;
@@ -36,12 +41,14 @@ use grpc::GrpcAsker;
 use handshake::HandshakeAsker;
 use http::HttpAsker;
 use icmp::IcmpAsker;
+use named::NamedAsker;
 use tcp::TcpAsker;
 
 pub use icmp::is_allowed as icmp_is_allowed;
 pub use tcp::connect;
 use tls::TlsConfigs;
 pub use told::Told;
+pub use whereabouts::Whereabouts;
 
 /// What one attempt shows: a success, or why it failed.
 pub type Outcome = Result<(), Failure>;
@@ -72,8 +79,10 @@ pub trait Ask: Send {
 }
 
 /// What the probes of a process share; cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Shared {
+    /// Of targets that are known by name.
+    pub whereabouts: Whereabouts,
     tls: TlsConfigs,
     files: Files,
     /// A permit for each command that may run.
@@ -84,6 +93,7 @@ impl Shared {
     /// `commands_max` commands run at a time, at least 1.
     pub fn new(commands_max: usize) -> Self {
         Shared {
+            whereabouts: Whereabouts::default(),
             tls: TlsConfigs::default(),
             files: Files::default(),
             commands: Arc::new(Semaphore::new(commands_max.max(1))),
@@ -105,9 +115,54 @@ impl Default for Shared {
 
 /// What asks the target of `spec`.
 pub fn asker(spec: &TargetSpec, shared: &Shared) -> Box<dyn Ask> {
-    let (address, timeout) = (spec.address, spec.monitor.timeout);
+    let timeout = spec.monitor.timeout;
+    let probe = known_as(spec.monitor.probe.clone(), &spec.whom);
+    match spec.whom {
+        Whom::Address(address) => asker_at(address, timeout, probe, shared),
+        Whom::Name(..) => {
+            let turns = matches!(probe, ProbeKind::Command(_));
+            let for_asker = shared.clone();
+            Box::new(NamedAsker {
+                whom: spec.whom.clone(),
+                timeout,
+                whereabouts: shared.whereabouts.clone(),
+                make: Box::new(move |address| {
+                    asker_at(address, timeout, probe.clone(), &for_asker)
+                }),
+                made: None,
+                turns: turns.then(|| Arc::clone(&shared.commands)),
+            })
+        }
+    }
+}
+
+/// The probe, which asks a target by its name where it has one and the monitor says no other.
+fn known_as(mut probe: ProbeKind, whom: &Whom) -> ProbeKind {
+    let Some(name) = whom.name() else {
+        return probe;
+    };
+    let default_port = |tls: &Option<_>| if tls.is_some() { 443 } else { 80 };
+    match &mut probe {
+        ProbeKind::Http(HttpProbe { host, tls, .. })
+        | ProbeKind::Grpc(GrpcProbe { host, tls, .. }) => {
+            host.get_or_insert_with(|| whom.host(default_port(tls)));
+        }
+        ProbeKind::Tls(HandshakeProbe { tls, .. }) => {
+            tls.sni.get_or_insert(name);
+        }
+        _ => {}
+    }
+    probe
+}
+
+fn asker_at(
+    address: SocketAddr,
+    timeout: Duration,
+    probe: ProbeKind,
+    shared: &Shared,
+) -> Box<dyn Ask> {
     let tls = || shared.tls.clone();
-    match spec.monitor.probe.clone() {
+    match probe {
         ProbeKind::Http(probe) => Box::new(HttpAsker::new(address, timeout, probe, tls())),
         ProbeKind::Tls(probe) => Box::new(HandshakeAsker {
             address,

@@ -58,6 +58,18 @@ impl TcpAsker {
             read: *limit - left as u32,
         })
     }
+
+    async fn attempt(&self) -> Outcome {
+        let begun = clock::now();
+        let finding = self.whereabouts.of(&self.whom);
+        let found = tokio::time::timeout(self.timeout, finding).await;
+        let address = found.map_err(|_elapsed| Failure::TimedOut {
+            after: self.timeout,
+            step: Step::Address,
+        })??;
+        let took = clock::now().saturating_duration_since(begun);
+        connect(address, self.timeout.saturating_sub(took)).await
+    }
 }
 
 impl Ask for TcpAsker {

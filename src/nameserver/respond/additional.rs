@@ -44,7 +44,7 @@ impl<'a, R: Recorder> Responder<'a, R> {
             hinted: None,
             targets: zone.targets(rrset),
         };
-        if answer.targets.iter().any(Target::is_hinted) {
+        if !answer.targets.is_empty() && answer.targets.iter().any(Target::is_hinted) {
             return self.append_services(composer, rrset);
         }
         let fits = if zone.is_rotated && rrset.count > 1 {
@@ -200,10 +200,12 @@ impl<'a, R: Recorder> Responder<'a, R> {
             .filter_map(|rtype| zone.rrset(node, rtype))
             .filter(|rrset| said != Some(*rrset))
             .all(|rrset| self.append_beside(composer, rrset, owner, decided))
-            && self.append_steered(composer, node, owner, decided)
+            && (zone.balanced(node).is_none()
+                || self.append_steered(composer, node, owner, decided))
     }
 
     /// An RRset to the additional section.
+    #[inline]
     fn append_beside(
         &mut self,
         composer: &mut Composer<'_>,
@@ -214,10 +216,10 @@ impl<'a, R: Recorder> Responder<'a, R> {
         // The section has no scope, so that nobody's client subnet may show in it (RFC 7871, 7.4): then
         // services have no hints.
         let targets = self.entry.zone.targets(rrset);
-        match self.subnet.is_none() && targets.iter().any(Target::is_hinted) {
-            true => self.append_services_beside(composer, rrset, owner, decided),
-            false => self.append(composer, Section::Additional, rrset, owner),
+        if !targets.is_empty() && self.subnet.is_none() && targets.iter().any(Target::is_hinted) {
+            return self.append_services_beside(composer, rrset, owner, decided);
         }
+        self.append(composer, Section::Additional, rrset, owner)
     }
 }
 

@@ -17,7 +17,8 @@ const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
 /// The decisions of one answer: one for each name and family, wherever in the answer it is needed.
 #[derive(Default)]
 pub(super) struct Decided {
-    names: [Option<Both>; NAMES_MAX],
+    /// Nothing as long as nothing is needed, as in most answers.
+    names: Option<[Option<Both>; NAMES_MAX]>,
 }
 
 /// The decisions for one balanced name.
@@ -25,8 +26,6 @@ pub(super) struct Decided {
 pub(super) struct Both {
     node: NodeId,
     by_family: [Decision; 2],
-    /// The longer of the two.
-    pub scope: u8,
 }
 
 impl Both {
@@ -54,7 +53,8 @@ impl<R: Recorder> Responder<'_, R> {
     pub(super) fn decided(&mut self, decided: &mut Decided, node: NodeId) -> Option<Both> {
         let balanced = *self.entry.zone.balanced(node)?;
         let is_its = |known: &Option<Both>| known.is_none_or(|known| known.node == node);
-        let place = decided.names.iter_mut().find(|known| is_its(known))?;
+        let names = decided.names.get_or_insert_default();
+        let place = names.iter_mut().find(|known| is_its(known))?;
         Some(*place.get_or_insert_with(|| self.decide_both(node, balanced)))
     }
 
@@ -63,7 +63,6 @@ impl<R: Recorder> Responder<'_, R> {
     #[inline(never)]
     fn decide_both(&mut self, node: NodeId, balanced: BalancedName) -> Both {
         let seed = self.worker.random.next_u64();
-        let mut longest = 0;
         let by_family = FAMILIES.map(|family| {
             let zone = &self.entry.zone;
             self.recorder.record(|| Step::Addresses {
@@ -71,21 +70,17 @@ impl<R: Recorder> Responder<'_, R> {
                 family,
             });
             let after = std::mem::replace(&mut self.worker.random, Random::from_seed(seed));
-            let (decision, scope) = self.decide(balanced, family);
+            let decision = self.decide(balanced, family);
             self.worker.random = after;
-            longest = longest.max(scope);
             decision
         });
-        Both {
-            node,
-            by_family,
-            scope: longest,
-        }
+        Both { node, by_family }
     }
 
     /// The addresses that a balanced name has for this client to the additional section, as far as they
     /// are up; false when not all of them fit. That section has no scope, so that nobody's client subnet
     /// may show in it (RFC 7871, 7.4); a query without one is answered for its resolver.
+    #[inline(never)]
     pub(super) fn append_steered(
         &mut self,
         composer: &mut Composer<'_>,

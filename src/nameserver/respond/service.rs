@@ -152,6 +152,7 @@ impl<'a, R: Recorder> Responder<'a, R> {
     }
 
     /// Such an RRset with its hints to the additional section; false when it does not fit.
+    #[cold]
     pub(super) fn append_services_beside(
         &mut self,
         composer: &mut Composer<'_>,
@@ -183,8 +184,8 @@ impl<'a, R: Recorder> Responder<'a, R> {
             let Some(both) = self.decided(decided, NodeId(target.node)) else {
                 continue;
             };
-            terms.scope = terms.scope.max(both.scope);
             for decision in both.iter() {
+                terms.scope = terms.scope.max(decision.scope);
                 terms.ttl_max_s = terms.ttl_max_s.min(decision.ttl_s);
                 terms.is_all_down |=
                     decision.outcome == Outcome::AnswerAllDown && !decision.is_name;

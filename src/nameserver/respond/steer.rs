@@ -19,14 +19,14 @@ impl<R: Recorder> Responder<'_, R> {
         balanced: BalancedName,
         family: Family,
     ) -> Reply {
-        let (decision, scope) = self.decide(balanced, family);
+        let decision = self.decide(balanced, family);
         if decision.outcome != Outcome::Answer {
-            return self.respond_in_need(composer, family, &decision, scope);
+            return self.respond_in_need(composer, family, &decision);
         }
         self.append_decided(composer, family, &decision);
         Reply {
             rcode: Rcode::NoError,
-            scope,
+            scope: decision.scope,
             error: None,
         }
     }
@@ -49,9 +49,9 @@ impl<R: Recorder> Responder<'_, R> {
             true => Family::V4,
             false => Family::V6,
         };
-        let (decision, scope) = self.decide(balanced, family);
+        let decision = self.decide(balanced, family);
         if decision.is_name || matches!(decision.outcome, Outcome::ServFail | Outcome::Refuse) {
-            return Some(self.respond_in_need(composer, family, &decision, scope));
+            return Some(self.respond_in_need(composer, family, &decision));
         }
         match self.qtype {
             rtype::ANY => self.append_hinfo(composer),
@@ -59,14 +59,14 @@ impl<R: Recorder> Responder<'_, R> {
         }
         Some(Reply {
             rcode: Rcode::NoError,
-            scope,
+            scope: decision.scope,
             error: None,
         })
     }
 
-    /// What becomes of the query, and the scope of that.
+    /// What becomes of the query, with the scope that the answer has: 0 where no client subnet was sent.
     #[inline(always)]
-    pub(super) fn decide(&mut self, balanced: BalancedName, family: Family) -> (Decision, u8) {
+    pub(super) fn decide(&mut self, balanced: BalancedName, family: Family) -> Decision {
         let client = self.client();
         let ask = Ask {
             policy: self.entry.policies[usize::from(balanced.policy)],
@@ -77,7 +77,7 @@ impl<R: Recorder> Responder<'_, R> {
         let Worker {
             random, cursors, ..
         } = &mut *self.worker;
-        let decision = decide(
+        let mut decision = decide(
             self.root,
             &ask,
             &client,
@@ -88,12 +88,10 @@ impl<R: Recorder> Responder<'_, R> {
         if let Some(samples) = &self.worker.samples {
             self.sample(samples, &client, &decision);
         }
-        let scope = if client.subnet.is_some() {
-            decision.scope
-        } else {
-            0
-        };
-        (decision, scope)
+        if client.subnet.is_none() {
+            decision.scope = 0;
+        }
+        decision
     }
 
     /// Where nothing that is up is answered, with the reason.
@@ -103,7 +101,6 @@ impl<R: Recorder> Responder<'_, R> {
         composer: &mut Composer<'_>,
         family: Family,
         decision: &Decision,
-        scope: u8,
     ) -> Reply {
         let (rcode, error) = match decision.outcome {
             Outcome::Answer | Outcome::NoFamily => (Rcode::NoError, None),
@@ -120,7 +117,7 @@ impl<R: Recorder> Responder<'_, R> {
         }
         Reply {
             rcode,
-            scope,
+            scope: decision.scope,
             error,
         }
     }

@@ -1,0 +1,92 @@
+//! The names that pools have as aliases: what they lead to, beside the control loop.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::aside;
+use crate::clock;
+use crate::compile::Whole;
+use crate::config::{self, Addresses, Config, Diagnostics};
+use crate::resolve::{Aliases, Upstream};
+
+/// Names that are followed, and where it is seen that they lead elsewhere.
+pub struct Resolving {
+    pub names: Arc<Names>,
+    changes: watch::Receiver<()>,
+}
+
+pub struct Names {
+    aliases: Aliases,
+    /// Who is asked; nobody, as long as there are no names.
+    settings: Mutex<Option<config::Resolver>>,
+}
+
+impl Resolving {
+    /// Without names yet. Must be called in a Tokio runtime.
+    pub fn start() -> Self {
+        let (aliases, changes) = Aliases::start();
+        let names = Arc::new(Names {
+            aliases,
+            settings: Mutex::default(),
+        });
+        Resolving { names, changes }
+    }
+
+    /// Waits until some name leads elsewhere.
+    pub async fn changed(&mut self) {
+        if self.changes.changed().await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+impl Names {
+    /// `whole` with what its aliases lead to: new ones are asked about once, until `grace` is over at most.
+    /// Those of the configuration `before` are followed on. What is left of `grace` comes with it.
+    ///
+    /// # Errors
+    /// Only when there is no thread to do it.
+    pub async fn expanded(
+        &self,
+        before: Option<&Config>,
+        whole: Whole,
+        grace: Duration,
+    ) -> Result<(Whole, Duration), Diagnostics> {
+        let mut names = whole.config.alias_names();
+        if names.is_empty() {
+            return Ok((whole, grace));
+        }
+        let begun = clock::now();
+        names.extend(before.into_iter().flat_map(Config::alias_names));
+        self.ask_of(&whole.config.resolver);
+        self.aliases.set_names(names);
+        let unknown = self.aliases.first_round(grace).await;
+        if unknown > 0 {
+            tracing::warn!(unknown, "going on although not every alias is resolved yet");
+        }
+        let (whole, _) = aside::expand(whole, self.addresses()).await?;
+        let took = clock::now().saturating_duration_since(begun);
+        Ok((whole, grace.saturating_sub(took)))
+    }
+
+    /// Follows the names of this configuration, and no others.
+    pub fn follow(&self, config: &Config) {
+        self.aliases.set_names(config.alias_names());
+    }
+
+    pub fn addresses(&self) -> Addresses {
+        self.aliases.addresses()
+    }
+
+    fn ask_of(&self, settings: &config::Resolver) {
+        let known = self.settings.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref() != Some(settings) {
+            let upstream = Arc::new(Upstream::new(settings));
+            self.aliases.ask_of(upstream, settings.keep);
+            *known = Some(settings.clone());
+        }
+    }
+}

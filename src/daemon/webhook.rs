@@ -1,0 +1,484 @@
+//! Tells somebody's web server of changes: signed, in order, again until it is taken.
+//!
+//! Changes gather for a second and go out as one request, which is tried until the server takes it. What
+//! comes meanwhile waits; past a bound, the oldest is dropped and counted.
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use ring::hmac;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use crate::admin::health::Changed;
+use crate::clock;
+use crate::compile::Hook;
+use crate::config::TlsProbe;
+use crate::health::probe::TlsConfigs;
+use crate::random::Random;
+
+/// Changes that wait at most.
+const WAITING_MAX: usize = 1_000;
+/// Changes of one request at most.
+const LETTER_MAX: usize = 100;
+/// How long changes gather.
+const GATHER: Duration = Duration::from_secs(1);
+/// How long a request may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// From a request that failed to the next; doubled each time.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+
+/// What waits, and who gets it.
+#[derive(Default)]
+pub struct Postbox {
+    inside: Mutex<Inside>,
+    /// Something was posted, or somebody else gets it.
+    wake: Notify,
+    delivered: AtomicU64,
+    failed: AtomicU64,
+    dropped: AtomicU64,
+}
+
+#[derive(Default)]
+struct Inside {
+    hook: Option<Arc<Hook>>,
+    waiting: VecDeque<Arc<Changed>>,
+    /// Dropped since the last letter.
+    dropped: u64,
+}
+
+/// What became of changes since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Posted {
+    pub delivered: u64,
+    /// Requests, not changes.
+    pub failed: u64,
+    pub dropped: u64,
+    pub waiting: usize,
+}
+
+/// Changes that go out together.
+struct Letter {
+    id: String,
+    changes: Vec<Arc<Changed>>,
+    dropped: u64,
+}
+
+/// The body of a request.
+#[derive(Serialize)]
+struct Body<'a> {
+    /// The same whenever this is tried again.
+    id: &'a str,
+    sent_unix_ms: u64,
+    changes: Vec<&'a Changed>,
+    /// How many changes were dropped before these.
+    dropped: u64,
+}
+
+/// A request on its way: `Err` says in words why it was not taken.
+type Delivery = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+/// Carries a body to whom a hook names.
+pub type Courier = dyn Fn(Arc<Hook>, Vec<u8>) -> Delivery + Send + Sync;
+
+impl Postbox {
+    /// From now on `hook` gets what waits and what comes; nobody: it is forgotten.
+    pub fn adopt(&self, hook: Option<Arc<Hook>>) {
+        let mut inside = self.lock();
+        if hook.is_none() {
+            inside.waiting.clear();
+        }
+        let is_same = inside.hook == hook;
+        inside.hook = hook;
+        drop(inside);
+        if !is_same {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Takes a change, if it is one to be told.
+    pub fn post(&self, changed: &Arc<Changed>) {
+        let mut inside = self.lock();
+        let is_told = inside.hook.as_ref().is_some_and(|hook| match &*changed.to {
+            "down" => hook.on_down,
+            // What was never seen down is not back.
+            "up" => hook.on_up && changed.from == "down",
+            _ => false,
+        });
+        if !is_told {
+            return;
+        }
+        if inside.waiting.len() == WAITING_MAX {
+            inside.waiting.pop_front();
+            inside.dropped += 1;
+            self.dropped.fetch_add(1, Relaxed);
+        }
+        inside.waiting.push_back(Arc::clone(changed));
+        drop(inside);
+        self.wake.notify_one();
+    }
+
+    pub fn posted(&self) -> Posted {
+        Posted {
+            delivered: self.delivered.load(Relaxed),
+            failed: self.failed.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+            waiting: self.lock().waiting.len(),
+        }
+    }
+
+    /// Delivers, for ever.
+    pub async fn run(self: Arc<Self>, courier: Box<Courier>) {
+        let mut random = Random::from_os();
+        loop {
+            while self.lock().waiting.is_empty() {
+                self.wake.notified().await;
+            }
+            tokio::time::sleep(GATHER).await;
+            if let Some(letter) = self.take(&mut random) {
+                self.deliver(letter, &courier).await;
+            }
+        }
+    }
+
+    fn take(&self, random: &mut Random) -> Option<Letter> {
+        let mut inside = self.lock();
+        let count = inside.waiting.len().min(LETTER_MAX);
+        let letter = Letter {
+            id: format!("{:016x}{:016x}", random.next_u64(), random.next_u64()),
+            changes: inside.waiting.drain(..count).collect(),
+            dropped: std::mem::take(&mut inside.dropped),
+        };
+        (count > 0).then_some(letter)
+    }
+
+    /// Tries until it is taken, or nobody is to be told any more.
+    async fn deliver(&self, letter: Letter, courier: &Courier) {
+        let mut pause = PAUSE_MIN;
+        let mut has_failed = false;
+        loop {
+            let Some(hook) = self.lock().hook.clone() else {
+                return;
+            };
+            let delivered = courier(Arc::clone(&hook), letter.body()).await;
+            let Err(why) = delivered else {
+                self.delivered
+                    .fetch_add(letter.changes.len() as u64, Relaxed);
+                if has_failed {
+                    tracing::info!(webhook = %host(&hook), "the webhook takes changes again");
+                }
+                return;
+            };
+            self.failed.fetch_add(1, Relaxed);
+            if !has_failed {
+                tracing::warn!(
+                    webhook = %host(&hook), reason = %why,
+                    "the webhook does not take changes; they are sent again until it does"
+                );
+            }
+            has_failed = true;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE_MAX),
+                () = self.changed_from(&hook) => pause = PAUSE_MIN,
+            }
+        }
+    }
+
+    /// Waits until another hook gets what waits.
+    async fn changed_from(&self, hook: &Arc<Hook>) {
+        loop {
+            self.wake.notified().await;
+            if self.lock().hook.as_ref() != Some(hook) {
+                return;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Letter {
+    fn body(&self) -> Vec<u8> {
+        let body = Body {
+            id: &self.id,
+            sent_unix_ms: clock::unix_ms(),
+            changes: self.changes.iter().map(|change| &**change).collect(),
+            dropped: self.dropped,
+        };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+}
+
+/// Without the path, which may hold a secret.
+fn host(hook: &Hook) -> String {
+    let url = reqwest::Url::parse(&hook.url).ok();
+    let host = url.and_then(|url| url.host_str().map(str::to_owned));
+    host.unwrap_or_default()
+}
+
+/// Carries by HTTP.
+pub fn courier() -> Box<Courier> {
+    let known: Mutex<Option<(Arc<Hook>, reqwest::Client)>> = Mutex::default();
+    Box::new(move |hook, body| {
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = match &*known {
+            Some((of, client)) if Arc::ptr_eq(of, &hook) => Ok(client.clone()),
+            _ => client(&hook),
+        };
+        if let Ok(client) = &client {
+            *known = Some((Arc::clone(&hook), client.clone()));
+        }
+        Box::pin(async move { carry(&client?, &hook, body).await })
+    })
+}
+
+fn client(hook: &Hook) -> Result<reqwest::Client, String> {
+    let tls = TlsProbe {
+        sni: None,
+        ca: hook.ca.clone(),
+        insecure: false,
+    };
+    let builder = match hook.url.starts_with("https:") {
+        true => {
+            let config = TlsConfigs::default().get(Some(&tls));
+            let config = config.map_err(|failure| failure.to_string())?;
+            reqwest::Client::builder().tls_backend_preconfigured(config)
+        }
+        false => reqwest::Client::builder(),
+    };
+    let builder = builder.timeout(TIMEOUT).redirect(Policy::none()).no_proxy();
+    builder.build().map_err(|e| e.to_string())
+}
+
+async fn carry(client: &reqwest::Client, hook: &Hook, body: Vec<u8>) -> Result<(), String> {
+    let request = client
+        .post(&hook.url)
+        .header("content-type", "application/json")
+        .header(
+            "user-agent",
+            concat!("meridian/", env!("CARGO_PKG_VERSION")),
+        )
+        .header("x-meridian-signature", signature(&hook.secret.0, &body))
+        .body(body);
+    // The URL is left out of errors, as it may hold a secret.
+    let sent = request.send().await.map_err(|e| words(&e.without_url()))?;
+    match sent.status() {
+        status if status.is_success() => Ok(()),
+        status => Err(format!("status {}", status.as_u16())),
+    }
+}
+
+/// The innermost cause, which says most.
+fn words(error: &reqwest::Error) -> String {
+    let mut deepest = error as &dyn std::error::Error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    match error.is_timeout() {
+        true => format!("no answer within {} s", TIMEOUT.as_secs()),
+        false => deepest.to_string(),
+    }
+}
+
+/// `sha256=` and the HMAC (RFC 2104) of the body in hexadecimal digits.
+fn signature(secret: &str, body: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let mut text = "sha256=".to_owned();
+    for octet in hmac::sign(&key, body).as_ref() {
+        // A text takes all that is written to it.
+        let _ = write!(text, "{octet:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::config::Hidden;
+
+    fn hook(url: &str) -> Arc<Hook> {
+        Arc::new(Hook {
+            url: url.to_owned(),
+            secret: Hidden("0123456789abcdef".to_owned()),
+            ca: None,
+            on_down: true,
+            on_up: true,
+        })
+    }
+
+    fn change(id: u64, from: &str, to: &str) -> Arc<Changed> {
+        Arc::new(Changed {
+            id,
+            at_unix_ms: 0,
+            target: "tcp://192.0.2.1:80".to_owned(),
+            monitor: None,
+            pools: Vec::new(),
+            regions: Vec::new(),
+            endpoints: Vec::new(),
+            more_endpoints: 0,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            why: "because".to_owned(),
+        })
+    }
+
+    /// Bodies with the URL that they went to and the second that they came in; it refuses the first few.
+    #[derive(Clone, Default)]
+    struct Receiver(Arc<Mutex<Vec<(u64, String, Value)>>>);
+
+    impl Receiver {
+        fn courier(&self, refused: usize) -> Box<Courier> {
+            let (start, taken) = (clock::now(), Arc::clone(&self.0));
+            Box::new(move |hook, body| {
+                let body = serde_json::from_slice(&body).expect("JSON");
+                let second = clock::now().saturating_duration_since(start).as_secs();
+                let mut taken = taken.lock().expect("unpoisoned");
+                taken.push((second, hook.url.clone(), body));
+                let is_taken = taken.len() > refused;
+                Box::pin(async move { is_taken.then_some(()).ok_or("not now".to_owned()) })
+            })
+        }
+
+        fn came(&self) -> Vec<(u64, String, Value)> {
+            self.0.lock().expect("unpoisoned").clone()
+        }
+    }
+
+    /// A postbox that is emptied, and who gets what is in it.
+    fn start(refused: usize) -> (Arc<Postbox>, Receiver) {
+        let (postbox, receiver) = (Arc::<Postbox>::default(), Receiver::default());
+        postbox.adopt(Some(hook("http://first/")));
+        tokio::spawn(Arc::clone(&postbox).run(receiver.courier(refused)));
+        (postbox, receiver)
+    }
+
+    async fn seconds(n: u64) {
+        tokio::time::sleep(Duration::from_millis(n * 1000 + 500)).await;
+    }
+
+    fn ids(body: &Value) -> Vec<u64> {
+        let changes = body["changes"].as_array().expect("a list");
+        changes.iter().filter_map(|c| c["id"].as_u64()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_of_one_second_go_together_and_no_more_than_a_hundred() {
+        let (postbox, receiver) = start(0);
+        (0..150).for_each(|id| postbox.post(&change(id, "up", "down")));
+        seconds(3).await;
+        let came = receiver.came();
+        let sizes: Vec<_> = came
+            .iter()
+            .map(|(at, _, body)| (*at, ids(body).len()))
+            .collect();
+        assert_eq!(sizes, [(1, 100), (2, 50)]);
+        assert_ne!(came[0].2["id"], came[1].2["id"]);
+        assert_eq!(postbox.posted().delivered, 150);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_taken_is_sent_again_ever_more_rarely_with_the_same_id() {
+        let (postbox, receiver) = start(4);
+        postbox.post(&change(1, "up", "down"));
+        seconds(1).await;
+        postbox.post(&change(2, "down", "up"));
+        seconds(30).await;
+        let came = receiver.came();
+        let times: Vec<u64> = came.iter().map(|(at, ..)| *at).collect();
+        assert_eq!(times, [1, 2, 4, 8, 16, 17]);
+        assert!(
+            came[..5]
+                .iter()
+                .all(|(_, _, body)| body["id"] == came[0].2["id"])
+        );
+        assert_eq!((ids(&came[4].2), ids(&came[5].2)), (vec![1], vec![2]));
+        assert_eq!(postbox.posted().failed, 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_are_dropped_when_too_many_wait_and_that_is_said() {
+        let (postbox, receiver) = start(1);
+        postbox.post(&change(0, "up", "down"));
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        (1..=1_007).for_each(|id| postbox.post(&change(id, "up", "down")));
+        assert_eq!(postbox.posted().waiting, WAITING_MAX);
+        seconds(60).await;
+        let came = receiver.came();
+        assert_eq!((ids(&came[2].2)[0], &came[2].2["dropped"]), (8, &7.into()));
+        assert_eq!(came[3].2["dropped"], 0);
+        assert_eq!(
+            came.last().and_then(|(_, _, body)| ids(body).pop()),
+            Some(1_007)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_hook_gets_at_once_what_the_old_one_did_not_take() {
+        let (postbox, receiver) = start(8);
+        postbox.post(&change(1, "up", "down"));
+        seconds(200).await;
+        assert_eq!(receiver.came().len(), 8);
+        postbox.adopt(Some(hook("http://second/")));
+        seconds(1).await;
+        let came = receiver.came();
+        assert_eq!(
+            (came.len(), &*came[8].1, ids(&came[8].2)),
+            (9, "http://second/", vec![1])
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_hook_nothing_is_kept() {
+        let (postbox, receiver) = start(100);
+        postbox.post(&change(1, "up", "down"));
+        seconds(2).await;
+        postbox.adopt(None);
+        seconds(0).await;
+        postbox.post(&change(2, "up", "down"));
+        assert_eq!(postbox.posted().waiting, 0);
+        let tried = receiver.came().len();
+        postbox.adopt(Some(hook("http://second/")));
+        seconds(600).await;
+        assert_eq!(receiver.came().len(), tried);
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_told_and_a_first_success_is_none_of_it() {
+        let waiting = |on_down, on_up, from: &str, to: &str| {
+            let postbox = Postbox::default();
+            postbox.adopt(Some(Arc::new(Hook {
+                on_down,
+                on_up,
+                ..(*hook("http://first/")).clone()
+            })));
+            postbox.post(&change(1, from, to));
+            postbox.posted().waiting
+        };
+        assert_eq!(waiting(true, true, "unknown", "up"), 0);
+        assert_eq!(waiting(true, false, "unknown", "down"), 1);
+        assert_eq!(waiting(true, false, "down", "up"), 0);
+        assert_eq!(waiting(false, true, "down", "up"), 1);
+        assert_eq!(waiting(false, true, "up", "down"), 0);
+    }
+
+    #[test]
+    fn the_signature_is_the_hmac_of_the_body() {
+        // RFC 4231, 4.3.
+        let signature = signature("Jefe", b"what do ya want for nothing?");
+        assert_eq!(
+            signature,
+            "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+    }
+}
