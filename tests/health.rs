@@ -11,11 +11,12 @@ use std::thread;
 use std::time::Duration;
 
 use meridian::config::{
-    At, HttpProbe, LoadFrom, Monitor, Panic, Place, ProbeKind, Resolver, TlsProbe, VerdictOptions,
+    At, HttpProbe, LoadFrom, Monitor, Panic, Place, ProbeKind, Resolver, TcpProbe, TlsProbe,
+    VerdictOptions,
 };
 use meridian::dns::Name;
 use meridian::health::failure::Step;
-use meridian::health::probe::{self, TlsConfigs, Whereabouts};
+use meridian::health::probe::{self, Shared, Whereabouts};
 use meridian::health::{Change, Engine, Failure, Settings, TargetSpec, Whom, saved};
 use meridian::model::{RegionId, TargetKey, Verdict};
 use meridian::testing::TestServer;
@@ -94,15 +95,7 @@ fn read_head(stream: &mut impl Read) -> String {
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nstatus: up\n";
 
 fn http() -> HttpProbe {
-    HttpProbe {
-        tls: None,
-        path: "/healthz".into(),
-        host: None,
-        expect_status: vec![(200, 299)],
-        expect_body: None,
-        body_limit: 65_536,
-        load: None,
-    }
+    HttpProbe::get("/healthz")
 }
 
 fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetSpec {
@@ -128,9 +121,7 @@ fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetSpec 
 }
 
 async fn ask(spec: &TargetSpec) -> Result<(), Failure> {
-    probe::asker(spec, &TlsConfigs::default(), &Whereabouts::default())
-        .ask()
-        .await
+    probe::asker(spec, &Shared::default()).ask().await
 }
 
 async fn ask_http(server: &Server, probe: HttpProbe) -> Result<(), Failure> {
@@ -169,7 +160,9 @@ fn a_target_that_is_known_by_name_is_probed_where_the_name_leads() {
     let probed = |name: &str, probe| {
         let mut spec = spec(probe, server.address, PATIENT);
         spec.whom = Whom::Name(Name::parse(name).expect("a name"), port);
-        let mut asker = probe::asker(&spec, &TlsConfigs::default(), &whereabouts);
+        let mut shared = Shared::default();
+        shared.whereabouts = whereabouts.clone();
+        let mut asker = probe::asker(&spec, &shared);
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         runtime.block_on(asker.ask())
     };
@@ -177,13 +170,16 @@ fn a_target_that_is_known_by_name_is_probed_where_the_name_leads() {
     let request = server.request().to_lowercase();
     let host = format!("host: cdn.example.net:{port}\r\n");
     assert!(request.contains(&host), "{request}");
-    assert_eq!(probed("lb.example.net", ProbeKind::Tcp), Ok(()));
+    assert_eq!(
+        probed("lb.example.net", ProbeKind::Tcp(TcpProbe::default())),
+        Ok(())
+    );
     for (name, why) in [
         ("empty.example.net", "it has no address"),
         ("nobody.example.net", "there is no such name (NXDOMAIN)"),
         ("www.example.org", "REFUSED"),
     ] {
-        for probe in [ProbeKind::Tcp, ProbeKind::Http(http())] {
+        for probe in [ProbeKind::Tcp(TcpProbe::default()), ProbeKind::Http(http())] {
             let failure = probed(name, probe).expect_err("a failure");
             assert_eq!(
                 failure.to_string(),
@@ -201,7 +197,7 @@ async fn a_healthy_server_is_asked_as_configured_on_a_connection_of_its_own() {
     probe.host = Some("www.example".into());
     probe.path = "/healthz?deep=1".into();
     let spec = spec(ProbeKind::Http(probe), server.address, PATIENT);
-    let mut asker = probe::asker(&spec, &TlsConfigs::default(), &Whereabouts::default());
+    let mut asker = probe::asker(&spec, &Shared::default());
     for _ in 0..3 {
         assert_eq!(asker.ask().await, Ok(()));
     }
@@ -285,7 +281,7 @@ async fn proxies_in_the_environment_are_ignored() {
 async fn nobody_listening_is_a_refusal() {
     let nobody = refusing();
     let address = address_of(&nobody);
-    for probe in [ProbeKind::Tcp, ProbeKind::Http(http())] {
+    for probe in [ProbeKind::Tcp(TcpProbe::default()), ProbeKind::Http(http())] {
         assert_eq!(
             ask(&spec(probe, address, PATIENT)).await,
             Err(Failure::Refused)
@@ -297,7 +293,12 @@ async fn nobody_listening_is_a_refusal() {
 async fn tcp_succeeds_when_somebody_listens() {
     let server = Server::new(|_, _| ());
     assert_eq!(
-        ask(&spec(ProbeKind::Tcp, server.address, PATIENT)).await,
+        ask(&spec(
+            ProbeKind::Tcp(TcpProbe::default()),
+            server.address,
+            PATIENT
+        ))
+        .await,
         Ok(())
     );
 }
@@ -416,7 +417,7 @@ async fn told(server: &Server, load: LoadFrom, body_limit: u32) -> Result<String
     let mut probe = http();
     (probe.load, probe.body_limit) = (Some(Box::new(load)), body_limit);
     let spec = spec(ProbeKind::Http(probe), server.address, SHORT);
-    let mut asker = probe::asker(&spec, &TlsConfigs::default(), &Whereabouts::default());
+    let mut asker = probe::asker(&spec, &Shared::default());
     assert_eq!(asker.ask().await, Ok(()));
     let told = asker.take_told().expect("it is asked for");
     assert_eq!(asker.take_told(), None);
@@ -450,7 +451,7 @@ async fn a_load_that_cannot_be_read_is_no_failure() {
         let _ = stream.read(&mut [0]);
     });
     let late = told(&silent, json(), 10_000).await.expect_err("nothing");
-    assert!(late.contains("not there after"), "{late}");
+    assert!(late.contains("timed out after"), "{late}");
 }
 
 #[tokio::test]
@@ -533,6 +534,7 @@ impl Tls {
                 place: Place::file("meridian.toml"),
             }),
             insecure,
+            valid_for: None,
         });
         ask_http(&self.server, probe).await
     }
@@ -608,9 +610,8 @@ async fn a_server_without_tls_fails_https() {
     });
     let mut probe = http();
     probe.tls = Some(TlsProbe {
-        sni: None,
-        ca: None,
         insecure: true,
+        ..TlsProbe::default()
     });
     let failure = ask_http(&plain, probe).await.expect_err("failed");
     assert!(!failure.is_doubtful() && !failure.is_local(), "{failure:?}");
@@ -655,7 +656,11 @@ async fn a_server_that_dies_and_comes_back_falls_and_rises() {
     let address = address_of(&socket);
     let listener = socket.listen(16).expect("a listener");
     let (engine, mut changes) = engine(Vec::new());
-    engine.set_targets(vec![spec(ProbeKind::Tcp, address, PATIENT)]);
+    engine.set_targets(vec![spec(
+        ProbeKind::Tcp(TcpProbe::default()),
+        address,
+        PATIENT,
+    )]);
     until(&mut changes, Verdict::Up).await;
     drop(listener);
     let socket = reserved(address);
@@ -696,7 +701,11 @@ async fn verdicts_outlive_the_engine() {
     let path = saved::path_in(directory.path());
     let max_age = Duration::from_secs(600);
     let nobody = refusing();
-    let target = spec(ProbeKind::Tcp, address_of(&nobody), PATIENT);
+    let target = spec(
+        ProbeKind::Tcp(TcpProbe::default()),
+        address_of(&nobody),
+        PATIENT,
+    );
     let (first, _changes) = engine(Vec::new());
     let first = Arc::new(first);
     first.set_targets(vec![target.clone()]);

@@ -12,7 +12,7 @@
 //! | `secrecy` | what mistakes must not show |
 //! | `references` | names of tables, resolved to ids |
 //! | `scalar`, `units`, `address`, `location`, `access` | single values and lists of them |
-//! | `server`, `identity`, `rate_limit`, `geoip`, `resolver`, `network`, `region`, `monitor`, `unprobed`, `http_probe`, `verdict_options`, `pool`, `policy` | tables |
+//! | `server`, `identity`, `rate_limit`, `geoip`, `resolver`, `network`, `region`, `monitor`, `probes`, `unprobed`, `verdict_options`, `pool`, `policy` | tables |
 //! | `zone`, `zone_files`, `zone_settings` | zones, with and without tables of their own |
 //! | `watchers` | who is told what the server sees |
 //! | `rules` | what holds for some clients only, as policies of their own |
@@ -26,7 +26,6 @@ mod address;
 pub mod diagnostic;
 mod expansion;
 mod geoip;
-mod http_probe;
 mod identity;
 mod include;
 mod inputs;
@@ -39,6 +38,7 @@ mod pattern;
 mod policy;
 mod policy_graph;
 mod pool;
+mod probes;
 mod rate_limit;
 mod reader;
 mod references;
@@ -71,6 +71,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use expansion::{ALIAS_ADDRESSES_MAX, Addresses, Resolved};
 pub use identity::{SECRET_FORM, SECRETS_MAX};
 pub use inputs::Inputs;
+pub use probes::*;
 pub use stamp::{Stamp, Stamps};
 pub use types::*;
 pub use units::parse_duration;

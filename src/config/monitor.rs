@@ -1,16 +1,17 @@
 //! Reads `[monitor.NAME]`.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::Monitor;
 use super::address::{port, socket};
-use super::http_probe::{self, http_probe};
-use super::reader::{Reader, Table, Value};
+use super::probes::{self, Port};
+use super::reader::{Reader, Table};
 use super::references::References;
-use super::scalar::{boolean, choice, integer, number};
+use super::scalar::{choice, integer, number};
 use super::units::{Written, duration};
 use super::unprobed::unprobed;
 use super::verdict_options::verdict_options;
-use super::{Monitor, ProbeKind};
 
 const INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
 pub(super) const INTERVAL_MIN: Duration = Duration::from_millis(50);
@@ -36,7 +37,7 @@ fn monitor(
         table.finish(reader);
         return monitor;
     }
-    let probe = probe(reader, &mut table);
+    let probe = probes::probe(reader, &mut table);
     let at = table.optional(reader, "at", |r, v| socket(r, v, false));
     if table.key_span("at").is_some() {
         for key in ["load_header", "load_json"] {
@@ -46,26 +47,9 @@ fn monitor(
                 "tells of the endpoint, which a monitor with `at` does not ask",
             );
         }
-        table.refuse(reader, "port", "stands in `at` already");
     }
-    let written_port = table.optional(reader, "port", port);
-    let written_port = written_port.or(at.map(|at| at.port()));
-    let port = match (&probe, written_port) {
-        (_, Some(port)) => port,
-        (Some(ProbeKind::Tcp), None)
-            if table.key_span("port").is_none() && table.key_span("at").is_none() =>
-        {
-            let help = "write `port = 443`".to_owned();
-            reader.error(
-                table.span.clone(),
-                "a `tcp` monitor needs a `port`",
-                Some(help),
-            );
-            0
-        }
-        (Some(ProbeKind::Http(http)), None) if http.tls.is_some() => 443,
-        _ => 80,
-    };
+    let unwritten = probe.as_ref().map(|(_, port)| *port);
+    let port = port_or_default(reader, &mut table, unwritten, at);
     let (interval, timeout) = pace(reader, &mut table);
     let mut count = |key| {
         table
@@ -81,7 +65,7 @@ fn monitor(
     table.finish(reader);
     Some(Monitor {
         name: name.to_owned(),
-        probe: probe?,
+        probe: probe?.0,
         port,
         at,
         interval,
@@ -94,42 +78,33 @@ fn monitor(
     })
 }
 
-/// What the one key among `http`, `https` and `tcp` asks for.
-fn probe(reader: &mut Reader, table: &mut Table) -> Option<ProbeKind> {
-    const KINDS: [&str; 3] = ["http", "https", "tcp"];
-    let written: Vec<_> = KINDS
-        .into_iter()
-        .filter_map(|kind| table.entry(kind).map(|(key, _)| (kind, key.span())))
-        .collect();
-    http_probe::know_keys(table);
-    match written.as_slice() {
-        [("tcp", _)] => {
-            http_probe::refuse_options(reader, table);
-            table.optional(reader, "tcp", tcp)
+/// The port that is written, or that a kind has; 0 where that is a mistake.
+fn port_or_default(
+    reader: &mut Reader,
+    table: &mut Table,
+    unwritten: Option<Port>,
+    at: Option<SocketAddr>,
+) -> u16 {
+    let written = table.optional(reader, "port", port);
+    if table.key_span("at").is_some() {
+        table.refuse(reader, "port", "stands in `at` already");
+        return at.map_or(0, |at| at.port());
+    }
+    match (written, unwritten) {
+        (_, Some(Port::No(kind))) => {
+            let why = format!("has no meaning for {kind}");
+            table.refuse(reader, "port", &why);
+            0
         }
-        [(kind, _)] => http_probe(reader, table, kind).map(ProbeKind::Http),
-        [] => {
-            let message = "a monitor needs one of `http`, `https` and `tcp`";
-            let help = "for example `http = \"/healthz\"`".to_owned();
+        (Some(port), _) | (None, Some(Port::Default(port))) => port,
+        (None, Some(Port::Needed(kind))) if table.key_span("port").is_none() => {
+            let message = format!("a `{kind}` monitor needs a `port`");
+            let help = "write `port = 443`".to_owned();
             reader.error(table.span.clone(), message, Some(help));
-            None
+            0
         }
-        [(first, _), (second, span), ..] => {
-            let message = format!("a monitor asks one thing, not `{first}` and `{second}`");
-            let help = "write one monitor for each".to_owned();
-            reader.error(span.clone(), message, Some(help));
-            None
-        }
+        (None, _) => 0,
     }
-}
-
-fn tcp(reader: &mut Reader, value: &Value) -> Option<ProbeKind> {
-    if boolean(reader, value)? {
-        return Some(ProbeKind::Tcp);
-    }
-    let help = "a pool that is not probed has no `monitor`".to_owned();
-    reader.error(value.span(), "expected `tcp = true`", Some(help));
-    None
 }
 
 /// Interval and timeout. What is not written yields to what is.

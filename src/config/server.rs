@@ -12,7 +12,7 @@ use super::reader::{Reader, Table, Value};
 use super::references::References;
 use super::scalar::{integer, list, number, path};
 use super::units::duration;
-use super::{Cookies, Identity, Panic, Server};
+use super::{COMMANDS_MAX_DEFAULT, Cookies, Identity, Panic, Server};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -34,6 +34,7 @@ impl Default for Server {
             startup_grace: 2 * SECOND,
             saved_max_age: 10 * MINUTE,
             drain_time: Duration::ZERO,
+            commands_max: COMMANDS_MAX_DEFAULT,
             panic: Panic::default(),
             identity: Identity::default(),
             cookies: Cookies::default(),
@@ -98,6 +99,9 @@ fn limits(reader: &mut Reader, table: &mut Table, server: &mut Server) {
         table.optional(reader, "udp_payload_max", |r, v| integer(r, v, 512..=4096))
     {
         server.udp_payload_max = octets;
+    }
+    if let Some(most) = table.optional(reader, "commands_max", |r, v| integer(r, v, 1..=1024)) {
+        server.commands_max = most;
     }
     let mut connections = |key, limit: &mut u32| {
         if let Some(most) = table.optional(reader, key, |r, v| integer(r, v, 1..=1_000_000)) {

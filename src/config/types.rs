@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Calculation, Place, Push, VerdictOptions};
+use super::{Place, ProbeKind, VerdictOptions};
 use crate::dns::Name;
 use crate::dns::cookie::Secret;
 use crate::model::{
@@ -117,6 +117,8 @@ pub struct Server {
     pub saved_max_age: Duration,
     /// After SIGTERM, how long answers go on while readiness is off, 0 s..=1 h. Default 0 s.
     pub drain_time: Duration,
+    /// Commands of `command` monitors that run at a time, 1..=1024. Default 16.
+    pub commands_max: u16,
     /// The panic guard.
     pub panic: Panic,
     /// Follows a reload.
@@ -311,8 +313,8 @@ pub struct Region {
 pub struct Monitor {
     pub name: String,
     pub probe: ProbeKind,
-    /// Destination port; `check = "address:port"` of an endpoint wins. Default: 80, 443 for https;
-    /// required for tcp.
+    /// Destination port; `check = "address:port"` of an endpoint wins. Default: 80, 443 for https and tls, 53
+    /// for dns; 0 where there is none (icmp, file, a command that is not given any); else required.
     pub port: u16,
     /// What it asks, whatever endpoint it watches: the database that they all need. Default: the endpoint.
     pub at: Option<SocketAddr>,
@@ -331,62 +333,6 @@ pub struct Monitor {
     pub unknown_is_up: bool,
     /// How observations become verdicts, beyond that.
     pub options: VerdictOptions,
-}
-
-/// What a probe does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ProbeKind {
-    /// `http = "/path"` or `https = "/path"`
-    Http(HttpProbe),
-    /// `tcp = true`: connects, and that is all.
-    Tcp,
-    /// `all`, `any`, `at_least` or `not`: other monitors say it.
-    Calculated(Calculation),
-    /// `push = { max_age = "30s" }`: others say it, from outside.
-    Push(Push),
-    /// No probe at all: endpoints of the pool are always up. (Not written as a monitor; a pool
-    /// without `monitor` has none.)
-    None,
-}
-
-/// An HTTP or HTTPS request and what is accepted as an answer to it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HttpProbe {
-    pub tls: Option<TlsProbe>,
-    /// Starts with `/`.
-    pub path: String,
-    /// `Host` header. Default: the endpoint's address or name.
-    pub host: Option<String>,
-    /// Accepted status codes, as inclusive ranges within 100..=599. Default 200..=299.
-    pub expect_status: Vec<(u16, u16)>,
-    /// The body must contain this within `body_limit`. Default: the body is not read.
-    pub expect_body: Option<String>,
-    /// Octets of the body that are read at most. Default 64 KiB; up to 1 MiB.
-    pub body_limit: u32,
-    /// Default: nowhere.
-    pub load: Option<Box<LoadFrom>>,
-}
-
-/// Where the answer to a probe says how loaded the endpoint is: as a part of its capacity (`0.85`), or
-/// `85%`. What cannot be read there is no failure of the probe.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LoadFrom {
-    /// `load_header = "x-load"`: a header field; lower case.
-    Header(String),
-    /// `load_json = "/load"`: what a JSON pointer (RFC 6901) finds in the body, which must not be longer
-    /// than `body_limit`.
-    Json(String),
-}
-
-/// TLS towards a probed endpoint.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TlsProbe {
-    /// Server name for SNI and for the certificate. Default: `host`, or the endpoint's name or address.
-    pub sni: Option<String>,
-    /// Trust anchors, PEM. Default: the machine's.
-    pub ca: Option<At<PathBuf>>,
-    /// Take any certificate. Default false.
-    pub insecure: bool,
 }
 
 /// `[pool.NAME]`

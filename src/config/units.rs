@@ -13,9 +13,15 @@ use crate::model::TtlRange;
 const TTL_MAX: Duration = Duration::from_secs(86_400);
 
 /// Milliseconds per unit, longest first.
-const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+const UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
+];
 
-/// `"500ms"`, `"1s"`, `"2m"`, `"1h"`, within `range`.
+/// `"500ms"`, `"1s"`, `"2m"`, `"1h"`, `"7d"`, within `range`.
 pub(super) fn duration(
     reader: &mut Reader,
     value: &Value,
@@ -86,13 +92,13 @@ fn any_duration(reader: &mut Reader, value: &Value, expected: &str) -> Option<Du
     let parsed = parse_duration(text);
     if parsed.is_none() {
         let message = format!("expected {expected}, found {}", quoted(text));
-        let help = "a whole number and ms, s, m or h".to_owned();
+        let help = "a whole number and ms, s, m, h or d".to_owned();
         reader.error(value.span(), message, Some(help));
     }
     parsed
 }
 
-/// `"500ms"`, `"1s"`, `"2m"`, `"1h"`: a whole number and a unit.
+/// `"500ms"`, `"1s"`, `"2m"`, `"1h"`, `"7d"`: a whole number and a unit.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = text.split_at(digits);
@@ -132,6 +138,8 @@ mod tests {
             ("90s", 90_000),
             ("2m", 120_000),
             ("1h", 3_600_000),
+            ("36h", 129_600_000),
+            ("7d", 604_800_000),
         ] {
             let duration = parse_duration(text).unwrap();
             assert_eq!(duration, Duration::from_millis(millis));
@@ -141,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in ["", "5", "s", "1.5s", "-1s", " 1s", "1 s", "1d", "1h30m"] {
+        for text in ["", "5", "s", "1.5s", "-1s", " 1s", "1 s", "1w", "1h30m"] {
             assert_eq!(parse_duration(text), None, "{text:?}");
         }
         assert_eq!(parse_duration("18446744073709551615h"), None);

@@ -274,7 +274,8 @@ impl Probed {
         let remembered = path
             .as_ref()
             .map(|path| saved::load(path, server.saved_max_age, clock::unix_ms()));
-        let settings = health::Settings::new(server.panic.clone());
+        let mut settings = health::Settings::new(server.panic.clone());
+        settings.commands_max = usize::from(server.commands_max);
         let (engine, changes) = Engine::start(settings, remembered.unwrap_or_default());
         let engine = Arc::new(engine);
         engine.resolve_by(&whole.config.resolver);

@@ -20,7 +20,7 @@ use crate::admin::health::Changed;
 use crate::clock;
 use crate::compile::Hook;
 use crate::config::TlsProbe;
-use crate::health::probe::TlsConfigs;
+use crate::health::probe::{Alpn, TlsConfigs};
 use crate::random::Random;
 
 /// Changes that wait at most.
@@ -246,10 +246,11 @@ fn client(hook: &Hook) -> Result<reqwest::Client, String> {
         sni: None,
         ca: hook.ca.clone(),
         insecure: false,
+        valid_for: None,
     };
     let builder = match hook.url.starts_with("https:") {
         true => {
-            let config = TlsConfigs::default().get(Some(&tls));
+            let config = TlsConfigs::default().get(&tls, Alpn::None);
             let config = config.map_err(|failure| failure.to_string())?;
             reqwest::Client::builder().tls_backend_preconfigured(config)
         }

@@ -21,12 +21,12 @@ use super::failure::Failure;
 use super::judge::{Flip, Judge};
 use super::notes::{Notes, Page};
 use super::panic::Guard;
-use super::probe::{self, Ask, Observation, TlsConfigs, Told, Whereabouts};
+use super::probe::{self, Ask, Observation, Told};
 use super::schedule::Schedule;
 use super::target::TargetSpec;
 use super::tempo::Tempo;
 use crate::clock;
-use crate::config::{Panic, Resolver};
+use crate::config::{COMMANDS_MAX_DEFAULT, Panic, Resolver};
 use crate::model::TargetKey;
 use crate::random::Random;
 
@@ -46,6 +46,8 @@ pub struct Settings {
     pub panic: Panic,
     /// Probes under way at most, at least 1. A probe past it waits for its turn.
     pub probes_max: usize,
+    /// Commands that run at a time, at least 1. They wait for that before they wait for the other.
+    pub commands_max: usize,
 }
 
 impl Settings {
@@ -53,6 +55,7 @@ impl Settings {
         Settings {
             panic,
             probes_max: PROBES_MAX,
+            commands_max: usize::from(COMMANDS_MAX_DEFAULT),
         }
     }
 }
@@ -90,8 +93,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     tasks: Mutex<HashMap<TargetKey, Watched>>,
     asker: Box<Asker>,
-    tls: TlsConfigs,
-    whereabouts: Whereabouts,
+    probes: probe::Shared,
     _keeper: Task,
 }
 
@@ -136,19 +138,17 @@ impl Engine {
         settings: Settings,
         remembered: HashMap<TargetKey, Remembered>,
     ) -> (Self, mpsc::Receiver<Vec<Change>>) {
-        let tls = TlsConfigs::default();
-        let whereabouts = Whereabouts::default();
-        let for_asker = (tls.clone(), whereabouts.clone());
-        let asker =
-            Box::new(move |spec: &TargetSpec| probe::asker(spec, &for_asker.0, &for_asker.1));
-        Self::start_with(settings, remembered, asker, (tls, whereabouts))
+        let probes = probe::Shared::new(settings.commands_max);
+        let for_asker = probes.clone();
+        let asker = Box::new(move |spec: &TargetSpec| probe::asker(spec, &for_asker));
+        Self::start_with(settings, remembered, asker, probes)
     }
 
     fn start_with(
         settings: Settings,
         remembered: HashMap<TargetKey, Remembered>,
         asker: Box<Asker>,
-        (tls, whereabouts): (TlsConfigs, Whereabouts),
+        probes: probe::Shared,
     ) -> (Self, mpsc::Receiver<Vec<Change>>) {
         let (batches, receiver) = mpsc::channel(BATCHES_MAX);
         let panic = settings.panic;
@@ -171,8 +171,7 @@ impl Engine {
             shared,
             tasks: Mutex::default(),
             asker,
-            tls,
-            whereabouts,
+            probes,
             _keeper: keeper,
         };
         (engine, receiver)
@@ -180,7 +179,7 @@ impl Engine {
 
     /// Whom to ask, from now on, where targets are that are known by name.
     pub fn resolve_by(&self, settings: &Resolver) {
-        self.whereabouts.ask_of(settings);
+        self.probes.whereabouts.ask_of(settings);
     }
 
     /// Verdicts of targets that are set next and are new then, as from before a restart.
@@ -196,7 +195,7 @@ impl Engine {
         specs.retain(|spec| seen.insert(spec.key.clone()));
         let mut tasks = lock(&self.tasks);
         tasks.retain(|key, _| seen.contains(key));
-        self.tls.forget();
+        self.probes.forget();
         let remembered = std::mem::take(&mut *lock(&self.shared.remembered));
         lock(&self.shared.judge).set_targets(&specs, &remembered, Moment::now());
         // Of what others say, nobody asks.
@@ -350,8 +349,14 @@ async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, not
     let mut schedule = Schedule::new(monitor, Random::from_os());
     let origin = clock::now();
     let mut planned = origin;
+    let turns = ask.turns();
     loop {
         notes.begin();
+        // Before the permit, which others would have to wait for meanwhile.
+        let turn = match &turns {
+            Some(turns) => turns.acquire().await.ok(),
+            None => None,
+        };
         // The semaphore is never closed; if it were, there would be nothing left to do.
         let Ok(permit) = shared.permits.acquire().await else {
             return;
@@ -360,7 +365,7 @@ async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, not
         let lag = begun.saturating_duration_since(planned);
         shared.tempo.started(lag, monitor.interval);
         let observation = observe(ask.as_mut()).await;
-        drop(permit);
+        drop((permit, turn));
         took.note(&observation.outcome, observation.took);
         if let Some(told) = ask.take_told() {
             let told = (clock::now(), told);
@@ -522,7 +527,7 @@ mod tests {
                     key: spec.key.clone(),
                 })
             });
-            Engine::start_with(settings, remembered, asker, Default::default())
+            Engine::start_with(settings, remembered, asker, probe::Shared::default())
         }
     }
 

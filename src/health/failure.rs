@@ -3,10 +3,14 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 /// The most octets of foreign text (of a TLS or HTTP library, of a certificate) that are kept.
 const WORDS_MAX: usize = 160;
+
+/// The most characters that are kept of a reason that is given.
+const LINE_MAX: usize = 200;
 
 /// Why one probe failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,26 @@ pub enum Failure {
     Status(u16),
     /// The expected text is not within the first `read` octets of the body.
     BodyLacks { expected: String, read: u32 },
+    /// What was expected is not within the first `read` octets that came.
+    AnswerLacks { expected: Vec<u8>, read: u32 },
+    /// A DNS answer with a response code that is not expected.
+    Rcode(String),
+    /// A DNS answer without the record that is expected.
+    NotAmongAnswers { expected: String, answers: usize },
+    /// A gRPC call that failed: its status and what was said.
+    Grpc { code: u16, said: String },
+    /// A gRPC service that says it does not serve.
+    NotServing(&'static str),
+    /// A command that ended otherwise than with 0: how, and the first line of what it said.
+    Command { ended: String, said: String },
+    /// Others say that it is down, and perhaps why.
+    Said(String),
+    /// Others said nothing for longer than they may.
+    Silent { max_age: Duration },
+    /// The answer leads elsewhere, or on and on.
+    Redirected(String),
+    /// The certificate ends at a time that is less than `least` away.
+    CertificateEnds { at: String, least: Duration },
     /// The handshake failed, or the certificate is not one to trust.
     Tls(String),
     /// The answer is not HTTP, or breaks a limit of it.
@@ -42,9 +66,12 @@ pub enum Step {
     /// Of a target that is known by name: its address.
     Address,
     Connection,
-    /// Of an HTTP probe: the connection, or the head of the answer.
+    Handshake,
+    /// Of an HTTP probe: its head.
     Answer,
     Body,
+    Command,
+    File,
 }
 
 impl Failure {
@@ -87,9 +114,43 @@ impl Failure {
         }
     }
 
-    /// The failure behind an HTTP client's error: the innermost cause that is known here.
-    pub fn from_http(error: &reqwest::Error) -> Self {
-        let mut deepest = error as &(dyn Error + 'static);
+    /// An answer that leads to `location`, which is foreign text.
+    pub fn redirected(location: &str) -> Self {
+        Failure::Redirected(words(location))
+    }
+
+    /// An answer that breaks its protocol.
+    pub fn protocol(why: &str) -> Self {
+        Failure::Protocol(words(why))
+    }
+
+    /// A gRPC call that failed; `said` is foreign text.
+    pub fn grpc(code: u16, said: &str) -> Self {
+        let said = words(said);
+        Failure::Grpc { code, said }
+    }
+
+    /// What says nothing about the target; `why` may be foreign text.
+    pub fn local(why: &str) -> Self {
+        Failure::Local(words(why))
+    }
+
+    /// A command that failed, and what it said.
+    pub fn command(status: ExitStatus, said: &[u8]) -> Self {
+        let said = first_line(&String::from_utf8_lossy(said));
+        // "exit status: 2", "signal: 9 (SIGKILL)"
+        let ended = status.to_string();
+        Failure::Command { ended, said }
+    }
+
+    /// What others say is down, and why.
+    pub fn said_down(why: &str) -> Self {
+        Failure::Said(first_line(why))
+    }
+
+    /// The failure behind the error of an HTTP or TLS library: the innermost cause that is known here.
+    pub fn from_error(error: &(dyn Error + 'static)) -> Self {
+        let mut deepest = error;
         loop {
             if let Some(tls) = deepest.downcast_ref::<rustls::Error>() {
                 return Failure::Tls(words(tls));
@@ -130,6 +191,29 @@ fn words(error: &(impl fmt::Display + ?Sized)) -> String {
     text
 }
 
+/// The first line of what somebody says, control characters escaped, cut at [`LINE_MAX`].
+fn first_line(text: &str) -> String {
+    let line = text
+        .trim_start()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end();
+    let mut shown = String::new();
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    for (number, c) in line.chars().enumerate() {
+        if number == LINE_MAX {
+            shown.push('…');
+            break;
+        }
+        shown.push_str(&escape(c));
+    }
+    shown
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -143,6 +227,40 @@ impl fmt::Display for Failure {
             Failure::Status(status) => write!(f, "bad status {status}"),
             Failure::BodyLacks { expected, read } => {
                 write!(f, "body lacks {expected:?} in its first {read} octets")
+            }
+            Failure::AnswerLacks { expected, read } => {
+                let expected = expected.escape_ascii();
+                write!(
+                    f,
+                    "the answer lacks \"{expected}\" in its first {read} octets"
+                )
+            }
+            Failure::Rcode(found) => write!(f, "answered {found}"),
+            Failure::NotAmongAnswers { expected, answers } => {
+                write!(f, "{expected:?} is not among the {answers} answers")
+            }
+            Failure::Grpc { code, said } if said.is_empty() => write!(f, "gRPC status {code}"),
+            Failure::Grpc { code, said } => write!(f, "gRPC status {code}: {said}"),
+            Failure::NotServing(status) => write!(f, "the service says {status}"),
+            Failure::Command { ended, said } if said.is_empty() => f.write_str(ended),
+            Failure::Command { ended, said } => write!(f, "{ended}: {said}"),
+            Failure::Said(why) if why.is_empty() => f.write_str("said to be down"),
+            Failure::Said(why) => write!(f, "said to be down: {why}"),
+            Failure::Silent { max_age } => {
+                write!(
+                    f,
+                    "nothing was said of it for more than {} s",
+                    max_age.as_secs()
+                )
+            }
+            Failure::Redirected(to) => write!(f, "redirected to {to}"),
+            Failure::CertificateEnds { at, least } => {
+                let (days, hours) = (least.as_secs() / 86_400, least.as_secs() / 3600);
+                let least = match hours % 24 {
+                    0 => format!("{days} d"),
+                    _ => format!("{hours} h"),
+                };
+                write!(f, "the certificate ends at {at}, in less than {least}")
             }
             Failure::Tls(why) => write!(f, "TLS: {why}"),
             Failure::Protocol(why) => write!(f, "bad answer: {why}"),
@@ -158,8 +276,11 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Step::Address => "asking for its address",
             Step::Connection => "connecting",
+            Step::Handshake => "TLS handshake",
             Step::Answer => "waiting for an answer",
             Step::Body => "reading the body",
+            Step::Command => "waiting for the command",
+            Step::File => "reading the file",
         })
     }
 }
@@ -202,6 +323,16 @@ mod tests {
         };
         assert_eq!(timed_out.to_string(), "timed out after 400 ms (connecting)");
         assert_eq!(Failure::Status(503).to_string(), "bad status 503");
+    }
+
+    #[test]
+    fn of_what_is_said_the_first_line_is_kept_and_nothing_in_it_is_obeyed() {
+        assert_eq!(
+            first_line("\n CRITICAL - a\tb\x1b[2J \r\nmore"),
+            "CRITICAL - a\\tb\\u{1b}[2J"
+        );
+        assert_eq!(first_line(""), "");
+        assert_eq!(first_line(&"ü".repeat(500)).chars().count(), LINE_MAX + 1);
     }
 
     #[test]

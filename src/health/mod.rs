@@ -9,6 +9,7 @@
 //! | module | question it answers |
 //! |---|---|
 //! | [`target`] | what is asked of whom, and which endpoints share that? |
+//! | `key` | what does that mean, as text? |
 //! | [`schedule`] | when is the next probe due? |
 //! | [`probe`] | what did one attempt show? |
 //! | [`failure`] | why did it fail, and is that evidence or doubt? |
@@ -35,6 +36,7 @@ mod falls;
 pub mod flaps;
 pub mod frozen;
 pub mod judge;
+mod key;
 pub mod machine;
 pub mod notes;
 pub mod panic;

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Endpoint, HttpProbe, LoadFrom, Monitor, Pool, ProbeKind, Push};
+use super::key::key;
+use crate::config::{Endpoint, Monitor, Pool, ProbeKind, Push};
 use crate::dns::Name;
 use crate::model::{Destination, RegionId, TargetKey};
 
@@ -114,27 +115,12 @@ impl TargetSpec {
 }
 
 /// The address that is probed, as in a URL.
-fn default_host(address: SocketAddr, default_port: u16) -> String {
+pub fn default_host(address: SocketAddr, default_port: u16) -> String {
     match (address.ip(), address.port()) {
         (IpAddr::V4(ip), port) if port == default_port => ip.to_string(),
         (IpAddr::V6(ip), port) if port == default_port => format!("[{ip}]"),
         _ => address.to_string(),
     }
-}
-
-/// `None` for a monitor that does not probe.
-fn key(monitor: &Monitor, whom: &Whom) -> Option<TargetKey> {
-    let mut key = match &monitor.probe {
-        ProbeKind::Http(probe) => http_key(probe, whom),
-        ProbeKind::Tcp => format!("tcp://{whom}"),
-        ProbeKind::Calculated(_) | ProbeKind::Push(_) | ProbeKind::None => return None,
-    };
-    key.push_str(&format!(
-        " every={:?} timeout={:?} jitter={} rise={} fall={}",
-        monitor.interval, monitor.timeout, monitor.jitter, monitor.rise, monitor.fall
-    ));
-    key.push_str(&monitor.options.key());
-    Some(TargetKey(key.into()))
 }
 
 /// What is told of an endpoint by others, under a monitor's name.
@@ -147,65 +133,11 @@ fn pushed_key(monitor: &Monitor, push: &Push, pool: &Pool, endpoint: &Endpoint) 
     TargetKey(key.into())
 }
 
-fn http_key(probe: &HttpProbe, whom: &Whom) -> String {
-    let scheme = if probe.tls.is_some() { "https" } else { "http" };
-    let mut key = word(&format!("{scheme}://{whom}{}", probe.path));
-    let mut add = |name: &str, value: &str| {
-        key.push_str(&format!(" {name}={}", word(value)));
-    };
-    if let Some(host) = &probe.host {
-        add("host", host);
-    }
-    if let Some(tls) = &probe.tls {
-        if let Some(sni) = &tls.sni {
-            add("sni", sni);
-        }
-        if let Some(ca) = &tls.ca {
-            add("ca", &ca.value.to_string_lossy());
-        }
-        if tls.insecure {
-            add("certificate", "any");
-        }
-    }
-    add("expect", &status_ranges(&probe.expect_status));
-    if let Some(body) = &probe.expect_body {
-        add("body", body);
-        add("within", &probe.body_limit.to_string());
-    }
-    match probe.load.as_deref() {
-        Some(LoadFrom::Header(name)) => add("load-header", name),
-        Some(LoadFrom::Json(pointer)) => {
-            add("load-json", pointer);
-            add("of", &probe.body_limit.to_string());
-        }
-        None => {}
-    }
-    key
-}
-
-fn status_ranges(ranges: &[(u16, u16)]) -> String {
-    let range = |&(first, last): &(u16, u16)| match first == last {
-        true => first.to_string(),
-        false => format!("{first}-{last}"),
-    };
-    ranges.iter().map(range).collect::<Vec<_>>().join(",")
-}
-
-/// The text as it is where it stands out as one word, else quoted: so that no value can pass for
-/// another field.
-fn word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_graphic() && c != '"';
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text.to_owned(),
-        false => format!("{text:?}"),
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use crate::config::{
-        At, Config, Flap, GeoIp, Place, PoolLoad, Resolver, Server, TlsProbe, VerdictOptions,
+        Config, Flap, GeoIp, Place, PoolLoad, Resolver, Server, TcpProbe, VerdictOptions,
     };
     use crate::model::{Balance, MinHealthy, MonitorId};
 
@@ -247,7 +179,7 @@ pub(super) mod tests {
             resolver: Resolver::default(),
             networks: Vec::new(),
             regions: Vec::new(),
-            monitors: vec![monitor(ProbeKind::Tcp)],
+            monitors: vec![monitor(ProbeKind::Tcp(TcpProbe::default()))],
             pools: pools.iter().map(pool).collect(),
             policies: Vec::new(),
             zones: Vec::new(),
@@ -258,7 +190,7 @@ pub(super) mod tests {
 
     /// The TCP target number `n`, probed every second, in a region.
     pub fn tcp_target(n: u8, region: u16) -> TargetSpec {
-        let mut monitor = monitor(ProbeKind::Tcp);
+        let mut monitor = monitor(ProbeKind::Tcp(TcpProbe::default()));
         monitor.interval = Duration::from_secs(1);
         let address = SocketAddr::from(([192, 0, 2, n], 80));
         TargetSpec {
@@ -269,19 +201,7 @@ pub(super) mod tests {
         }
     }
 
-    fn http() -> HttpProbe {
-        HttpProbe {
-            tls: None,
-            path: "/healthz".into(),
-            host: None,
-            expect_status: vec![(200, 299)],
-            expect_body: None,
-            body_limit: 65_536,
-            load: None,
-        }
-    }
-
-    fn monitor(probe: ProbeKind) -> Monitor {
+    pub fn monitor(probe: ProbeKind) -> Monitor {
         Monitor {
             name: "web".into(),
             probe,
@@ -295,26 +215,6 @@ pub(super) mod tests {
             unknown_is_up: true,
             options: VerdictOptions::default(),
         }
-    }
-
-    fn key_of(probe: HttpProbe) -> String {
-        let whom = Whom::Address("127.0.10.1:8080".parse().expect("an address"));
-        let key = key(&monitor(ProbeKind::Http(probe)), &whom).expect("a key");
-        key.to_string()
-    }
-
-    #[test]
-    fn the_key_states_the_meaning_in_words() {
-        assert_eq!(
-            key_of(http()),
-            "http://127.0.10.1:8080/healthz expect=200-299 every=500ms timeout=400ms jitter=0.1 \
-             rise=2 fall=2"
-        );
-        let tcp = key(
-            &monitor(ProbeKind::Tcp),
-            &Whom::Address("[::1]:53".parse().expect("an address")),
-        );
-        assert!(tcp.is_some_and(|key| key.0.starts_with("tcp://[::1]:53 every=500ms")));
     }
 
     #[test]
@@ -368,48 +268,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn every_edit_of_the_meaning_is_another_key() {
-        let tls = |edit: fn(&mut TlsProbe)| {
-            let mut tls = TlsProbe {
-                sni: None,
-                ca: None,
-                insecure: false,
-            };
-            edit(&mut tls);
-            move |probe: &mut HttpProbe| probe.tls = Some(tls)
-        };
-        type Edit = Box<dyn FnOnce(&mut HttpProbe)>;
-        let edits: Vec<Edit> = vec![
-            Box::new(|_| ()),
-            Box::new(|p| p.path = "/other".into()),
-            Box::new(|p| p.host = Some("a.example".into())),
-            Box::new(|p| p.expect_status = vec![(200, 200), (301, 302)]),
-            Box::new(|p| p.expect_body = Some("ok".into())),
-            Box::new(|p| p.expect_body = Some("ok expect=1".into())),
-            Box::new(|p| p.load = Some(Box::new(LoadFrom::Header("load".into())))),
-            Box::new(|p| p.load = Some(Box::new(LoadFrom::Json("/load".into())))),
-            Box::new(tls(|_| ())),
-            Box::new(tls(|t| t.insecure = true)),
-            Box::new(tls(|t| t.sni = Some("a.example".into()))),
-            Box::new(tls(|t| {
-                t.ca = Some(At {
-                    value: "/ca.pem".into(),
-                    place: Place::file("c.toml"),
-                });
-            })),
-        ];
-        let count = edits.len();
-        let keys = edits.into_iter().map(|edit| {
-            let mut probe = http();
-            edit(&mut probe);
-            key_of(probe)
-        });
-        let distinct: std::collections::BTreeSet<String> = keys.collect();
-        assert_eq!(distinct.len(), count, "{distinct:#?}");
-    }
-
-    #[test]
-    fn so_is_every_edit_of_how_observations_become_verdicts() {
+    fn every_edit_of_how_observations_become_verdicts_is_another_key() {
         let flap = Flap {
             falls: 3,
             within: Duration::from_secs(600),
@@ -430,21 +289,12 @@ pub(super) mod tests {
         ];
         let address = Whom::Address("127.0.10.1:8080".parse().expect("an address"));
         let keys = edits.map(|edit| {
-            let mut monitor = monitor(ProbeKind::Tcp);
+            let mut monitor = monitor(ProbeKind::Tcp(TcpProbe::default()));
             edit(&mut monitor.options, flap);
             key(&monitor, &address).expect("a key")
         });
         let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), edits.len(), "{keys:#?}");
-    }
-
-    #[test]
-    fn a_value_cannot_pass_for_another_field() {
-        let mut sly = http();
-        sly.path = "/healthz host=a".into();
-        let mut plain = http();
-        plain.host = Some("a".into());
-        assert_ne!(key_of(sly), key_of(plain));
     }
 
     #[test]

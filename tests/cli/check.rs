@@ -67,7 +67,7 @@ fn a_mistake_of_each_kind_is_told_in_one_run_with_place_expectation_and_near_mat
         ("udp_treads", "unknown key `udp_treads`"),
         ("150.11", "from -90.0 to 90.0"),
         ("\"continent:XX\"", "continents are AF AN AS EU NA OC SA"),
-        ("\"1 fortnight\"", "a whole number and ms, s, m or h"),
+        ("\"1 fortnight\"", "a whole number and ms, s, m, h or d"),
         ("\"su\"", "no region named `su`"),
         ("\"203.0.113.1000\"", "expected an address"),
         ("\"web-uss\"", "no pool or policy named `web-uss`"),

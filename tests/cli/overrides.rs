@@ -171,7 +171,7 @@ fn what_cannot_be_meant_is_refused_and_changes_nothing() {
         (&["drain", "a b"], "expected a name such as `eu`"),
         (&["drain", "7"], "expected a name such as `eu`"),
         (
-            &["drain", "eu", "--for", "1d"],
+            &["drain", "eu", "--for", "1w"],
             "expected a time such as 90s",
         ),
         (&["weight", "eu", "110%"], "expected 0 % to 100 %"),

@@ -129,7 +129,7 @@ fn unknown_keys_and_tables() {
             "drain_time",
             "¦colour",
             "unknown key `colour` ([server] knows `listen`, `state_dir`, `udp_threads`, \
-             `udp_payload_max`, `tcp_connections_max`, `tcp_per_client_max`, `tcp_idle_timeout`, \
+             `udp_payload_max`, `commands_max`, `tcp_connections_max`, `tcp_per_client_max`, `tcp_idle_timeout`, \
              `startup_grace`, `saved_max_age`, `drain_time`, `panic`, `identity`, `cookies`, \
              `allow_query`, `explain_to` and `rate_limit`)",
         ),
@@ -232,7 +232,7 @@ fn resolvers() {
         (
             "keep = \"30m\"",
             "keep = ¦\"169h\"",
-            "169h is out of range (expected 0s to 168h)",
+            "169h is out of range (expected 0s to 7d)",
         ),
         (
             "keep = \"30m\"",
@@ -339,8 +339,8 @@ fn missing_keys() {
 #[test]
 fn durations() {
     let expected = "expected a duration such as \"500ms\", found";
-    let help = "(a whole number and ms, s, m or h)";
-    for wrong in ["", "5", "1.5s", "-1s", "1 s", "1d", "99999999999999999999s"] {
+    let help = "(a whole number and ms, s, m, h or d)";
+    for wrong in ["", "5", "1.5s", "-1s", "1 s", "1w", "99999999999999999999s"] {
         let report = format!("{expected} \"{wrong}\" {help}");
         each_value_is_refused("interval", "\"1s\"", &[(&format!("¦\"{wrong}\""), &report)]);
     }
@@ -777,7 +777,7 @@ fn monitors() {
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.¦plain]",
-            "a monitor needs one of `http`, `https` and `tcp` (for example `http = \"/healthz\"`)",
+            "a monitor needs one of `http`, `https`, `tcp`, `tls`, `grpc`, `grpcs`, `dns`, `udp`, `icmp`, `command` and `file` (for example `http = \"/healthz\"`)",
         ),
         (
             "[monitor.plain]\nhttp = \"/\"",
@@ -787,17 +787,17 @@ fn monitors() {
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.plain]\nhttp = \"/\"\n¦sni = \"a\"",
-            "`sni` is for `https` monitors",
+            "`sni` is for `https`, `tls` and `grpcs` monitors",
         ),
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.plain]\nhttp = \"/\"\n¦ca = \"ca.pem\"",
-            "`ca` is for `https` monitors",
+            "`ca` is for `https`, `tls` and `grpcs` monitors",
         ),
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.plain]\nhttp = \"/\"\n¦insecure = true",
-            "`insecure` is for `https` monitors",
+            "`insecure` is for `https`, `tls` and `grpcs` monitors",
         ),
         (
             "port = 25",

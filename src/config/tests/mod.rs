@@ -5,6 +5,7 @@ mod identity;
 mod limits;
 mod mistakes;
 mod never_panics;
+mod probes;
 mod right;
 mod steering;
 mod traffic;

@@ -144,7 +144,7 @@ fn monitors_are_read_and_what_is_left_out_has_its_default() {
     assert!(plain.unknown_is_up);
 
     let port = &config.monitors[2];
-    assert_eq!(port.probe, ProbeKind::Tcp);
+    assert_eq!(port.probe, ProbeKind::Tcp(TcpProbe::default()));
     assert_eq!(
         port.timeout,
         Duration::from_secs(1),

@@ -9,9 +9,9 @@ pub struct BodySearch<'a> {
 }
 
 impl<'a> BodySearch<'a> {
-    pub fn new(wanted: &'a str) -> Self {
+    pub fn new(wanted: &'a [u8]) -> Self {
         BodySearch {
-            wanted: wanted.as_bytes(),
+            wanted,
             window: Vec::new(),
         }
     }
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     fn found(wanted: &str, pieces: &[&str]) -> bool {
-        let mut search = BodySearch::new(wanted);
+        let mut search = BodySearch::new(wanted.as_bytes());
         pieces.iter().any(|piece| search.found_in(piece.as_bytes()))
     }
 
@@ -60,7 +60,7 @@ mod tests {
 
         #[test]
         fn memory_stays_below_the_text_between_pieces(pieces in proptest::collection::vec("[ab]{0,50}", 0..8)) {
-            let mut search = BodySearch::new("abc");
+            let mut search = BodySearch::new(b"abc");
             for piece in &pieces {
                 search.found_in(piece.as_bytes());
                 prop_assert!(search.window.len() < 3);

@@ -1,108 +1,185 @@
-//! The HTTP and HTTPS probe: one request on a fresh connection, its status and perhaps its body.
+//! The HTTP and HTTPS probe: a request, its status and perhaps its body.
 //!
 //! A target may be hostile. The monitor's timeout bounds an attempt's time, [`HttpProbe::body_limit`]
-//! what is read of the body, and hyper the head of the answer (100 fields; about 400 KiB).
+//! what is read of the body, and [`session`](super::session) the head of the answer. Nothing is ever unpacked.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::header::{CONNECTION, HOST, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, Url};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{CONNECTION, HOST, HeaderValue, LOCATION, USER_AGENT};
+use hyper::{Method, Request};
+use reqwest::Url;
 
 use super::body::BodySearch;
-use super::tls::TlsConfigs;
+use super::deadline::Deadline;
+use super::dial;
+use super::session::{Answer, Session};
+use super::tls::{Alpn, TlsConfigs};
 use super::told::{self, Told};
-use super::{Ask, Asking, Outcome, Whereabouts};
-use crate::config::{HttpProbe, LoadFrom};
-use crate::health::failure::{Failure, Step};
-use crate::health::target::{TargetSpec, Whom};
+use super::{Ask, Asking, Outcome};
+use crate::config::{HttpMethod, HttpProbe, HttpVersion, LoadFrom};
+use crate::health::failure::Failure;
+use crate::health::target::default_host;
 
-const USER_AGENT: &str = concat!("meridian/", env!("CARGO_PKG_VERSION"));
+pub const AGENT: &str = concat!("meridian/", env!("CARGO_PKG_VERSION"));
 
-/// Asks one target over HTTP or HTTPS.
+/// Asks one address over HTTP or HTTPS.
+#[derive(Debug)]
 pub struct HttpAsker {
-    whom: Whom,
+    address: SocketAddr,
     timeout: Duration,
     probe: HttpProbe,
     tls: TlsConfigs,
-    whereabouts: Whereabouts,
-    /// Made at the first attempt, retried while it cannot be made, and made anew for another address.
-    client: Option<(Client, Url, SocketAddr)>,
+    /// The connection of the last attempt, where it may be used again.
+    kept: Option<Session>,
     told: Option<Told>,
 }
 
 impl HttpAsker {
-    pub fn new(
-        spec: &TargetSpec,
-        probe: HttpProbe,
-        tls: TlsConfigs,
-        whereabouts: Whereabouts,
-    ) -> Self {
+    pub fn new(address: SocketAddr, timeout: Duration, probe: HttpProbe, tls: TlsConfigs) -> Self {
         HttpAsker {
-            whom: spec.whom.clone(),
-            timeout: spec.monitor.timeout,
+            address,
+            timeout,
             probe,
             tls,
-            whereabouts,
-            client: None,
+            kept: None,
             told: None,
         }
     }
 
     async fn attempt(&mut self) -> Outcome {
-        let deadline = tokio::time::sleep(self.timeout);
-        tokio::pin!(deadline);
-        let timed_out = |step| Failure::TimedOut {
-            after: self.timeout,
-            step,
+        let deadline = Deadline::new(self.timeout);
+        let mut url = url(&self.probe, self.address)?;
+        for _ in 0..=self.probe.redirects {
+            let (session, mut answer) = self.get(&url, &deadline).await?;
+            let Some(next) = self.redirect(&answer, &url)? else {
+                self.judge(&mut answer, &deadline).await?;
+                self.keep(session, answer, &deadline).await;
+                return Ok(());
+            };
+            url = next;
+            self.keep(session, answer, &deadline).await;
+        }
+        Err(Failure::redirected(url.as_str()))
+    }
+
+    /// Asks on the connection that was kept, or else on a new one.
+    async fn get(&mut self, url: &Url, deadline: &Deadline) -> Result<(Session, Answer), Failure> {
+        if let Some(mut kept) = self.kept.take().filter(Session::is_open) {
+            match kept.ask(self.request(url)?, deadline).await {
+                Ok(answer) => return Ok((kept, answer)),
+                Err(late @ Failure::TimedOut { .. }) => return Err(late),
+                // It may have been closed for having been idle, which is nobody's fault.
+                Err(_) => {}
+            }
+        }
+        let mut session = self.dial(deadline).await?;
+        let answer = session.ask(self.request(url)?, deadline).await?;
+        Ok((session, answer))
+    }
+
+    async fn dial(&self, deadline: &Deadline) -> Result<Session, Failure> {
+        let HttpProbe {
+            way, version, host, ..
+        } = &self.probe;
+        let Some(tls) = &self.probe.tls else {
+            let stream = dial::connect(self.address, way, deadline).await?;
+            return Session::open(stream, *version, deadline).await;
         };
-        let address = tokio::select! {
-            address = self.whereabouts.of(&self.whom) => address?,
-            () = &mut deadline => return Err(timed_out(Step::Address)),
+        let (host, known) = (host.as_deref(), (&self.tls, Alpn::Http(*version)));
+        let stream = dial::secure(self.address, way, tls, host, known, deadline).await?;
+        Session::open(stream, *version, deadline).await
+    }
+
+    fn request(&self, url: &Url) -> Result<Request<Full<Bytes>>, Failure> {
+        let method = match self.probe.method {
+            HttpMethod::Get => Method::GET,
+            HttpMethod::Head => Method::HEAD,
         };
-        let made = match self.client.take() {
-            Some(made) if made.2 == address => made,
-            _ => self.make_client(address)?,
+        let mut target = url.path().to_owned();
+        if let Some(query) = url.query() {
+            target = target + "?" + query;
+        }
+        let host = host(&self.probe, self.address);
+        let mut request = Request::builder().method(method);
+        request = match self.probe.version {
+            HttpVersion::One => request.uri(target).header(HOST, host),
+            HttpVersion::Two => request.uri(format!("{}://{host}{target}", url.scheme())),
         };
-        let (client, url, _) = self.client.insert(made);
-        let response = tokio::select! {
-            response = client.get(url.clone()).send() => response,
-            () = &mut deadline => return Err(timed_out(Step::Answer)),
+        if self.probe.version == HttpVersion::One && !self.probe.reuse {
+            request = request.header(CONNECTION, HeaderValue::from_static("close"));
+        }
+        for (name, value) in &self.probe.headers {
+            request = request.header(name, value);
+        }
+        if !self
+            .probe
+            .headers
+            .iter()
+            .any(|(name, _)| USER_AGENT == **name)
+        {
+            request = request.header(USER_AGENT, HeaderValue::from_static(AGENT));
+        }
+        let request = request.body(Full::default());
+        request.map_err(|error| Failure::Local(error.to_string()))
+    }
+
+    /// Where the answer leads, if redirects are followed and it is one.
+    fn redirect(&self, answer: &Answer, asked: &Url) -> Result<Option<Url>, Failure> {
+        let status = answer.head.status();
+        if self.probe.redirects == 0 || !status.is_redirection() || self.accepts(status.as_u16()) {
+            return Ok(None);
+        }
+        let Some(location) = answer.head.headers().get(LOCATION) else {
+            return Ok(None);
         };
-        let mut response = response.map_err(|e| Failure::from_http(&e))?;
+        let text = String::from_utf8_lossy(location.as_bytes());
+        let to = asked.join(&text).ok();
+        match to.filter(|to| is_here(to, asked, self.address)) {
+            Some(to) => Ok(Some(to)),
+            None => Err(Failure::redirected(&text)),
+        }
+    }
+
+    fn accepts(&self, status: u16) -> bool {
+        let ranges = &self.probe.expect_status;
+        ranges
+            .iter()
+            .any(|&(first, last)| (first..=last).contains(&status))
+    }
+
+    /// Whether the answer is one of those expected. Of its body no more is read than that takes.
+    async fn judge(&mut self, answer: &mut Answer, deadline: &Deadline) -> Outcome {
+        let status = answer.head.status().as_u16();
+        if !self.accepts(status) {
+            return Err(Failure::Status(status));
+        }
         let mut body = Vec::new();
-        tokio::select! {
-            outcome = check(&mut response, &self.probe, &mut body) => outcome?,
-            () = &mut deadline => return Err(timed_out(Step::Body)),
+        if let Some(wanted) = &self.probe.expect_body {
+            contains(answer, wanted, &self.probe, &mut body, deadline).await?;
         }
         if let Some(from) = &self.probe.load {
             let limit = self.probe.body_limit as usize;
-            self.told = Some(tokio::select! {
-                told = told::read(from, &mut response, body, limit) => told,
-                () = &mut deadline => Err(format!("the body was not there after {:?}", self.timeout)),
-            });
+            self.told = Some(told::read(from, answer, body, limit, deadline).await);
         }
         Ok(())
     }
 
-    fn make_client(&self, address: SocketAddr) -> Result<(Client, Url, SocketAddr), Failure> {
-        let local = |why: String| Failure::Local(why);
-        let url = url(&self.probe, &self.whom, address).map_err(local)?;
-        let mut client = Client::builder()
-            .tls_backend_preconfigured(self.tls.get(self.probe.tls.as_ref())?)
-            .user_agent(USER_AGENT)
-            .default_headers(headers(&self.probe, &self.whom).map_err(local)?)
-            // A kept connection would hide that nobody accepts new ones.
-            .pool_max_idle_per_host(0)
-            .http1_only()
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .redirect(reqwest::redirect::Policy::none());
-        if let Some(name) = url.domain() {
-            client = client.resolve(name, address);
+    /// Keeps the connection for the next attempt, if that is wanted and the answer comes to its end.
+    async fn keep(&mut self, session: Session, mut answer: Answer, deadline: &Deadline) {
+        let mut left = self.probe.body_limit as usize;
+        while self.probe.reuse {
+            match answer.piece(deadline).await {
+                Ok(Some(piece)) if piece.len() <= left => left -= piece.len(),
+                Ok(None) => {
+                    self.kept = Some(session);
+                    return;
+                }
+                _ => return,
+            }
         }
-        let client = client.build().map_err(|e| local(e.to_string()))?;
-        Ok((client, url, address))
     }
 }
 
@@ -117,69 +194,38 @@ impl Ask for HttpAsker {
     }
 }
 
-/// The URL of a probe. Its host is what TLS asks for, while the connection goes to `address`; an
-/// address in its place is always `address` itself, so that no probe can be led elsewhere.
-fn url(probe: &HttpProbe, whom: &Whom, address: SocketAddr) -> Result<Url, String> {
-    let parse = |scheme: &str, host: &str| {
-        let text = format!("{scheme}://{host}:{}{}", address.port(), probe.path);
-        Url::parse(&text).map_err(|e| format!("{text}: {e}"))
-    };
-    let by_address = |scheme| match address.ip() {
-        IpAddr::V4(ip) => parse(scheme, &ip.to_string()),
-        IpAddr::V6(ip) => parse(scheme, &format!("[{ip}]")),
-    };
-    let Some(tls) = &probe.tls else {
-        return by_address("http");
-    };
-    let named = match (&tls.sni, &probe.host) {
-        (Some(sni), _) => Some(parse("https", sni)?),
-        (None, Some(host)) => Some(parse("https", without_port(host))?),
-        (None, None) => match whom.name() {
-            Some(name) => Some(parse("https", &name)?),
-            None => None,
-        },
-    };
-    match named {
-        Some(url) if url.domain().is_some() => Ok(url),
-        _ => by_address("https"),
-    }
+/// What is asked for, by the name that it is asked by. Connections go to the address, whatever it says.
+fn url(probe: &HttpProbe, address: SocketAddr) -> Result<Url, Failure> {
+    let scheme = if probe.tls.is_some() { "https" } else { "http" };
+    let text = format!("{scheme}://{}{}", host(probe, address), probe.path);
+    Url::parse(&text).map_err(|e| Failure::Local(format!("{text}: {e}")))
 }
 
-/// `a.example:8443` -> `a.example`. IPv6 addresses stay in their brackets.
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    }
-}
-
-fn headers(probe: &HttpProbe, whom: &Whom) -> Result<HeaderMap, String> {
+/// The `Host` header.
+fn host(probe: &HttpProbe, address: SocketAddr) -> String {
     let default_port = if probe.tls.is_some() { 443 } else { 80 };
-    let host = match &probe.host {
-        Some(host) => host.clone(),
-        None => whom.host(default_port),
-    };
-    let host = HeaderValue::from_str(&host).map_err(|e| format!("host {host:?}: {e}"))?;
-    let close = HeaderValue::from_static("close");
-    Ok(HeaderMap::from_iter([(HOST, host), (CONNECTION, close)]))
+    let written = probe.host.clone();
+    written.unwrap_or_else(|| default_host(address, default_port))
 }
 
-/// Whether the answer is one of those expected. The rest of it is not read. What is read of a body that tells
-/// the load is added to `kept`.
-async fn check(response: &mut Response, probe: &HttpProbe, kept: &mut Vec<u8>) -> Outcome {
-    let status = response.status().as_u16();
-    let accepted = |&(first, last): &(u16, u16)| (first..=last).contains(&status);
-    if !probe.expect_status.iter().any(accepted) {
-        return Err(Failure::Status(status));
-    }
-    let Some(wanted) = &probe.expect_body else {
-        return Ok(());
-    };
-    let mut search = BodySearch::new(wanted);
+/// Whether a URL means who was asked: by the same name, or by the address.
+fn is_here(to: &Url, asked: &Url, address: SocketAddr) -> bool {
+    let by_address = Url::parse(&format!("{}://{address}", asked.scheme())).ok();
+    to.origin() == asked.origin() || by_address.is_some_and(|url| url.origin() == to.origin())
+}
+
+/// Looks for a text in the body. What is read of one that tells the load is added to `kept`.
+async fn contains(
+    answer: &mut Answer,
+    wanted: &str,
+    probe: &HttpProbe,
+    kept: &mut Vec<u8>,
+    deadline: &Deadline,
+) -> Outcome {
+    let mut search = BodySearch::new(wanted.as_bytes());
     let mut left = probe.body_limit as usize;
     while left > 0 {
-        let piece = response.chunk().await;
-        let Some(piece) = piece.map_err(|e| Failure::from_http(&e))? else {
+        let Some(piece) = answer.piece(deadline).await? else {
             break;
         };
         let piece = &piece[..piece.len().min(left)];
@@ -192,7 +238,7 @@ async fn check(response: &mut Response, probe: &HttpProbe, kept: &mut Vec<u8>) -
         left -= piece.len();
     }
     Err(Failure::BodyLacks {
-        expected: wanted.clone(),
+        expected: wanted.to_owned(),
         read: probe.body_limit - left as u32,
     })
 }
@@ -200,78 +246,54 @@ async fn check(response: &mut Response, probe: &HttpProbe, kept: &mut Vec<u8>) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::TlsProbe;
-    use crate::dns::Name;
 
-    fn probe(host: Option<&str>, sni: Option<&str>) -> HttpProbe {
+    fn probe(host: Option<&str>) -> HttpProbe {
         HttpProbe {
-            tls: Some(TlsProbe {
-                sni: sni.map(str::to_owned),
-                ca: None,
-                insecure: false,
-            }),
-            path: "/health?deep=1".into(),
             host: host.map(str::to_owned),
-            expect_status: vec![(200, 299)],
-            expect_body: None,
-            body_limit: 65_536,
-            load: None,
+            ..HttpProbe::get("/health?deep=1")
         }
     }
 
-    fn url_of(probe: &HttpProbe, address: &str) -> String {
+    fn url_of(host: Option<&str>, address: &str) -> Url {
         let address = address.parse().expect("an address");
-        let url = url(probe, &Whom::Address(address), address);
-        url.expect("a URL").to_string()
+        url(&probe(host), address).expect("a URL")
     }
 
     #[test]
-    fn tls_asks_for_sni_then_host_then_the_address() {
-        let address = "192.0.2.1:8443";
-        let of = |host, sni| url_of(&probe(host, sni), address);
-        let named = "https://a.example:8443/health?deep=1";
-        assert_eq!(of(Some("b.example"), Some("a.example")), named);
-        assert_eq!(of(Some("a.example:444"), None), named);
-        assert_eq!(of(None, None), "https://192.0.2.1:8443/health?deep=1");
-    }
-
-    #[test]
-    fn a_target_that_is_known_by_name_is_asked_for_by_it() {
-        let address = "192.0.2.1:8443".parse().expect("an address");
-        let whom = Whom::Name(Name::parse("cdn.example.net").expect("a name"), 8443);
-        let of = |host, sni| url(&probe(host, sni), &whom, address).map(String::from);
-        let named = |name: &str| Ok(format!("https://{name}:8443/health?deep=1"));
-        assert_eq!(of(None, None), named("cdn.example.net"));
-        assert_eq!(of(Some("a.example"), None), named("a.example"));
-        assert_eq!(of(None, Some("b.example")), named("b.example"));
-        let host = headers(&probe(None, None), &whom).expect("headers");
-        assert_eq!(host[HOST], "cdn.example.net:8443");
-    }
-
-    #[test]
-    fn a_host_that_is_an_address_never_leads_the_probe_elsewhere() {
-        let expected = "https://192.0.2.1:8443/health?deep=1";
-        for elsewhere in ["198.51.100.7", "[2001:db8::1]", "198.51.100.7:80", "0x7f.1"] {
-            let probe = probe(Some(elsewhere), None);
-            assert_eq!(url_of(&probe, "192.0.2.1:8443"), expected, "{elsewhere}");
-        }
-    }
-
-    #[test]
-    fn a_name_that_is_no_name_is_refused_with_the_reason() {
-        let address = "192.0.2.1:443".parse().expect("an address");
-        let whom = Whom::Address(address);
-        let error = url(&probe(None, Some("a b")), &whom, address).expect_err("no URL");
-        assert!(error.contains("a b"), "{error}");
-    }
-
-    #[test]
-    fn without_tls_the_host_is_only_a_header() {
-        let mut probe = probe(Some("a.example"), None);
-        probe.tls = None;
+    fn the_url_is_by_the_host_or_by_the_address() {
+        let of = |host, address| url_of(host, address).to_string();
+        let address = "[2001:db8::1]:80";
+        assert_eq!(of(None, address), "http://[2001:db8::1]/health?deep=1");
         assert_eq!(
-            url_of(&probe, "[2001:db8::1]:80"),
-            "http://[2001:db8::1]/health?deep=1"
+            of(Some("a.example"), address),
+            "http://a.example/health?deep=1"
         );
+        assert_eq!(
+            of(None, "192.0.2.1:8080"),
+            "http://192.0.2.1:8080/health?deep=1"
+        );
+    }
+
+    #[test]
+    fn redirects_stay_with_the_name_or_the_address_and_the_scheme() {
+        let address = "192.0.2.1:8080".parse().expect("an address");
+        let asked = url_of(Some("a.example"), "192.0.2.1:8080");
+        for (location, expected) in [
+            ("/ready", true),
+            ("ready", true),
+            ("http://a.example/ready", true),
+            ("http://A.example:80/ready", true),
+            ("http://192.0.2.1:8080/ready", true),
+            ("//a.example/ready", true),
+            ("http://a.example:81/ready", false),
+            ("https://a.example/ready", false),
+            ("//b.example/", false),
+            ("http://192.0.2.1/", false),
+            ("http://a.example@b.example/", false),
+            ("file:///etc/passwd", false),
+        ] {
+            let to = asked.join(location).expect("a URL");
+            assert_eq!(is_here(&to, &asked, address), expected, "{location}");
+        }
     }
 }

@@ -1,41 +1,62 @@
-//! The TCP probe: connects, and that is all.
+//! The TCP probe: connects, and perhaps says something and waits for what is expected.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Ask, Asking, Outcome, Whereabouts};
-use crate::clock;
+use super::body::BodySearch;
+use super::deadline::Deadline;
+use super::{Ask, Asking, Outcome, dial};
+use crate::config::{TcpProbe, Way};
 use crate::health::failure::{Failure, Step};
-use crate::health::target::{TargetSpec, Whom};
 
-/// Connects to one target.
+/// Octets that are read at a time.
+const PIECE: usize = 4096;
+
+/// Talks to one address.
+#[derive(Debug)]
 pub struct TcpAsker {
-    whom: Whom,
-    timeout: Duration,
-    whereabouts: Whereabouts,
+    pub address: SocketAddr,
+    pub timeout: Duration,
+    pub probe: TcpProbe,
 }
 
 impl TcpAsker {
-    pub fn new(spec: &TargetSpec, whereabouts: Whereabouts) -> Self {
-        TcpAsker {
-            whom: spec.whom.clone(),
-            timeout: spec.monitor.timeout,
-            whereabouts,
-        }
-    }
-
     async fn attempt(&self) -> Outcome {
-        let begun = clock::now();
-        let finding = self.whereabouts.of(&self.whom);
-        let found = tokio::time::timeout(self.timeout, finding).await;
-        let address = found.map_err(|_elapsed| Failure::TimedOut {
-            after: self.timeout,
-            step: Step::Address,
-        })??;
-        let took = clock::now().saturating_duration_since(begun);
-        connect(address, self.timeout.saturating_sub(took)).await
+        let deadline = Deadline::new(self.timeout);
+        let TcpProbe {
+            way,
+            send,
+            expect,
+            limit,
+        } = &self.probe;
+        let mut stream = dial::connect(self.address, way, &deadline).await?;
+        if !send.is_empty() {
+            let sending = stream.write_all(send);
+            deadline.io(Step::Answer, sending).await?;
+        }
+        if expect.is_empty() {
+            return Ok(());
+        }
+        let mut search = BodySearch::new(expect);
+        let (mut piece, mut left) = ([0; PIECE], *limit as usize);
+        while left > 0 {
+            let most = left.min(PIECE);
+            let reading = stream.read(&mut piece[..most]);
+            let length = deadline.io(Step::Answer, reading).await?;
+            if length == 0 {
+                break;
+            }
+            if search.found_in(&piece[..length]) {
+                return Ok(());
+            }
+            left -= length;
+        }
+        Err(Failure::AnswerLacks {
+            expected: expect.clone(),
+            read: *limit - left as u32,
+        })
     }
 }
 
@@ -47,12 +68,7 @@ impl Ask for TcpAsker {
 
 /// Succeeds when a connection to `address` is established within `timeout`; closes it again.
 pub async fn connect(address: SocketAddr, timeout: Duration) -> Outcome {
-    match tokio::time::timeout(timeout, TcpStream::connect(address)).await {
-        Ok(Ok(_connection)) => Ok(()),
-        Ok(Err(error)) => Err(Failure::from_io(&error)),
-        Err(_elapsed) => Err(Failure::TimedOut {
-            after: timeout,
-            step: Step::Connection,
-        }),
-    }
+    let deadline = Deadline::new(timeout);
+    dial::connect(address, &Way::default(), &deadline).await?;
+    Ok(())
 }

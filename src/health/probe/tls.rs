@@ -15,44 +15,50 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use crate::config::TlsProbe;
+use crate::config::{HttpVersion, TlsProbe};
 use crate::health::failure::Failure;
 
 /// The settings made so far; cheap to clone. A CA file is read when the first target asks for it,
 /// and again after [`TlsConfigs::forget`].
 #[derive(Clone, Debug, Default)]
-pub struct TlsConfigs(Arc<Mutex<HashMap<Trust, ClientConfig>>>);
+pub struct TlsConfigs(Arc<Mutex<Known>>);
+
+type Known = HashMap<(Trust, Alpn), Arc<ClientConfig>>;
 
 /// Whom a probe trusts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Trust {
-    /// Nobody: for probes without TLS.
-    Nobody,
     Anyone,
     Machine,
     File(PathBuf),
 }
 
+/// What is offered to be spoken (RFC 7301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Alpn {
+    None,
+    Http(HttpVersion),
+}
+
 impl TlsConfigs {
-    /// The settings of a probe; `None` is a probe without TLS, which costs no reading of anchors.
+    /// The settings of a probe.
     ///
     /// # Errors
     /// [`Failure::Local`] when the trust anchors cannot be read.
-    pub fn get(&self, tls: Option<&TlsProbe>) -> Result<ClientConfig, Failure> {
-        let trust = match tls {
-            None => Trust::Nobody,
-            Some(tls) if tls.insecure => Trust::Anyone,
-            Some(tls) => match &tls.ca {
-                Some(ca) => Trust::File(ca.value.clone()),
-                None => Trust::Machine,
-            },
+    pub fn get(&self, tls: &TlsProbe, alpn: Alpn) -> Result<Arc<ClientConfig>, Failure> {
+        let trust = match &tls.ca {
+            _ if tls.insecure => Trust::Anyone,
+            Some(ca) => Trust::File(ca.value.clone()),
+            None => Trust::Machine,
         };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(config) = known.get(&trust) {
-            return Ok(config.clone());
+        let wanted = (trust, alpn);
+        if let Some(config) = known.get(&wanted) {
+            return Ok(Arc::clone(config));
         }
-        let config = client_config(&trust).map_err(Failure::Local)?;
-        known.insert(trust, config.clone());
+        let config = client_config(&wanted.0, alpn).map_err(Failure::Local)?;
+        let config = Arc::new(config);
+        known.insert(wanted, Arc::clone(&config));
         Ok(config)
     }
 
@@ -63,13 +69,13 @@ impl TlsConfigs {
     }
 }
 
-fn client_config(trust: &Trust) -> Result<ClientConfig, String> {
+fn client_config(trust: &Trust, alpn: Alpn) -> Result<ClientConfig, String> {
     let provider = match CryptoProvider::get_default() {
         Some(provider) => Arc::clone(provider),
         None => Arc::new(ring::default_provider()),
     };
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
-        Trust::Nobody | Trust::Anyone => Arc::new(AnyCertificate(Arc::clone(&provider))),
+        Trust::Anyone => Arc::new(AnyCertificate(Arc::clone(&provider))),
         Trust::Machine => verifier(machine_anchors(), &provider)?,
         Trust::File(path) => verifier(anchors_in(path)?, &provider)?,
     };
@@ -79,7 +85,11 @@ fn client_config(trust: &Trust) -> Result<ClientConfig, String> {
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = match alpn {
+        Alpn::None => Vec::new(),
+        Alpn::Http(HttpVersion::One) => vec![b"http/1.1".to_vec()],
+        Alpn::Http(HttpVersion::Two) => vec![b"h2".to_vec()],
+    };
     config.resumption = Resumption::disabled();
     Ok(config)
 }

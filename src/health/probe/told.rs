@@ -1,8 +1,10 @@
 //! What the answer to a probe says of the load.
 
-use reqwest::Response;
+use hyper::header::HeaderMap;
 use serde_json::Value;
 
+use super::deadline::Deadline;
+use super::session::Answer;
 use crate::config::LoadFrom;
 
 /// A load as it is written there, such as `0.85` or `85%`; or why there is none, in words.
@@ -14,15 +16,16 @@ const TEXT_MAX: usize = 32;
 /// Reads it; `body` is what was read of the body before. Of the body, no more than `limit` octets are read.
 pub(super) async fn read(
     from: &LoadFrom,
-    response: &mut Response,
+    answer: &mut Answer,
     mut body: Vec<u8>,
     limit: usize,
+    deadline: &Deadline,
 ) -> Told {
     let pointer = match from {
-        LoadFrom::Header(name) => return header(response, name),
+        LoadFrom::Header(name) => return header(answer.head.headers(), name),
         LoadFrom::Json(pointer) => pointer,
     };
-    while let Some(piece) = response.chunk().await.map_err(|e| e.to_string())? {
+    while let Some(piece) = answer.piece(deadline).await.map_err(|e| e.to_string())? {
         if body.len() + piece.len() > limit {
             return Err(format!("the body is longer than {limit} octets"));
         }
@@ -31,8 +34,8 @@ pub(super) async fn read(
     field(&body, pointer)
 }
 
-fn header(response: &Response, name: &str) -> Told {
-    let value = response.headers().get(name);
+fn header(headers: &HeaderMap, name: &str) -> Told {
+    let value = headers.get(name);
     let value = value.ok_or_else(|| format!("the answer has no header {name}"))?;
     let text = value.to_str().ok().filter(|text| text.len() <= TEXT_MAX);
     let text = text.ok_or_else(|| format!("the header {name} is no number"))?;

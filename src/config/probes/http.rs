@@ -2,79 +2,68 @@
 
 use toml::de::DeValue;
 
-use super::load::load_from;
-use super::reader::{Reader, Table, Value, quoted};
-use super::scalar::{boolean, integer, one_or_many, path, text};
-use super::{HttpProbe, TlsProbe};
-use crate::dns::Name;
-
-const HTTP_KEYS: [&str; 6] = [
-    "host",
-    "expect_status",
-    "expect_body",
-    "body_limit",
-    "load_header",
-    "load_json",
-];
-const TLS_KEYS: [&str; 3] = ["sni", "ca", "insecure"];
-
-const BODY_LIMIT_DEFAULT: u32 = 64 * 1024;
-const BODY_LIMIT_MAX: u32 = 1024 * 1024;
-
-/// Makes the table know every option, so that none is reported as unknown.
-pub(super) fn know_keys(table: &mut Table) {
-    for key in HTTP_KEYS.into_iter().chain(TLS_KEYS) {
-        table.entry(key);
-    }
-}
-
-/// Reports options that only an HTTP probe has.
-pub(super) fn refuse_options(reader: &mut Reader, table: &Table) {
-    for key in HTTP_KEYS.into_iter().chain(TLS_KEYS) {
-        table.refuse(reader, key, "is for `http` and `https` monitors");
-    }
-}
+use super::headers::headers;
+use super::tls::{host, tls};
+use super::way::way;
+use super::{HttpMethod, HttpProbe, HttpVersion, body_limit};
+use crate::config::load::load_from;
+use crate::config::reader::{Reader, Table, Value, quoted};
+use crate::config::scalar::{boolean, choice, integer, one_or_many, text};
 
 /// `kind` is `http` or `https`: the key that holds the path.
-pub(super) fn http_probe(
+pub(super) fn http(
     reader: &mut Reader,
     table: &mut Table,
     kind: &'static str,
 ) -> Option<HttpProbe> {
     let path = table.optional(reader, kind, url_path);
-    let tls = if kind == "https" {
-        Some(tls(reader, table))
-    } else {
-        for key in TLS_KEYS {
-            table.refuse(reader, key, "is for `https` monitors");
+    let mut probe = HttpProbe::get("/");
+    probe.way = way(reader, table);
+    probe.tls = (kind == "https").then(|| tls(reader, table));
+    probe.host = table.optional(reader, "host", host);
+    of_requests(reader, table, &mut probe);
+    if let Some(statuses) = table.optional(reader, "expect_status", statuses) {
+        probe.expect_status = statuses;
+    }
+    probe.body_limit = body_limit(reader, table);
+    let limit = probe.body_limit;
+    probe.expect_body = table.optional(reader, "expect_body", |r, v| body(r, v, limit));
+    probe.load = load_from(reader, table).map(Box::new);
+    if probe.method == HttpMethod::Head {
+        for key in ["expect_body", "load_json"] {
+            table.refuse(reader, key, "needs a body, and the answer to HEAD has none");
         }
-        None
-    };
-    let host = table.optional(reader, "host", host);
-    let expect_status = table.optional(reader, "expect_status", statuses);
-    let body_limit = table.optional(reader, "body_limit", |r, v| {
-        integer(r, v, 1..=BODY_LIMIT_MAX)
-    });
-    let body_limit = body_limit.unwrap_or(BODY_LIMIT_DEFAULT);
-    let expect_body = table.optional(reader, "expect_body", |r, v| body(r, v, body_limit));
-    let load = load_from(reader, table).map(Box::new);
+    }
+    if probe.reuse {
+        let why = "needs a handshake each time, and `reuse` has one only";
+        table.refuse(reader, "certificate_valid_for", why);
+    }
     Some(HttpProbe {
-        tls,
         path: path?,
-        host,
-        expect_status: expect_status.unwrap_or_else(|| vec![(200, 299)]),
-        expect_body,
-        body_limit,
-        load,
+        ..probe
     })
 }
 
-fn tls(reader: &mut Reader, table: &mut Table) -> TlsProbe {
-    TlsProbe {
-        sni: table.optional(reader, "sni", host),
-        ca: table.optional(reader, "ca", path),
-        insecure: table.optional(reader, "insecure", boolean).unwrap_or(false),
-    }
+/// What is asked, and how often of one connection.
+fn of_requests(reader: &mut Reader, table: &mut Table, probe: &mut HttpProbe) {
+    let version = table.optional(reader, "http_version", |r, v| {
+        choice(r, v, &[("1.1", HttpVersion::One), ("2", HttpVersion::Two)])
+    });
+    probe.version = version.unwrap_or_default();
+    let method = table.optional(reader, "method", |r, v| {
+        choice(
+            r,
+            v,
+            &[("GET", HttpMethod::Get), ("HEAD", HttpMethod::Head)],
+        )
+    });
+    probe.method = method.unwrap_or_default();
+    let headers = table.optional(reader, "headers", headers);
+    probe.headers = headers.unwrap_or_default();
+    let redirects = table.optional(reader, "redirects", |r, v| integer(r, v, 0..=5));
+    probe.redirects = redirects.unwrap_or(0);
+    let reuse = table.optional(reader, "reuse", boolean);
+    probe.reuse = reuse.unwrap_or(false);
 }
 
 /// Path and query of a request: begins with `/`; visible ASCII (RFC 3986 leaves nothing else), no
@@ -93,19 +82,6 @@ fn url_path(reader: &mut Reader, value: &Value) -> Option<String> {
         "a path begins with /; the address is the endpoint's"
     };
     reader.error(value.span(), message, Some(help.into()));
-    None
-}
-
-/// A host name or an address, with or without a port.
-fn host(reader: &mut Reader, value: &Value) -> Option<String> {
-    const EXPECTED: &str = "a host name such as \"www.example.com\"";
-    let text = text(reader, value, EXPECTED)?;
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
-    if text.bytes().all(allowed) && Name::parse(text).is_ok() {
-        return Some(text.to_owned());
-    }
-    let message = format!("expected {EXPECTED}, found {}", quoted(text));
-    reader.error(value.span(), message, None);
     None
 }
 
