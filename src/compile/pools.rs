@@ -286,11 +286,11 @@ impl Policies<'_> {
             let pools = reach.pools.iter().map(|pool| &self.pools[pool.index()]);
             pools.flat_map(Pool::endpoint_ids)
         };
-        let is_unresolved =
-            |id: &PoolId| self.config.pools[id.index()].unresolved().next().is_some();
-        let has_unresolved = reach.pools.iter().any(is_unresolved);
+        // What other people's names lead to may be of either family at any time.
+        let has_alias = |id: &PoolId| !self.config.pools[id.index()].aliases.is_empty();
+        let has_either = source.has_names || reach.pools.iter().any(has_alias);
         let has = |family: Family| {
-            has_unresolved
+            has_either
                 || endpoints().any(|id| self.endpoints[id.index()].destination.serves(family))
         };
         let fallbacks =
