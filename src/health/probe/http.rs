@@ -57,7 +57,7 @@ impl HttpAsker {
             step,
         };
         let address = tokio::select! {
-            address = self.whereabouts.of(&self.whom) => address?,
+            address = self.whereabouts.of(&self.whom, self.timeout) => address?,
             () = &mut deadline => return Err(timed_out(Step::Address)),
         };
         let made = match self.client.take() {

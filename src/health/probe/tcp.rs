@@ -28,7 +28,7 @@ impl TcpAsker {
 
     async fn attempt(&self) -> Outcome {
         let begun = clock::now();
-        let finding = self.whereabouts.of(&self.whom);
+        let finding = self.whereabouts.of(&self.whom, self.timeout);
         let found = tokio::time::timeout(self.timeout, finding).await;
         let address = found.map_err(|_elapsed| Failure::TimedOut {
             after: self.timeout,
