@@ -209,7 +209,7 @@ fn unresolved(config: &Config) -> BTreeMap<PoolId, Box<[Box<str>]>> {
 }
 
 /// What a policy may come to at once.
-fn members(policy: &config::Policy) -> impl Iterator<Item = config::Member> {
+pub(super) fn members(policy: &config::Policy) -> impl Iterator<Item = config::Member> {
     let (rules, otherwise) = match &policy.order {
         config::PolicyOrder::When { rules, otherwise } => (&rules[..], Some(*otherwise)),
         config::PolicyOrder::Listed | config::PolicyOrder::Geo { .. } => (&[][..], None),
