@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use meridian::compile::{self, Whole};
 use meridian::config::{Addresses, Resolved};
 use meridian::dns::Name;
+use meridian::model::Family;
 use meridian::testing::TestServer;
 
 /// Of the name's own zone: answers with it hold for a second.
@@ -195,4 +196,24 @@ fn what_names_lead_to_changes_pools_only_and_a_reload_remembers_it() {
     let other = compile::expand(&one, known("192.0.2.2"));
     assert_eq!(endpoints(&other), 2);
     assert!(!Arc::ptr_eq(&one.parts.pools, &other.parts.pools));
+}
+
+/// What leads to IPv4 today may lead to IPv6 tomorrow: that it does not is never true for as long as the SOA says.
+#[test]
+fn either_family_may_be_there_tomorrow() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("meridian.toml");
+    std::fs::write(folder.path().join("zone"), ZONE).unwrap();
+    std::fs::write(&path, config("127.0.0.1:53".parse().unwrap(), "")).unwrap();
+    let (whole, _) = compile::load(&path, None).unwrap();
+    let resolved = Resolved {
+        address: "192.0.2.1".parse().unwrap(),
+        ttl_s: 60,
+    };
+    let names = ["cdn.example.net", "lb.example.net"].map(|name| Name::parse(name).unwrap());
+    let addresses = Addresses::from(names.map(|name| (name, vec![resolved])));
+    let whole = compile::expand(&whole, addresses);
+    for policy in &whole.parts.pools.policies {
+        assert!(policy.has(Family::V4) && policy.has(Family::V6));
+    }
 }

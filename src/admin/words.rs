@@ -104,8 +104,8 @@ impl Words<'_> {
             Step::FamilyNowhereUp { policy, family } => (
                 "family",
                 format!(
-                    "nothing that {} can reach has an {family} address up, but one of the other \
-                     family is up: answers NODATA",
+                    "nothing that {} can reach has an {family} address now that is up, but one of the \
+                     other family is up: answers NODATA",
                     self.policy(*policy)
                 ),
             ),

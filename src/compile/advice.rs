@@ -108,7 +108,10 @@ pub fn warn_of_steered_nodata(config: &Config, pools: &Pools, diagnostics: &mut 
         } else if policy.family_fallback == FamilyFallback::NoData
             && lacks_a_family(pools, balanced.policy)
         {
-            "family_fallback = \"nodata\", and not every pool has both families"
+            match config.policies[balanced.policy.index()].has_names {
+                true => "pools of names, and not every other pool has both families",
+                false => "family_fallback = \"nodata\", and not every pool has both families",
+            }
         } else {
             continue;
         };

@@ -2,6 +2,7 @@
 
 pub mod advice;
 mod alone;
+mod ends;
 mod identity;
 pub mod maps;
 mod nested;
@@ -91,7 +92,11 @@ fn compile_after(
     parts.webhook = webhook;
     advice::warn_of_steered_nodata(config, &parts.pools, diagnostics);
     advice::warn_of_ipv4_forms(config, diagnostics);
-    Some(parts)
+    let mut found = Diagnostics::new();
+    ends::check(config, &parts, &mut found);
+    let is_refused = found.has_errors();
+    diagnostics.extend(found);
+    (!is_refused).then_some(parts)
 }
 
 /// Compiles the maps anew, over a changed world; all else is kept as it is.

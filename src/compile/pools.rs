@@ -274,7 +274,7 @@ fn unresolved(config: &Config) -> BTreeMap<PoolId, Box<[Box<str>]>> {
 }
 
 /// What a policy may come to at once.
-fn members(policy: &config::Policy) -> impl Iterator<Item = config::Member> {
+pub(super) fn members(policy: &config::Policy) -> impl Iterator<Item = config::Member> {
     let (rules, otherwise) = match &policy.order {
         config::PolicyOrder::When { rules, otherwise } => (&rules[..], Some(*otherwise)),
         config::PolicyOrder::Listed | config::PolicyOrder::Geo { .. } => (&[][..], None),
@@ -351,11 +351,11 @@ impl Policies<'_> {
             let pools = reach.pools.iter().map(|pool| &self.pools[pool.index()]);
             pools.flat_map(Pool::endpoint_ids)
         };
-        let is_unresolved =
-            |id: &PoolId| self.config.pools[id.index()].unresolved().next().is_some();
-        let has_unresolved = reach.pools.iter().any(is_unresolved);
+        // What other people's names lead to may be of either family at any time.
+        let has_alias = |id: &PoolId| !self.config.pools[id.index()].aliases.is_empty();
+        let has_either = source.has_names || reach.pools.iter().any(has_alias);
         let has = |family: Family| {
-            has_unresolved
+            has_either
                 || endpoints().any(|id| self.endpoints[id.index()].destination.serves(family))
         };
         let fallbacks =

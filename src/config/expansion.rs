@@ -8,7 +8,7 @@ use super::{Config, Endpoint, OfAlias, Pool};
 use crate::dns::Name;
 use crate::model::Destination;
 
-/// Addresses of one name that are used at most.
+/// Addresses of one name and family that are used at most.
 pub const ALIAS_ADDRESSES_MAX: usize = 64;
 
 /// What names lead to; nothing is known of those that are not here.
@@ -68,7 +68,7 @@ impl Pool {
         for alias in &mut pool.aliases {
             let known = addresses.get(&alias.name).map_or(&[][..], Vec::as_slice);
             alias.is_resolved = !known.is_empty();
-            for resolved in known.iter().take(ALIAS_ADDRESSES_MAX) {
+            for resolved in known {
                 let destination = Destination::Address(resolved.address);
                 if seen.insert(destination.clone()) {
                     pool.endpoints.push(Endpoint {

@@ -27,7 +27,8 @@ pub(super) struct Draft {
     /// Not yet made policies.
     pub rules: Vec<DraftRule>,
     pub when_all_down: WhenAllDown,
-    pub family_fallback: FamilyFallback,
+    /// As far as it is written.
+    pub family_fallback: Option<FamilyFallback>,
     pub place: Place,
 }
 
@@ -153,7 +154,7 @@ fn draft(
         spread: spread.unwrap_or_default(),
         rules: rules.unwrap_or_default(),
         when_all_down: when_all_down.unwrap_or(WhenAllDown::All),
-        family_fallback: family_fallback.unwrap_or(FamilyFallback::Region),
+        family_fallback,
         place,
     })
 }

@@ -4,11 +4,16 @@
 //! Policies are visited members first, so that every question about a policy is answered from
 //! the answers of its members; nothing here recurses.
 
+use std::collections::HashMap;
+
 use super::policy::{Draft, DraftMember, DraftOrder};
 use super::reader::{Reader, ticked};
 use super::references::References;
 use super::{At, Member, Policy, PolicyMember, PolicyOrder, Pool, Rule, Selector};
-use crate::model::{POLICY_DEPTH_MAX, POLICY_MAPS_MAX, PolicyId, PoolId, RegionId, WhenAllDown};
+use crate::model::{
+    Balance, FamilyFallback, POLICY_DEPTH_MAX, POLICY_MAPS_MAX, PolicyId, PoolId, RegionId,
+    WhenAllDown,
+};
 
 /// Regions that one `geo` policy can rank.
 const GEO_REGIONS_MAX: usize = 255;
@@ -45,6 +50,7 @@ struct Facts {
     regions: Span,
     has_rules: bool,
     has_names: bool,
+    has_addresses: bool,
     /// Distinct maps within reach; one past the limit at most.
     maps: Vec<MapKey>,
 }
@@ -171,12 +177,16 @@ impl Graph<'_, '_, '_> {
         let ruled = self.ruled(draft)?;
         let has_names = self.has_names(draft);
         self.refuse_spread_names(draft, has_names);
+        let family_fallback = self.family_fallback(draft, has_names);
+        self.warn_of_mixed_draws(draft, &order, &members);
+        let has_addresses = self.has_addresses(draft);
         let regions = spans.into_iter().chain(ruled).reduce(Span::join)?;
         self.facts[id] = Some(Facts {
             depth,
             regions,
             has_rules: matches!(draft.order, DraftOrder::When { .. }),
             has_names,
+            has_addresses,
             maps,
         });
         Some(Policy {
@@ -187,7 +197,7 @@ impl Graph<'_, '_, '_> {
             last_resort: draft.last_resort.iter().map(|m| m.member).collect(),
             spread: draft.spread.clone(),
             when_all_down: draft.when_all_down,
-            family_fallback: draft.family_fallback,
+            family_fallback,
             has_names,
             place: draft.place.clone(),
         })
@@ -230,6 +240,90 @@ impl Graph<'_, '_, '_> {
         pools.any(is_of_names)
             || fallback.is_some_and(is_of_names)
             || self.nested(draft).any(|facts| facts.has_names)
+    }
+
+    /// Whether it may come to a pool whose endpoints are addresses.
+    fn has_addresses(&self, draft: &Draft) -> bool {
+        let mut listed = draft.members.iter().chain(&draft.last_resort);
+        let has_addresses = |listed: &DraftMember| match listed.member {
+            Member::Pool(_) => self.may_come_to(listed.member)[1],
+            Member::Policy(_) => false,
+        };
+        listed.any(has_addresses) || self.nested(draft).any(|facts| facts.has_addresses)
+    }
+
+    /// Whether a member may come to names, and whether to addresses.
+    fn may_come_to(&self, member: Member) -> [bool; 2] {
+        match member {
+            Member::Pool(id) => {
+                let pool = self.pools.get(id.index()).and_then(Option::as_ref);
+                pool.map_or([false; 2], |pool| [pool.is_of_names(), !pool.is_of_names()])
+            }
+            Member::Policy(id) => {
+                let facts = self.facts.get(id.index()).and_then(Option::as_ref);
+                facts.map_or([false; 2], |facts| [facts.has_names, facts.has_addresses])
+            }
+        }
+    }
+
+    /// A name with a CNAME has no addresses (RFC 1034, 3.6.2): where the family chose the pool, A could be answered
+    /// with addresses and AAAA with a name.
+    fn family_fallback(&mut self, draft: &Draft, has_names: bool) -> FamilyFallback {
+        if has_names && draft.family_fallback == Some(FamilyFallback::Region) {
+            let message = format!(
+                "`family_fallback = \"region\"` of policy {} has no effect: it may come to a pool of names",
+                ticked(&draft.name)
+            );
+            let help = "a name has either a CNAME or addresses, so that both families are answered from the same \
+                        pool, as with \"nodata\"";
+            self.reader
+                .warning_at(&draft.place, message, Some(help.to_owned()));
+        }
+        match draft.family_fallback {
+            _ if has_names => FamilyFallback::NoData,
+            written => written.unwrap_or(FamilyFallback::Region),
+        }
+    }
+
+    /// Where each query is drawn for by itself, A and AAAA of one name may come to different members.
+    fn warn_of_mixed_draws(
+        &mut self,
+        draft: &Draft,
+        order: &PolicyOrder,
+        members: &[PolicyMember],
+    ) {
+        if draft.balance.is_by_client() || draft.balance == Balance::Failover {
+            return;
+        }
+        // By what is drawn together: how many may come to names, to addresses, to either.
+        let mut counts: HashMap<Option<RegionId>, [usize; 3]> = HashMap::new();
+        for member in members {
+            let [names, addresses] = self.may_come_to(member.member);
+            let together = match order {
+                PolicyOrder::Geo { .. } => member.region,
+                PolicyOrder::Listed | PolicyOrder::When { .. } => None,
+            };
+            let counts = counts.entry(together).or_default();
+            for (count, may) in counts
+                .iter_mut()
+                .zip([names, addresses, names || addresses])
+            {
+                *count += usize::from(may);
+            }
+        }
+        let mut counts = counts.values();
+        let is_mixed =
+            counts.any(|&[names, addresses, either]| names > 0 && addresses > 0 && either > 1);
+        if is_mixed {
+            let message = format!(
+                "policy {} chooses per query between names and addresses: a resolver may hold both",
+                ticked(&draft.name)
+            );
+            let help = "use `rendezvous`, `source-hash` or `failover`: a name with a CNAME has no other records \
+                        (RFC 1034, 3.6.2)";
+            self.reader
+                .warning_at(&draft.place, message, Some(help.to_owned()));
+        }
     }
 
     /// An answer has one CNAME, and nothing else.

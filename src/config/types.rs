@@ -416,7 +416,7 @@ pub struct OfAlias {
 }
 
 /// Another element of `endpoints`: `{ alias, weight, capacity }`, for each of the addresses, of both families, that
-/// the name `alias` has at any time: 64 at most. A running server resolves it (`[resolver]`).
+/// the name `alias` has at any time: 64 of each family at most. A running server resolves it (`[resolver]`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alias {
     /// A dot at its end is added where there is none.
@@ -450,7 +450,7 @@ pub struct Policy {
     pub spread: Vec<u8>,
     /// Default all. Only the policy that a name refers to, or the rule that stands for it, is asked.
     pub when_all_down: WhenAllDown,
-    /// Default region.
+    /// Default region; always nodata where `has_names`.
     pub family_fallback: FamilyFallback,
     /// Whether it may come to a pool of names: then balanced names have no other records.
     pub has_names: bool,

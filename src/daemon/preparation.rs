@@ -45,7 +45,8 @@ impl Preparation {
         grace: Duration,
     ) -> Result<Prepared, Diagnostics> {
         match self {
-            Preparation::Probed(_) if Arc::ptr_eq(&before.parts.pools, &whole.parts.pools) => {
+            Preparation::Probed(engine) if Arc::ptr_eq(&before.parts.pools, &whole.parts.pools) => {
+                engine.resolve_by(&whole.config.resolver);
                 Ok(Prepared::Unchanged)
             }
             Preparation::Probed(engine) => {

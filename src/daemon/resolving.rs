@@ -9,7 +9,7 @@ use super::aside;
 use crate::clock;
 use crate::compile::Whole;
 use crate::config::{self, Addresses, Config, Diagnostics};
-use crate::resolve::{Aliases, Upstream};
+use crate::resolve::{Aliases, Upstream, Written};
 
 /// Names that are followed, and where it is seen that they lead elsewhere.
 pub struct Resolving {
@@ -20,7 +20,7 @@ pub struct Resolving {
 pub struct Names {
     aliases: Aliases,
     /// Who is asked; nobody, as long as there are no names.
-    settings: Mutex<Option<config::Resolver>>,
+    written: Mutex<Option<Written>>,
 }
 
 impl Resolving {
@@ -29,7 +29,7 @@ impl Resolving {
         let (aliases, changes) = Aliases::start();
         let names = Arc::new(Names {
             aliases,
-            settings: Mutex::default(),
+            written: Mutex::default(),
         });
         Resolving { names, changes }
     }
@@ -81,12 +81,13 @@ impl Names {
     }
 
     fn ask_of(&self, settings: &config::Resolver) {
-        let known = self.settings.lock();
+        let known = self.written.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        if known.as_ref() != Some(settings) {
-            let upstream = Arc::new(Upstream::new(settings));
+        let written = Written::now(settings);
+        if known.as_ref() != Some(&written) {
+            let upstream = Arc::new(Upstream::new(written.clone()));
             self.aliases.ask_of(upstream, settings.keep);
-            *known = Some(settings.clone());
+            *known = Some(written);
         }
     }
 }

@@ -264,8 +264,10 @@ impl Entry {
             );
         }
         if now.too_many > 0 && before.too_many == 0 {
-            let all = ALIAS_ADDRESSES_MAX + now.too_many;
-            tracing::warn!("alias {name} has {all} addresses: {ALIAS_ADDRESSES_MAX} are used");
+            let more = now.too_many;
+            tracing::warn!(
+                "alias {name} has {more} addresses more than the {ALIAS_ADDRESSES_MAX} of a family that are used"
+            );
         }
         let plain =
             |addresses: &[Resolved]| addresses.iter().map(|it| it.address).collect::<Vec<_>>();

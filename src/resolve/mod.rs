@@ -24,7 +24,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 
 pub use aliases::Aliases;
-pub use upstream::Upstream;
+pub use upstream::{Upstream, Written};
 
 use crate::dns::Name;
 use crate::model::Family;

@@ -1,6 +1,9 @@
 //! Asks recursive resolvers, over UDP and, for what does not fit there, TCP.
 
+use std::fs;
 use std::net::IpAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -12,6 +15,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError, NoRecords};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{self, RData, RecordType};
+use hickory_resolver::system_conf;
 
 use super::{Answer, Ask, Asking};
 use crate::config::Resolver;
@@ -25,35 +29,91 @@ const CACHED_MAX: u64 = 8_192;
 /// Negative answers without a SOA record say nothing of how long they hold.
 const NOTHING_TTL_S: u32 = 60;
 
+/// The machine's own resolvers.
+const SYSTEM: &str = "/etc/resolv.conf";
+
+/// Who is to be asked, as far as that is written: in a configuration, or else in a file of the machine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Written {
+    settings: Resolver,
+    /// What the file says, or why it cannot be read.
+    system: Option<Result<Vec<u8>, String>>,
+}
+
+impl Written {
+    /// As it is now.
+    pub fn now(settings: &Resolver) -> Self {
+        Self::with_system(settings, Path::new(SYSTEM))
+    }
+
+    fn with_system(settings: &Resolver, path: &Path) -> Self {
+        let read = || fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
+        Written {
+            settings: settings.clone(),
+            system: settings.servers.is_none().then(read),
+        }
+    }
+}
+
 /// The resolvers of a configuration.
 #[derive(Clone)]
 pub struct Upstream {
-    /// Or why there is none, in words.
-    resolver: Result<TokioResolver, String>,
+    made: Arc<Mutex<Made>>,
+    cached_max: u64,
     /// For a question with all its attempts.
     patience: Duration,
 }
 
+struct Made {
+    by: Written,
+    /// Or why there is none, in words.
+    resolver: Result<TokioResolver, String>,
+}
+
 impl Upstream {
     /// Asks anew for every question: whoever asks keeps the time.
-    pub fn new(settings: &Resolver) -> Self {
-        Self::made(settings, 0)
+    pub fn new(written: Written) -> Self {
+        Self::made(written, 0)
     }
 
     /// Remembers answers for as long as they hold.
-    pub fn caching(settings: &Resolver) -> Self {
-        Self::made(settings, CACHED_MAX)
+    pub fn caching(written: Written) -> Self {
+        Self::made(written, CACHED_MAX)
     }
 
-    fn made(settings: &Resolver, cached_max: u64) -> Self {
-        let resolver = resolver(settings, cached_max);
+    fn made(written: Written, cached_max: u64) -> Self {
+        let patience = written.settings.timeout * (RETRIES as u32 + 2);
+        let resolver = resolver(&written, cached_max);
         if let Err(why) = &resolver {
             tracing::error!("no name can be resolved: {why}");
         }
-        Upstream {
+        let made = Made {
+            by: written,
             resolver,
-            patience: settings.timeout * (RETRIES as u32 + 2),
+        };
+        Upstream {
+            made: Arc::new(Mutex::new(made)),
+            cached_max,
+            patience,
         }
+    }
+
+    /// Where there was no resolver, another look is had at what is written by now: whoever asks does so again
+    /// and again, ever more seldom.
+    fn resolver(&self) -> Result<TokioResolver, String> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.resolver.is_err() {
+            let written = Written::now(&made.by.settings);
+            if written != made.by {
+                made.resolver = resolver(&written, self.cached_max);
+                made.by = written;
+                match &made.resolver {
+                    Ok(_) => tracing::info!("names can be resolved now"),
+                    Err(why) => tracing::error!("no name can be resolved: {why}"),
+                }
+            }
+        }
+        made.resolver.clone()
     }
 
     /// One address of a name, IPv4 before IPv6.
@@ -82,7 +142,7 @@ impl Ask for Upstream {
         let upstream = self.clone();
         let name = rr::Name::from_labels(name.labels());
         Box::pin(async move {
-            let (resolver, mut name) = match (upstream.resolver, name) {
+            let (resolver, mut name) = match (upstream.resolver(), name) {
                 (Ok(resolver), Ok(name)) => (resolver, name),
                 (Err(why), _) => return Answer::Failure(why),
                 (_, Err(e)) => return Answer::Failure(e.to_string()),
@@ -102,10 +162,11 @@ impl Ask for Upstream {
     }
 }
 
-fn resolver(settings: &Resolver, cached_max: u64) -> Result<TokioResolver, String> {
+fn resolver(written: &Written, cached_max: u64) -> Result<TokioResolver, String> {
+    let settings = &written.settings;
     let provider = TokioRuntimeProvider::default();
-    let mut builder = match &settings.servers {
-        Some(servers) => {
+    let config = match (&settings.servers, &written.system) {
+        (Some(servers), _) => {
             let servers = servers.iter().map(|server| {
                 let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
                 for connection in &mut connections {
@@ -113,12 +174,17 @@ fn resolver(settings: &Resolver, cached_max: u64) -> Result<TokioResolver, Strin
                 }
                 NameServerConfig::new(server.ip(), true, connections)
             });
-            let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());
-            TokioResolver::builder_with_config(config, provider)
+            ResolverConfig::from_parts(None, Vec::new(), servers.collect())
         }
-        None => TokioResolver::builder(provider)
-            .map_err(|e| format!("/etc/resolv.conf: {}", words(&e)))?,
+        (None, Some(Err(why))) => return Err(why.clone()),
+        (None, system) => {
+            let said = system.as_ref().and_then(|read| read.as_deref().ok());
+            let parsed = system_conf::parse_resolv_conf(said.unwrap_or_default());
+            let (config, _) = parsed.map_err(|e| format!("{SYSTEM}: {}", words(&e)))?;
+            config
+        }
     };
+    let mut builder = TokioResolver::builder_with_config(config, provider);
     let options: &mut ResolverOpts = builder.options_mut();
     options.timeout = settings.timeout;
     options.attempts = RETRIES;
@@ -185,5 +251,37 @@ fn words(error: &NetError) -> String {
         NetError::Dns(DnsError::ResponseCode(code)) => format!("the resolver says: {code}"),
         NetError::NoConnections => "no resolver can be reached".to_owned(),
         error => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_machine_says_is_read_anew_and_makes_a_difference() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("resolv.conf");
+        let settings = Resolver::default();
+        let now = || Written::with_system(&settings, &path);
+        let none = now();
+        let why = resolver(&none, 0).err().expect("there is no file");
+        assert!(why.contains("resolv.conf"), "{why}");
+        fs::write(&path, "# Nobody yet.\n").unwrap();
+        let empty = now();
+        assert!(empty != none);
+        assert!(resolver(&empty, 0).is_err());
+        fs::write(&path, "nameserver 127.0.0.1\n").unwrap();
+        let one = now();
+        assert!(one != empty && one == now());
+        assert!(resolver(&one, 0).is_ok());
+        // Where the configuration says whom, the machine does not matter.
+        let settings = Resolver {
+            servers: Some(vec![([127, 0, 0, 1], 53).into()]),
+            ..settings
+        };
+        let written = Written::with_system(&settings, &path);
+        fs::write(&path, "nameserver 127.0.0.2\n").unwrap();
+        assert!(written == Written::with_system(&settings, &path));
     }
 }

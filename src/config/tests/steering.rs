@@ -2,7 +2,7 @@
 
 use super::super::{Config, Member, Policy, PolicyOrder, Rule, Selector};
 use super::{marked, parse_text, reported};
-use crate::model::{Balance, MinHealthy, PolicyId, PoolId, RegionId, WhenAllDown};
+use crate::model::{Balance, FamilyFallback, MinHealthy, PolicyId, PoolId, RegionId, WhenAllDown};
 
 /// Regions eu, us and cn with a pool each, a name, and this besides. What is not used is warned of.
 fn with(text: &str) -> String {
@@ -401,4 +401,54 @@ fn an_answer_of_names_has_one() {
         "error: policy `world` has `spread`, and may come to a pool of names (an answer has one CNAME; \
          `spread` is for addresses)",
     );
+}
+
+/// A CNAME stands alone (RFC 1034, 3.6.2): the family is not to choose between names and addresses.
+#[test]
+fn where_there_are_names_both_families_come_from_the_same_pool() {
+    let list = "[{ cname = \"a.example.net\", check = \"192.0.2.1:443\" }]";
+    let base = cdn(list);
+    assert_eq!(
+        config(&base).policies[0].family_fallback,
+        FamilyFallback::NoData
+    );
+    let written = base.replace(
+        "last_resort = ",
+        "family_fallback = \"region\"\nlast_resort = ",
+    );
+    assert_eq!(
+        config(&written).policies[0].family_fallback,
+        FamilyFallback::NoData
+    );
+    let told = reported(&with(&written));
+    assert!(told[0].contains("`family_fallback = \"region\"` of policy `world` has no effect"));
+    assert_eq!(reported(&with(&base)), [""; 0]);
+}
+
+#[test]
+fn names_and_addresses_are_not_to_be_drawn_from_per_query() {
+    let list = "[{ cname = \"a.example.net\", check = \"192.0.2.1:443\" }]";
+    let base = |draw: &str| {
+        let drawn = format!("last_resort = [\"drawn\"]\n[policy.drawn]\n{draw}\n");
+        with(&cdn(list).replace("last_resort = [\"cdn\"]\n", &drawn))
+    };
+    for draw in [
+        "weighted = { cdn = 1, web-eu = 2 }",
+        "random = [\"cdn\", \"web-eu\"]",
+        "round-robin = [\"web-eu\", \"cdn\"]",
+        "random = [\"web-eu\", \"inner\"]\n[policy.inner]\nfailover = [\"cdn\"]",
+    ] {
+        let told = reported(&base(draw));
+        assert_eq!(told.len(), 1, "{draw}: {told:#?}");
+        let expected = "warning: policy `drawn` chooses per query between names and addresses";
+        assert!(told[0].contains(expected), "{told:#?}");
+    }
+    for draw in [
+        "rendezvous = [\"cdn\", \"web-eu\"]",
+        "source-hash = [\"cdn\", \"web-eu\"]",
+        "failover = [\"cdn\", \"web-eu\"]",
+        "random = [\"cdn\"]\nlast_resort = [\"web-eu\"]",
+    ] {
+        assert_eq!(reported(&base(draw)), [""; 0], "{draw}");
+    }
 }

@@ -25,7 +25,7 @@ pub struct NamedAsker {
 impl NamedAsker {
     async fn attempt(&mut self) -> Outcome {
         let deadline = Deadline::new(self.timeout);
-        let finding = self.whereabouts.of(&self.whom);
+        let finding = self.whereabouts.of(&self.whom, self.timeout);
         let address = deadline.within(Step::Address, finding).await??;
         let made = match self.made.take() {
             Some(made) if made.0 == address => made,
