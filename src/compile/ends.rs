@@ -162,6 +162,7 @@ mod tests {
         let found = found.sorted().into_iter();
         found
             .map(|it| it.to_string().replace(&prefix, ""))
+            .filter(|it| it.contains("leads back") || it.contains("and not there"))
             .collect()
     }
 
@@ -176,7 +177,6 @@ mod tests {
             let told = told(&format!("{{ {kind} = \"{name}\" }}"), owner);
             assert_eq!(told.len(), 1, "{told:?}");
             assert!(told[0].contains("error: "), "{told:?}");
-            assert!(told[0].contains("leads back"), "{told:?}");
         }
     }
 

@@ -33,7 +33,8 @@ pub(super) fn endpoint_address(reader: &mut Reader, value: &Value) -> Option<IpA
 
 /// Whether a client can connect to the address at all.
 pub fn is_for_clients(address: IpAddr) -> bool {
-    !(address.is_unspecified() || address.is_multicast() || is_mapped(address))
+    let is_broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    !(address.is_unspecified() || address.is_multicast() || is_broadcast || is_mapped(address))
 }
 
 /// An IPv4 address as IPv6 sockets show it.

@@ -285,7 +285,7 @@ impl Graph<'_, '_, '_> {
         }
     }
 
-    /// Where each query is drawn for by itself, A and AAAA of one name may come to different members.
+    /// Where every query has a draw of its own, A and AAAA of one name may come to different members.
     fn warn_of_mixed_draws(
         &mut self,
         draft: &Draft,

@@ -244,7 +244,8 @@ pub struct GeoIp {
 /// `[resolver]`: who is asked for the addresses of names that belong to others. Follows a reload.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resolver {
-    /// Recursive resolvers, port 53 unless one is written. Default: those of `/etc/resolv.conf`.
+    /// Recursive resolvers, port 53 unless one is written. Default: those of `/etc/resolv.conf`, which is
+    /// read again at each reload.
     pub servers: Option<Vec<SocketAddr>>,
     /// For each attempt, 100 ms..=30 s; there are three at most. Default 2 s.
     pub timeout: Duration,

@@ -64,7 +64,12 @@ impl Names {
         self.aliases.set_names(names);
         let unknown = self.aliases.first_round(grace).await;
         if unknown > 0 {
-            tracing::warn!(unknown, "going on although not every alias is resolved yet");
+            let name = self.aliases.any_unasked();
+            let such_as = name.map_or_else(String::new, |name| format!(", such as {name}"));
+            tracing::warn!(
+                unknown,
+                "going on although not every alias is resolved yet{such_as}"
+            );
         }
         let (whole, _) = aside::expand(whole, self.addresses()).await?;
         let took = clock::now().saturating_duration_since(begun);

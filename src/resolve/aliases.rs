@@ -141,6 +141,14 @@ impl Aliases {
         self.unasked()
     }
 
+    /// One of those of which nothing is known yet.
+    pub fn any_unasked(&self) -> Option<Name> {
+        let book = lock(&self.shared.book);
+        let mut names = book.names.iter();
+        let (name, _) = names.find(|(_, entry)| !entry.belief.is_asked())?;
+        Some(name.clone())
+    }
+
     fn unasked(&self) -> usize {
         let book = lock(&self.shared.book);
         let entries = book.names.values();

@@ -435,7 +435,7 @@ mod tests {
     #[test]
     fn what_no_client_can_connect_to_is_left_out() {
         let mut world = World::new();
-        let answer = good(&["0.0.0.0", "224.0.0.1", "127.0.0.1"], 5);
+        let answer = good(&["0.0.0.0", "255.255.255.255", "127.0.0.1"], 5);
         world.hear_both(0, answer, good(&["::ffff:192.0.2.1"], 5));
         assert_eq!(world.known(), ["127.0.0.1"]);
         assert_eq!(world.belief.unusable().len(), 3);

@@ -258,8 +258,9 @@ fn words(error: &NetError) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_the_machine_says_is_read_anew_and_makes_a_difference() {
+    // Resolvers are made in a runtime.
+    #[tokio::test]
+    async fn what_the_machine_says_is_read_anew_and_makes_a_difference() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("resolv.conf");
         let settings = Resolver::default();

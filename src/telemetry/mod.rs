@@ -17,10 +17,13 @@ pub enum Format {
     Json,
 }
 
-/// Starts logging to standard error, from level `info` unless `RUST_LOG` says otherwise. A second
-/// call changes nothing.
+/// What is logged unless `RUST_LOG` says otherwise. What the resolver's library has to say is said here of each alias,
+/// once, and there for every attempt.
+const USUAL: &str = "info,hickory=error";
+
+/// Starts logging to standard error. A second call changes nothing.
 pub fn start(format: Format) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
