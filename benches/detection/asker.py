@@ -62,6 +62,7 @@ def query(name):
 
 def ask(server, names, addresses, notes):
     """Asks all names once each tick, until the process is killed. `addresses` are the two that are answered, packed."""
+    lab.goes_first()
     questions = [query(name) for name in names]
     number = {address: i for i, address in enumerate(addresses)}
     client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
