@@ -266,7 +266,7 @@ mod tests {
         let settings = Resolver::default();
         let now = || Written::with_system(&settings, &path);
         let none = now();
-        let why = resolver(&none, 0).err().expect("there is no file");
+        let why = resolver(&none, 0).expect_err("there is no file");
         assert!(why.contains("resolv.conf"), "{why}");
         fs::write(&path, "# Nobody yet.\n").unwrap();
         let empty = now();

@@ -67,7 +67,13 @@ impl Server {
             true => "",
             false => "--warmup 0s",
         };
-        let words = format!("--server {} --duration 60s {warmup} {words}", self.address);
+        // On a busy machine, an answer takes its time.
+        let timeout = match words.contains("--timeout") {
+            true => "",
+            false => "--timeout 20s",
+        };
+        let server = self.address;
+        let words = format!("--server {server} --duration 60s {warmup} {timeout} {words}");
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let report = runtime.block_on(bench(&typed(&words).unwrap())).unwrap();
         let text = report.text();
