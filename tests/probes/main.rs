@@ -3,6 +3,7 @@
 
 mod datagrams;
 mod dns;
+mod documented;
 mod grpc;
 mod http;
 mod outside;
