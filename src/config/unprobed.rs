@@ -45,7 +45,8 @@ pub struct Push {
     pub max_age: Duration,
 }
 
-const KINDS: [&str; 5] = ["all", "any", "at_least", "not", "push"];
+/// Their kinds.
+pub(super) const KINDS: [&str; 5] = ["all", "any", "at_least", "not", "push"];
 
 /// The monitor, if it is one of these; `Some(None)` if it cannot be read.
 pub(super) fn unprobed(

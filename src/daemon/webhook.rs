@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use crate::admin::health::Changed;
 use crate::clock;
 use crate::compile::Hook;
-use crate::config::TlsProbe;
+use crate::config::{HttpVersion, TlsProbe};
 use crate::health::probe::{Alpn, TlsConfigs};
 use crate::random::Random;
 
@@ -243,19 +243,14 @@ pub fn courier() -> Box<Courier> {
 
 fn client(hook: &Hook) -> Result<reqwest::Client, String> {
     let tls = TlsProbe {
-        sni: None,
         ca: hook.ca.clone(),
-        insecure: false,
-        valid_for: None,
+        ..TlsProbe::default()
     };
-    let builder = match hook.url.starts_with("https:") {
-        true => {
-            let config = TlsConfigs::default().get(&tls, Alpn::None);
-            let config = config.map_err(|failure| failure.to_string())?;
-            reqwest::Client::builder().tls_backend_preconfigured(config)
-        }
-        false => reqwest::Client::builder(),
-    };
+    let config = TlsConfigs::default().get(&tls, Alpn::Http(HttpVersion::One));
+    let config = config.map_err(|failure| failure.to_string())?;
+    // Also without TLS: left to itself it would look for settings of the whole process, and panic where there are none.
+    // It knows the settings themselves only, and takes anything else without a word.
+    let builder = reqwest::Client::builder().tls_backend_preconfigured((*config).clone());
     let builder = builder.timeout(TIMEOUT).redirect(Policy::none()).no_proxy();
     builder.build().map_err(|e| e.to_string())
 }
@@ -316,6 +311,13 @@ mod tests {
             on_down: true,
             on_up: true,
         })
+    }
+
+    #[test]
+    fn hooks_over_tls_have_a_client() {
+        for url in ["http://192.0.2.1/hook", "https://192.0.2.1/hook"] {
+            assert_eq!(client(&hook(url)).map(|_| ()), Ok(()), "{url}");
+        }
     }
 
     fn change(id: u64, from: &str, to: &str) -> Arc<Changed> {

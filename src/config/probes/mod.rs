@@ -16,6 +16,7 @@ pub use kinds::*;
 
 use super::reader::{Reader, Table, listed};
 use super::scalar::integer;
+use super::unprobed;
 
 const BODY_LIMIT_MAX: u32 = 1024 * 1024;
 
@@ -66,7 +67,8 @@ pub(super) fn probe(reader: &mut Reader, table: &mut Table) -> Option<(ProbeKind
             of_kind(reader, table, kind)
         }
         [] => {
-            let message = format!("a monitor needs one of {}", listed(&KINDS));
+            let kinds: Vec<_> = KINDS.into_iter().chain(unprobed::KINDS).collect();
+            let message = format!("a monitor needs one of {}", listed(&kinds));
             let help = "for example `http = \"/healthz\"`".to_owned();
             reader.error(table.span.clone(), message, Some(help));
             None

@@ -777,7 +777,7 @@ fn monitors() {
         (
             "[monitor.plain]\nhttp = \"/\"",
             "[monitor.¦plain]",
-            "a monitor needs one of `http`, `https`, `tcp`, `tls`, `grpc`, `grpcs`, `dns`, `udp`, `icmp`, `command` and `file` (for example `http = \"/healthz\"`)",
+            "a monitor needs one of `http`, `https`, `tcp`, `tls`, `grpc`, `grpcs`, `dns`, `udp`, `icmp`, `command`, `file`, `all`, `any`, `at_least`, `not` and `push` (for example `http = \"/healthz\"`)",
         ),
         (
             "[monitor.plain]\nhttp = \"/\"",
