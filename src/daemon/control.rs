@@ -517,6 +517,7 @@ impl Control {
             ),
             ("saved_max_age", old.saved_max_age != new.saved_max_age),
             ("drain_time", old.drain_time != new.drain_time),
+            ("commands_max", old.commands_max != new.commands_max),
             ("panic", old.panic != new.panic),
         ];
         let changed: Vec<_> = keys.iter().filter(|key| key.1).map(|key| key.0).collect();
