@@ -12,8 +12,6 @@ use crate::steering::{Decision, Outcome, Recorder, Step};
 /// none. So an answer costs no more than so many decisions of each family.
 const NAMES_MAX: usize = 8;
 
-const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
-
 /// The decisions of one answer: one for each name and family, wherever in the answer it is needed.
 #[derive(Default)]
 pub(super) struct Decided {
@@ -63,7 +61,7 @@ impl<R: Recorder> Responder<'_, R> {
     #[inline(never)]
     fn decide_both(&mut self, node: NodeId, balanced: BalancedName) -> Both {
         let seed = self.worker.random.next_u64();
-        let by_family = FAMILIES.map(|family| {
+        let by_family = Family::BOTH.map(|family| {
             let zone = &self.entry.zone;
             self.recorder.record(|| Step::Addresses {
                 name: zone.name(node).map(|n| n.to_string()).unwrap_or_default(),
@@ -95,7 +93,7 @@ impl<R: Recorder> Responder<'_, R> {
             return true;
         };
         let mut fit = true;
-        for family in FAMILIES {
+        for family in Family::BOTH {
             let decision = both.of(family);
             let is_up = decision.outcome == Outcome::Answer && !decision.is_name;
             if is_up && !self.is_answered(node, family) {
