@@ -1,16 +1,17 @@
 //! `meridian health`
 
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::running::Server;
 use super::times::{span, utc};
+use crate::admin::client;
 use crate::admin::health::{Changed, HealthReport, Observed, Probing, TargetReport, Use, asked};
-use crate::admin::{Socket, client};
 
 /// How often a running server is asked by `--watch`.
 const EVERY: Duration = Duration::from_secs(1);
@@ -34,19 +35,12 @@ pub struct Arguments {
     /// Print JSON; with --watch, a line each time
     #[arg(long)]
     json: bool,
-    /// The configuration of the server that is meant [default: the server that runs]
-    #[arg(long, short, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The state folder of the server that is meant, whatever the configuration says by now
-    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
-    state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    server: Server,
 }
 
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let socket = match &arguments.state_dir {
-        Some(state_dir) => Ok(Socket::path_in(state_dir)),
-        None => super::running::socket(arguments.config.as_deref()),
-    };
+    let socket = arguments.server.socket();
     let socket = match socket {
         Ok(socket) => socket,
         Err(message) => return super::fail(&message),

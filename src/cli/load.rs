@@ -1,22 +1,19 @@
 //! `meridian load`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
+use super::running::Server;
 use crate::admin::client;
-use crate::admin::{Loaded, Socket, Taken};
+use crate::admin::{Loaded, Taken};
 use crate::load::{Fraction, Report};
 
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// The configuration of the server that is meant [default: the server that runs]
-    #[arg(long, short, value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
-    /// The state folder of the server that is meant, whatever the configuration says by now
-    #[arg(long, value_name = "FOLDER", global = true, conflicts_with = "config")]
-    state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    server: Server,
 }
 
 #[derive(clap::Subcommand)]
@@ -54,10 +51,7 @@ struct Values {
 }
 
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let socket = match arguments.state_dir {
-        Some(state_dir) => Ok(Socket::path_in(&state_dir)),
-        None => super::running::socket(arguments.config.as_deref()),
-    };
+    let socket = arguments.server.socket();
     super::finish(match socket {
         Ok(socket) => ask(&socket, arguments.command).await,
         Err(message) => Err(message),

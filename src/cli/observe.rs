@@ -1,10 +1,10 @@
 //! `meridian observe`
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::running::Server;
 use crate::admin::client;
-use crate::admin::{Observed, Saying, Socket, Taken};
+use crate::admin::{Observed, Saying, Taken};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -21,19 +21,12 @@ pub struct Arguments {
     /// It is the outcome of a real request, which counts by the monitor's `passive`
     #[arg(long)]
     passive: bool,
-    /// The configuration of the server that is meant [default: the server that runs]
-    #[arg(long, short, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// The state folder of the server that is meant, whatever the configuration says by now
-    #[arg(long, value_name = "FOLDER", conflicts_with = "config")]
-    state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    server: Server,
 }
 
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let socket = match &arguments.state_dir {
-        Some(state_dir) => Ok(Socket::path_in(state_dir)),
-        None => super::running::socket(arguments.config.as_deref()),
-    };
+    let socket = arguments.server.socket();
     let observed = Observed {
         what: arguments.what,
         verdict: arguments.verdict,

@@ -1,12 +1,13 @@
 //! `meridian override`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::running::Server;
 use super::times::span;
 use crate::admin::client;
-use crate::admin::{Said, Socket, Standing, Which};
+use crate::admin::{Said, Standing, Which};
 use crate::clock;
 use crate::config;
 use crate::overrides::{Action, Order, Percent, What};
@@ -15,12 +16,8 @@ use crate::overrides::{Action, Order, Percent, What};
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// The configuration of the server that is meant [default: the server that runs]
-    #[arg(long, short, value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
-    /// The state folder of the server that is meant, whatever the configuration says by now
-    #[arg(long, value_name = "FOLDER", global = true, conflicts_with = "config")]
-    state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    server: Server,
 }
 
 #[derive(clap::Subcommand)]
@@ -94,10 +91,7 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 }
 
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let socket = match arguments.state_dir {
-        Some(state_dir) => Ok(Socket::path_in(&state_dir)),
-        None => super::running::socket(arguments.config.as_deref()),
-    };
+    let socket = arguments.server.socket();
     super::finish(match socket {
         Ok(socket) => ask(&socket, arguments.command).await,
         Err(message) => Err(message),

@@ -2,17 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
+
 use crate::admin::{self, Socket};
 use crate::config;
 
-/// The admin socket of the server of that configuration; without one, that of the only server that runs.
-///
-/// # Errors
-/// In words: there is none, or several.
-pub fn socket(config: Option<&Path>) -> Result<PathBuf, String> {
-    match config {
-        Some(config) => of_config(config),
-        None => only(),
+/// How commands that talk to a server name it.
+#[derive(Args)]
+pub struct Server {
+    /// The configuration of the server that is meant [default: the server that runs]
+    #[arg(long, short, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The state folder of the server that is meant, whatever the configuration says by now
+    #[arg(long, value_name = "FOLDER", global = true, conflicts_with = "config")]
+    state_dir: Option<PathBuf>,
+}
+
+impl Server {
+    /// Its admin socket.
+    ///
+    /// # Errors
+    /// In words: there is none, or several.
+    pub fn socket(&self) -> Result<PathBuf, String> {
+        match (&self.state_dir, &self.config) {
+            (Some(state_dir), _) => Ok(Socket::path_in(state_dir)),
+            (None, Some(config)) => of_config(config),
+            (None, None) => only(),
+        }
     }
 }
 
