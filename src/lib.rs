@@ -34,6 +34,7 @@
 //! | [`locate`] | where is this client? | data |
 //! | [`steering`] | which endpoints does it get, and why? | data |
 //! | [`nameserver`] | what is the answer, and how does it travel? | data |
+//! | [`forwarder`] | what becomes of a request that an answer led here? | data |
 //! | [`config`] | what did the operator ask for, and where is it wrong? | control |
 //! | [`geoip`] | what do the databases say about a network? | control |
 //! | [`compile`] | how does all that become a root? | control |
@@ -60,6 +61,7 @@ pub mod config;
 pub mod daemon;
 pub mod dns;
 pub mod durable;
+pub mod forwarder;
 pub mod geoip;
 pub mod glob;
 pub mod hashing;

@@ -29,6 +29,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "clock", "dns", "locate", "model", "random", "state", "steering",
         ],
     ),
+    (
+        "forwarder",
+        &[
+            "clock", "hashing", "locate", "model", "random", "state", "steering",
+        ],
+    ),
     // Control plane.
     ("config", &["clock", "dns", "glob", "hashing", "model"]),
     ("geoip", &["config", "model", "prefix_table", "random"]),
@@ -97,6 +103,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "compile",
             "config",
             "dns",
+            "forwarder",
             "geoip",
             "health",
             "load",

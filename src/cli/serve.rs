@@ -66,7 +66,7 @@ async fn serve(arguments: Arguments, format: telemetry::Format) -> Result<(), St
         () = signals.stop() => return Ok(()),
     };
     tell(&warnings, format);
-    if let Err(e) = announce(&ready, daemon.listening()) {
+    if let Err(e) = announce(&ready, daemon.listening(), daemon.forwarding()) {
         daemon.stop().await;
         return Err(StartError::System(e));
     }
@@ -133,9 +133,16 @@ impl ReadyFile {
 }
 
 /// One JSON line on standard output and in the ready file.
-fn announce(ready: &ReadyFile, listening: &[SocketAddr]) -> Result<(), String> {
-    let line =
-        json!({ "ready": true, "pid": std::process::id(), "listen": listening }).to_string() + "\n";
+fn announce(
+    ready: &ReadyFile,
+    listening: &[SocketAddr],
+    forwarding: &[SocketAddr],
+) -> Result<(), String> {
+    let mut line = json!({ "ready": true, "pid": std::process::id(), "listen": listening });
+    if !forwarding.is_empty() {
+        line["forwarder"] = json!(forwarding);
+    }
+    let line = line.to_string() + "\n";
     ready.write(&line)?;
     super::print(&line);
     Ok(())

@@ -3,6 +3,7 @@
 pub mod advice;
 mod alone;
 mod ends;
+mod forwarding;
 mod identity;
 pub mod maps;
 mod nested;
@@ -26,6 +27,7 @@ use crate::config::{Config, Diagnostics};
 use crate::geoip::World;
 use crate::health::TargetSpec;
 use crate::model::{PolicyId, TargetKey};
+use crate::state::forwarding::Forwarding;
 use crate::state::zone::ZoneEntry;
 use crate::state::{Health, Map, Pools, Root, Service, Zone, Zones};
 use maps::Maps;
@@ -43,6 +45,7 @@ pub struct Parts {
     made_maps: Arc<Maps>,
     pub pools: Arc<Pools>,
     pub service: Arc<Service>,
+    pub forwarding: Arc<Forwarding>,
     /// Who is told about changes of verdicts.
     pub webhook: Option<Arc<Hook>>,
     /// What has to be probed: `targets[i]` is `pools.targets[i]`.
@@ -154,6 +157,7 @@ impl Parts {
             pools: Arc::clone(&self.pools),
             health,
             service: Arc::clone(&self.service),
+            forwarding: Arc::clone(&self.forwarding),
         }
     }
 }
@@ -185,6 +189,8 @@ fn link(
     });
     let zones = Zones::new(entries.collect());
     let steering = Steering::after(old, config, &maps, policies.gone());
+    let before = old.map(|old| &*old.parts.forwarding);
+    let forwarding = forwarding::compile(config, &steering.pools, before);
     Parts {
         zones: Arc::new(zones),
         served: served.into(),
@@ -192,6 +198,7 @@ fn link(
         made_maps: maps,
         pools: steering.pools,
         service,
+        forwarding: Arc::new(forwarding),
         webhook: None,
         targets: steering.targets,
         target_numbers: steering.target_numbers,

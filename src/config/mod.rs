@@ -15,6 +15,7 @@
 //! | `server`, `identity`, `rate_limit`, `geoip`, `resolver`, `network`, `region`, `monitor`, `probes`, `unprobed`, `verdict_options`, `pool`, `policy` | tables |
 //! | `zone`, `zone_files`, `zone_settings` | zones, with and without tables of their own |
 //! | `watchers` | who is told what the server sees |
+//! | `forwarder` | what the next hop does with requests |
 //! | `rules` | what holds for some clients only, as policies of their own |
 //! | `policy_graph` | what must hold between policies |
 //! | `unused` | what has no effect |
@@ -25,6 +26,7 @@ mod access;
 mod address;
 pub mod diagnostic;
 mod expansion;
+pub mod forwarder;
 mod geoip;
 mod identity;
 mod include;
@@ -69,6 +71,7 @@ use std::path::Path;
 pub use address::is_for_clients;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use expansion::{ALIAS_ADDRESSES_MAX, Addresses, Resolved};
+pub use forwarder::{Backend, Forwarder};
 pub use identity::{SECRET_FORM, SECRETS_MAX};
 pub use inputs::Inputs;
 pub use probes::*;
@@ -182,6 +185,7 @@ fn read_config(reader: &mut Reader, tree: &Tree) -> Result<Config, (Vec<Zone>, G
     let mut monitors = monitor::monitors(reader, &mut references);
     let pools = pool::pools(reader, &mut references);
     unprobed::complete(reader, &references, &mut monitors);
+    let forwarder = forwarder::forwarder(reader, &mut references, &mut top);
     let drafts = policy::drafts(reader, &mut references);
     let drafts = rules::expand(reader, &references, &pools, drafts);
     let policies = policy_graph::policies(reader, &references, &pools, drafts);
@@ -214,6 +218,7 @@ fn read_config(reader: &mut Reader, tree: &Tree) -> Result<Config, (Vec<Zone>, G
         zones,
         metrics,
         webhook,
+        forwarder,
     })
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::address::{endpoint_address, socket};
+use super::forwarder::backend;
 use super::load::{capacity, pool_load};
 use super::reader::{Reader, Table, Value, quoted};
 use super::references::References;
@@ -56,6 +57,7 @@ fn pool(
         }
     }
     let load = pool_load(reader, &mut table);
+    let backend = table.optional(reader, "backend", backend);
     let example = "[\"192.0.2.1\"]";
     let endpoints = table.required(reader, "endpoints", example, |reader, value| {
         endpoints(reader, value, is_monitored, endpoints_left)
@@ -91,6 +93,7 @@ fn pool(
         slow_start,
         manual_resume: manual_resume.unwrap_or(false),
         load,
+        backend: backend.unwrap_or_default(),
         endpoints,
         aliases,
     })

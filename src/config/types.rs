@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Place, ProbeKind, VerdictOptions};
+use super::{Backend, Forwarder, Place, ProbeKind, VerdictOptions};
 use crate::dns::Name;
 use crate::dns::cookie::Secret;
 use crate::model::{
@@ -50,6 +50,8 @@ pub struct Config {
     pub metrics: Option<Metrics>,
     /// Default: nobody is told. Follows a reload.
     pub webhook: Option<Webhook>,
+    /// Default: nothing is forwarded.
+    pub forwarder: Option<Forwarder>,
 }
 
 /// `[metrics]`: where `GET /metrics` is answered, for Prometheus and what reads the same.
@@ -356,6 +358,8 @@ pub struct Pool {
     /// Whether an endpoint that went down stays down until somebody clears that. Default false.
     pub manual_resume: bool,
     pub load: PoolLoad,
+    /// How the forwarder speaks to its endpoints.
+    pub backend: Backend,
     /// Addresses, or names, but not both. What `aliases` lead to stands behind those that are written.
     pub endpoints: Vec<Endpoint>,
     pub aliases: Vec<Alias>,

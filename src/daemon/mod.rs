@@ -10,6 +10,7 @@ mod changes;
 mod control;
 mod explaining;
 mod exporting;
+mod forwarding;
 mod lagging;
 mod least;
 mod limiting;
@@ -49,6 +50,7 @@ pub use control::log;
 use control::{Control, Order};
 use explaining::Told;
 use exporting::Exporting;
+use forwarding::Forwarding;
 use lagging::Lagging;
 use limiting::Limiting;
 use loading::Loading;
@@ -110,6 +112,7 @@ pub struct Daemon {
     commands: mpsc::Sender<Command>,
     control: JoinHandle<()>,
     admin: Option<(Socket, JoinHandle<()>)>,
+    forwarding: Option<Forwarding>,
     live: Arc<Live>,
     drain_time: Duration,
 }
@@ -139,6 +142,8 @@ impl Daemon {
         let mut nameserver_settings = nameserver_settings(server, seed, samples);
         keep_descriptors(&mut nameserver_settings.tcp, files_max);
         let bound = Nameserver::bind(nameserver_settings).map_err(StartError::Bind)?;
+        let forwarding =
+            forwarding::bind(whole.config.forwarder.as_ref(), seed).map_err(StartError::System)?;
         // Before the verdicts that are saved there are read: they may be another server's.
         let admin = claim(server.state_dir.as_deref()).map_err(StartError::System)?;
         let resolving = Resolving::start();
@@ -179,6 +184,10 @@ impl Daemon {
             .start(root)
             .map_err(|e| StartError::System(e.to_string()))?;
         let _ = live.counters.set(nameserver.counters().to_vec());
+        let forwarding = forwarding
+            .map(|bound| Forwarding::start(bound, &live.root))
+            .transpose()
+            .map_err(StartError::System)?;
         let drain_time = server.drain_time;
         let (orders, order_queue) = mpsc::channel(16);
         let changes = Changes::new(history);
@@ -223,10 +232,16 @@ impl Daemon {
             commands,
             control,
             admin,
+            forwarding,
             live,
             drain_time,
         };
         Ok((daemon, warnings))
+    }
+
+    /// Where requests are taken, with the ports that were really taken.
+    pub fn forwarding(&self) -> &[SocketAddr] {
+        self.forwarding.as_ref().map_or(&[], Forwarding::addresses)
     }
 
     /// Where it listens, with the ports that were really taken.
@@ -299,6 +314,8 @@ impl Daemon {
             drop(socket);
         }
         let nameserver = self.nameserver;
+        let forwarding = self.forwarding;
+        let _ = tokio::task::spawn_blocking(move || forwarding.map(Forwarding::stop)).await;
         let _ = tokio::task::spawn_blocking(move || nameserver.stop(STOP_GRACE)).await;
         let _ = self.orders.send(Order::Stop).await;
         let _ = self.control.await;

@@ -152,6 +152,7 @@ pub(super) mod tests {
             place: Place::file("c.toml"),
         };
         let pool = |(name, endpoints): &(&str, &[&str])| Pool {
+            backend: Default::default(),
             name: (*name).into(),
             region: RegionId(0),
             monitor: Some(MonitorId(0)),

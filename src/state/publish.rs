@@ -92,6 +92,7 @@ mod tests {
             pools: Arc::default(),
             health: Arc::default(),
             service: Arc::default(),
+            forwarding: Arc::default(),
         }
     }
 

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::forwarding::Forwarding;
 use super::{Health, Map, Pools, Service, Zones};
 use crate::model::MapId;
 
@@ -15,6 +16,7 @@ pub struct Root {
     pub pools: Arc<Pools>,
     pub health: Arc<Health>,
     pub service: Arc<Service>,
+    pub forwarding: Arc<Forwarding>,
 }
 
 impl Root {

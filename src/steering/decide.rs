@@ -116,6 +116,17 @@ impl Source {
     }
 }
 
+/// The pool that `policy` comes to, and whether nothing that it can reach is up; `None`: there is nothing to come to.
+pub(super) fn pool<R: Recorder>(
+    view: &mut View<'_>,
+    policy: PolicyId,
+    draw: &mut Draw<'_>,
+    recorder: &mut R,
+) -> Option<(PoolId, bool)> {
+    let source = source(view, policy, draw, recorder).ok()?;
+    Some((source.pool, source.outcome == Outcome::AnswerAllDown))
+}
+
 /// The pool that answers, or what is said instead. In need, `view` becomes the one that it is seen by.
 #[inline]
 fn source<R: Recorder>(

@@ -48,6 +48,20 @@ impl Drawn {
         }
     }
 
+    /// Puts those that do not take it behind those that do, each in their order.
+    pub fn lead_with(&mut self, takes: impl Fn(EndpointId) -> bool) {
+        let mut leading = Drawn::NOTHING;
+        let mut others = Drawn::NOTHING;
+        for &endpoint in self.as_slice() {
+            match takes(endpoint) {
+                true => leading.push(endpoint),
+                false => others.push(endpoint),
+            }
+        }
+        others.as_slice().iter().for_each(|&id| leading.push(id));
+        *self = leading;
+    }
+
     /// Keeps at most `count`, and of these only those that `takes`, unless none does.
     pub fn thin(&mut self, count: usize, takes: impl Fn(EndpointId) -> bool) {
         let mut taking = Drawn::NOTHING;

@@ -16,11 +16,13 @@
 //! | `cursor` | whose turn is it? |
 //! | `ttl` | for how long may that be believed? |
 //! | `recorder` | why? |
+//! | `forward` | the same, for one request of the forwarder |
 
 mod choose;
 mod cursor;
 mod decide;
 mod draw;
+pub mod forward;
 mod key;
 mod places;
 mod recorder;

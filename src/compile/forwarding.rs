@@ -1,0 +1,110 @@
+//! Routes and pools -> what the forwarder reads.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::config::forwarder as written;
+use crate::config::{self, Config, Member};
+use crate::model::{PolicyId, PoolId};
+use crate::state::Pools;
+use crate::state::forwarding::{
+    Action, Backend, Forward, Forwarding, HostPattern, PathPattern, Route, Upstream,
+};
+use crate::state::pools;
+
+/// Backends that there were before, at the same address, go on with what is known of them.
+pub(super) fn compile(config: &Config, pools: &Pools, before: Option<&Forwarding>) -> Forwarding {
+    let Some(forwarder) = &config.forwarder else {
+        return Forwarding::default();
+    };
+    let routes: Box<[_]> = forwarder.routes.iter().map(route).collect();
+    let mut upstreams: Vec<Option<Arc<Upstream>>> = vec![None; pools.pools.len()];
+    for route in &routes {
+        let Action::Forward(forward) = &route.action;
+        let reach = match &forward.to {
+            pools::Member::Pool(pool) => std::slice::from_ref(pool),
+            pools::Member::Policy(policy) => &pools.policies[policy.index()].reach,
+        };
+        for pool in reach {
+            let pool = pool.index();
+            upstreams[pool] = Some(Arc::new(upstream(&config.pools[pool].backend)));
+        }
+    }
+    let backends = backends(config, pools, &upstreams, before);
+    Forwarding {
+        routes,
+        upstreams: upstreams.into(),
+        backends,
+    }
+}
+
+fn route(route: &written::Route) -> Route {
+    let written::Action::Forward { to } = route.action;
+    Route {
+        name: route.place.to_string().into(),
+        hosts: route.hosts.iter().map(host).collect(),
+        path: match &route.path {
+            written::PathPattern::Any => PathPattern::Any,
+            written::PathPattern::Exact(path) => PathPattern::Exact(path.as_str().into()),
+            written::PathPattern::Prefix(path) => PathPattern::Prefix(path.as_str().into()),
+        },
+        action: Action::Forward(Forward { to: member(to) }),
+    }
+}
+
+fn host(host: &written::HostPattern) -> HostPattern {
+    match host {
+        written::HostPattern::Exact(name) => HostPattern::Exact(name.as_str().into()),
+        written::HostPattern::Below(name) => HostPattern::Below(name.as_str().into()),
+    }
+}
+
+fn member(member: Member) -> pools::Member {
+    match member {
+        Member::Pool(PoolId(id)) => pools::Member::Pool(PoolId(id)),
+        Member::Policy(PolicyId(id)) => pools::Member::Policy(PolicyId(id)),
+    }
+}
+
+fn upstream(backend: &config::Backend) -> Upstream {
+    Upstream {
+        connect_timeout: backend.connect_timeout,
+        response_timeout: backend.response_timeout,
+        idle_timeout: backend.idle_timeout,
+        retries: backend.retries,
+    }
+}
+
+/// Numbers that no two backends of the process share.
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+fn backends(
+    config: &Config,
+    pools: &Pools,
+    upstreams: &[Option<Arc<Upstream>>],
+    before: Option<&Forwarding>,
+) -> Box<[Option<Arc<Backend>>]> {
+    let known = before
+        .iter()
+        .flat_map(|before| before.backends.iter().flatten());
+    let mut known: HashMap<SocketAddr, Arc<Backend>> = known
+        .map(|backend| (backend.address, Arc::clone(backend)))
+        .collect();
+    let endpoints = pools.endpoints.iter();
+    let backends = endpoints.map(|endpoint| {
+        let pool = endpoint.pool.index();
+        upstreams[pool].as_ref()?;
+        let address = endpoint.destination.address()?;
+        let address = SocketAddr::new(address, config.pools[pool].backend.port);
+        let backend = known
+            .entry(address)
+            .or_insert_with(|| Arc::new(Backend::new(address, next_number())));
+        Some(Arc::clone(backend))
+    });
+    backends.collect()
+}

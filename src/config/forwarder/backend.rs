@@ -1,0 +1,67 @@
+//! Reads `backend = { … }` of a pool: how the forwarder speaks to its endpoints.
+
+use std::time::Duration;
+
+use super::{CONNECT_TIMEOUT, IDLE_TIMEOUT, RESPONSE_TIMEOUT};
+use crate::config::address::port;
+use crate::config::reader::{Reader, Table, Value};
+use crate::config::scalar::integer;
+use crate::config::units::duration;
+
+/// `[pool.NAME.backend]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backend {
+    /// Default 80.
+    pub port: u16,
+    /// 1 ms..=10 min. Default 2 s.
+    pub connect_timeout: Duration,
+    /// From the whole request to the head of its response: 1 ms..=1 h. Default 1 min.
+    pub response_timeout: Duration,
+    /// How long a connection waits for its next request: 0 s..=1 h; 0 s: none does. Default 1 min.
+    pub idle_timeout: Duration,
+    /// Further endpoints that a request is sent to where that is safe: 0..=10. Default 2.
+    pub retries: u32,
+}
+
+impl Default for Backend {
+    fn default() -> Self {
+        Backend {
+            port: 80,
+            connect_timeout: CONNECT_TIMEOUT,
+            response_timeout: RESPONSE_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
+            retries: 2,
+        }
+    }
+}
+
+pub(in crate::config) fn backend(reader: &mut Reader, value: &Value) -> Option<Backend> {
+    let mut table = Table::of(
+        reader,
+        "`backend`",
+        value,
+        "a table such as { port = 8080 }",
+    )?;
+    let least = Duration::from_millis(1);
+    let hour = Duration::from_secs(3600);
+    let default = Backend::default();
+    let port = table.optional(reader, "port", port);
+    let connect = table.optional(reader, "connect_timeout", |r, v| {
+        duration(r, v, least..=Duration::from_secs(600))
+    });
+    let response = table.optional(reader, "response_timeout", |r, v| {
+        duration(r, v, least..=hour)
+    });
+    let idle = table.optional(reader, "idle_timeout", |r, v| {
+        duration(r, v, Duration::ZERO..=hour)
+    });
+    let retries = table.optional(reader, "retries", |r, v| integer(r, v, 0..=10));
+    table.finish(reader);
+    Some(Backend {
+        port: port.unwrap_or(default.port),
+        connect_timeout: connect.unwrap_or(default.connect_timeout),
+        response_timeout: response.unwrap_or(default.response_timeout),
+        idle_timeout: idle.unwrap_or(default.idle_timeout),
+        retries: retries.unwrap_or(default.retries),
+    })
+}
