@@ -46,6 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("overrides", &["durable", "glob", "model", "state"]),
+    ("registrations", &["durable"]),
     // Arithmetic on what is reported: it needs to know neither who reports nor who steers by it.
     ("load", &["model"]),
     (
@@ -90,6 +91,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "nameserver",
             "overrides",
             "random",
+            "registrations",
             "state",
             "steering",
         ],
@@ -112,6 +114,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "nameserver",
             "overrides",
             "random",
+            "registrations",
             "resolve",
             "state",
             "telemetry",
@@ -133,6 +136,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "overrides",
             "plan",
             "random",
+            "registrations",
             "state",
             "telemetry",
         ],
