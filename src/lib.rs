@@ -30,6 +30,8 @@
 //! | [`hashing`] | whom does a client get because of who it is? | leaf |
 //! | [`glob`] | what does a `*` stand for? | leaf |
 //! | [`durable`] | how does a file survive whatever happens? | leaf |
+//! | [`proxy_protocol`] | whose is a connection that somebody passes on? | leaf |
+//! | [`tls`] | whom does TLS trust, and what do certificates say? | leaf |
 //! | [`state`] | what does the server know right now? (the two seams) | seam |
 //! | [`locate`] | where is this client? | data |
 //! | [`steering`] | which endpoints does it get, and why? | data |
@@ -74,6 +76,7 @@ pub mod nameserver;
 pub mod overrides;
 pub mod plan;
 pub mod prefix_table;
+pub mod proxy_protocol;
 pub mod random;
 pub mod registrations;
 pub mod resolve;
@@ -81,3 +84,4 @@ pub mod state;
 pub mod steering;
 pub mod telemetry;
 pub mod testing;
+pub mod tls;

@@ -12,11 +12,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("durable", &[]),
     ("glob", &[]),
     ("hashing", &[]),
+    ("proxy_protocol", &[]),
+    ("tls", &[]),
     ("dns", &[]),
     ("model", &["dns"]),
     ("prefix_table", &[]),
     // The seams.
-    ("state", &["dns", "hashing", "model", "prefix_table"]),
+    (
+        "state",
+        &["dns", "hashing", "model", "prefix_table", "proxy_protocol"],
+    ),
     // Data plane.
     ("locate", &["model", "prefix_table", "state"]),
     (
@@ -32,17 +37,36 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "forwarder",
         &[
-            "clock", "hashing", "locate", "model", "random", "state", "steering",
+            "clock",
+            "hashing",
+            "locate",
+            "model",
+            "proxy_protocol",
+            "random",
+            "state",
+            "steering",
+            "tls",
         ],
     ),
     // Control plane.
-    ("config", &["clock", "dns", "glob", "hashing", "model"]),
+    (
+        "config",
+        &["clock", "dns", "glob", "hashing", "model", "proxy_protocol"],
+    ),
     ("geoip", &["config", "model", "prefix_table", "random"]),
     ("resolve", &["clock", "config", "dns", "model", "random"]),
     (
         "health",
         &[
-            "clock", "config", "dns", "durable", "model", "random", "resolve",
+            "clock",
+            "config",
+            "dns",
+            "durable",
+            "model",
+            "proxy_protocol",
+            "random",
+            "resolve",
+            "tls",
         ],
     ),
     ("overrides", &["durable", "glob", "model", "state"]),
@@ -59,8 +83,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "health",
             "model",
             "prefix_table",
+            "proxy_protocol",
             "random",
             "state",
+            "tls",
         ],
     ),
     ("telemetry", &[]),

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `worker` | who serves a connection? |
 //! | `connection` | what does a client speak? |
+//! | `wire` | what comes and goes over its connection? |
 //! | `service` | what becomes of a request? |
 //! | `route` | which route fits it? |
 //! | `balance` | which backends shall it be sent to, in which order? |
@@ -24,6 +25,7 @@ mod refusal;
 mod route;
 mod service;
 mod upstream;
+mod wire;
 mod worker;
 
 use std::io;
