@@ -1,5 +1,7 @@
 //! Routes and pools -> what the forwarder reads.
 
+mod telling;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +21,10 @@ pub(super) fn compile(config: &Config, pools: &Pools, before: Option<&Forwarding
     let Some(forwarder) = &config.forwarder else {
         return Forwarding::default();
     };
-    let routes: Box<[_]> = forwarder.routes.iter().map(route).collect();
+    let threads = forwarder.thread_count();
+    let mut telling = telling::Telling::new(forwarder, threads, before);
+    let routes = forwarder.routes.iter();
+    let routes: Box<[_]> = routes.map(|written| route(written, &mut telling)).collect();
     let mut upstreams: Vec<Option<Arc<Upstream>>> = vec![None; pools.pools.len()];
     for route in &routes {
         let Action::Forward(forward) = &route.action;
@@ -29,18 +34,21 @@ pub(super) fn compile(config: &Config, pools: &Pools, before: Option<&Forwarding
         };
         for pool in reach {
             let pool = pool.index();
-            upstreams[pool] = Some(Arc::new(upstream(&config.pools[pool].backend)));
+            upstreams[pool] = Some(Arc::new(upstream(&config.pools[pool])));
         }
     }
-    let backends = backends(config, pools, &upstreams, before);
+    let backends = backends(config, pools, &upstreams, before, threads);
     Forwarding {
         routes,
         upstreams: upstreams.into(),
         backends,
+        unrouted: telling.unrouted(),
+        rtts: before.map_or_else(Arc::default, |before| Arc::clone(&before.rtts)),
+        logs: telling.logs(),
     }
 }
 
-fn route(route: &written::Route) -> Route {
+fn route(route: &written::Route, telling: &mut telling::Telling<'_>) -> Route {
     let written::Action::Forward { to } = route.action;
     Route {
         name: route.place.to_string().into(),
@@ -51,6 +59,7 @@ fn route(route: &written::Route) -> Route {
             written::PathPattern::Prefix(path) => PathPattern::Prefix(path.as_str().into()),
         },
         action: Action::Forward(Forward { to: member(to) }),
+        told: telling.of_route(&route.place.to_string(), route.access_log.as_ref()),
     }
 }
 
@@ -68,8 +77,10 @@ fn member(member: Member) -> pools::Member {
     }
 }
 
-fn upstream(backend: &config::Backend) -> Upstream {
+fn upstream(pool: &config::Pool) -> Upstream {
+    let backend = &pool.backend;
     Upstream {
+        pool: pool.name.as_str().into(),
         connect_timeout: backend.connect_timeout,
         response_timeout: backend.response_timeout,
         idle_timeout: backend.idle_timeout,
@@ -88,6 +99,7 @@ fn backends(
     pools: &Pools,
     upstreams: &[Option<Arc<Upstream>>],
     before: Option<&Forwarding>,
+    threads: usize,
 ) -> Box<[Option<Arc<Backend>>]> {
     let known = before
         .iter()
@@ -105,7 +117,7 @@ fn backends(
         let address = SocketAddr::new(address, port);
         let backend = known
             .entry(address)
-            .or_insert_with(|| Arc::new(Backend::new(address, next_number())));
+            .or_insert_with(|| Arc::new(Backend::new(address, next_number(), threads)));
         Some(Arc::clone(backend))
     });
     backends.collect()

@@ -1,8 +1,6 @@
 //! The forwarder's threads.
 
 use std::net::SocketAddr;
-use std::num::NonZero;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use crate::config;
@@ -26,16 +24,12 @@ pub fn bind(
     let Some(config) = config else {
         return Ok(None);
     };
-    let threads = config.threads.map_or_else(
-        || available_parallelism().map_or(1, NonZero::get),
-        usize::from,
-    );
     let listeners = config.listeners.iter();
     let settings = Settings {
         listen: listeners
             .flat_map(|listener| listener.listen.clone())
             .collect(),
-        threads,
+        threads: config.thread_count(),
         seed,
     };
     Bound::new(&settings).map(Some).map_err(|e| e.to_string())

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use super::rtt;
 use super::service::{self, Peer};
 use super::wire::Wire;
 use super::worker::{Worker, stop_signal};
@@ -40,6 +41,7 @@ pub(super) enum Protocol {
 pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
     // Responses are written whole or wait for their backend; nothing is won by waiting for more.
     let _ = stream.set_nodelay(true);
+    rtt::note(&worker, &stream, peer.ip());
     let peer = Peer {
         address: peer,
         is_tls: false,

@@ -15,15 +15,21 @@
 //! | `upstream` | how does it get there, and the response back? |
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
 //! | `body` | what are messages made of? |
+//! | `story` | what is told of a request once it is over? |
+//! | `access_line` | how is that told in one line? |
+//! | `rtt` | how far away is a client? |
 //! | `refusal` | what is said where there is no response? |
 
+mod access_line;
 mod balance;
 mod body;
 mod connection;
 mod headers;
 mod refusal;
 mod route;
+mod rtt;
 mod service;
+mod story;
 mod upstream;
 mod wire;
 mod worker;
@@ -121,7 +127,7 @@ impl Bound {
                 Some(seed) => Random::from_seed(seed.wrapping_add(number as u64)),
                 None => Random::from_os(),
             };
-            let worker = Worker::new(root.clone(), random);
+            let worker = Worker::new(number, root.clone(), random);
             let stopping = stopping.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("forward-{number}"))

@@ -15,11 +15,12 @@ use super::body::{RequestBody, ResponseBody};
 use super::headers;
 use super::refusal::refuse;
 use super::route::{self, HostError};
+use super::story::{Story, ToldBody};
 use super::upstream::{self, Failed, Why};
 use super::worker::Worker;
 use crate::locate::Client;
 use crate::state::Root;
-use crate::state::forwarding::{Action, Forward};
+use crate::state::forwarding::{Action, Forward, Route};
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -35,20 +36,26 @@ pub(super) async fn serve(
     worker: Rc<Worker>,
     peer: Peer,
     request: Request<Incoming>,
-) -> Result<Answer, Infallible> {
+) -> Result<Response<ToldBody>, Infallible> {
     let root = worker.root.load_full();
-    let routed = routed(&root, &request).map(|(forward, host)| (forward, host.to_owned()));
-    Ok(match routed {
+    let routed = routed(&root, &request).map(|(route, host)| (route, host.to_owned()));
+    let route = routed.as_ref().ok().map(|(route, _)| *route);
+    let mut story = Story::begin(&worker, &root, route, peer, &request);
+    let answer = match routed {
         Err(answer) => *answer,
-        Ok((forward, host)) => self::forward(&worker, &root, forward, peer, &host, request).await,
-    })
+        Ok((route, host)) => {
+            let Action::Forward(forward) = &route.action;
+            self::forward(&worker, &root, forward, &mut story, peer, &host, request).await
+        }
+    };
+    Ok(story.told(answer))
 }
 
-/// Where it goes, and for which host it is.
+/// Which route it takes, and for which host it is.
 fn routed<'r, 'q>(
     root: &'r Root,
     request: &'q Request<Incoming>,
-) -> Result<(&'r Forward, &'q str), Box<Answer>> {
+) -> Result<(&'r Route, &'q str), Box<Answer>> {
     let host = route::host_of(request).map_err(|error| {
         Box::new(refuse(
             StatusCode::BAD_REQUEST,
@@ -61,14 +68,14 @@ fn routed<'r, 'q>(
     })?;
     let route = route::find(&root.forwarding, host, request.uri().path());
     let nowhere = || Box::new(refuse(StatusCode::NOT_FOUND, "no route fits the request"));
-    let Action::Forward(forward) = &route.ok_or_else(nowhere)?.action;
-    Ok((forward, host))
+    Ok((route.ok_or_else(nowhere)?, host))
 }
 
 async fn forward(
     worker: &Rc<Worker>,
     root: &Arc<Root>,
     forward: &Forward,
+    story: &mut Story,
     peer: Peer,
     host: &str,
     request: Request<Incoming>,
@@ -92,8 +99,12 @@ async fn forward(
             return no_response(last);
         };
         tried.push(backend.number);
+        story.sent(&backend, &upstream);
         match upstream::exchange(worker, &upstream, backend, sent).await {
-            Ok(response) => return answer(response),
+            Ok(response) => {
+                story.responded();
+                return answer(response);
+            }
             Err(Failed { why, request: left }) => {
                 last = Some(why);
                 request = left.or_else(|| again.as_ref()?.request());

@@ -24,6 +24,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// What the connections of a thread share.
 pub(super) struct Worker {
+    /// Among the threads, from 0 on.
+    pub number: usize,
     pub root: RootReader,
     pub idle: Idle,
     dice: RefCell<Dice>,
@@ -36,8 +38,9 @@ struct Dice {
 }
 
 impl Worker {
-    pub fn new(root: RootReader, random: Random) -> Self {
+    pub fn new(number: usize, root: RootReader, random: Random) -> Self {
         Worker {
+            number,
             root,
             idle: Idle::default(),
             dice: RefCell::new(Dice {
@@ -46,6 +49,11 @@ impl Worker {
             }),
             stopping: RefCell::new(None),
         }
+    }
+
+    /// By chance, 0.0..1.0.
+    pub fn fraction(&self) -> f64 {
+        self.dice.borrow_mut().random.fraction()
     }
 
     /// Lends what tells two equal requests apart.

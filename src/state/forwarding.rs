@@ -1,5 +1,9 @@
 //! What the forwarder does with a request: routes, and what it knows of those whom they lead to.
 
+mod log;
+mod rtts;
+mod tally;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,6 +11,9 @@ use std::time::Duration;
 
 use super::pools::Member;
 use crate::model::{EndpointId, PoolId};
+pub use log::{Format, Log, Logging, Target};
+pub use rtts::{Rtt, Rtts, bits_of};
+pub use tally::{Counts, ENDS_MS, Tally};
 
 /// The forwarding part of a root; empty where there is no forwarder.
 #[derive(Debug, Default)]
@@ -17,6 +24,31 @@ pub struct Forwarding {
     pub upstreams: Box<[Option<Arc<Upstream>>]>,
     /// By [`EndpointId`]: `None` for those of such pools.
     pub backends: Box<[Option<Arc<Backend>>]>,
+    /// Of requests that no route fits.
+    pub unrouted: Arc<Told>,
+    /// How far away clients are.
+    pub rtts: Arc<Rtts>,
+    /// Where requests are logged, each once.
+    pub logs: Box<[Arc<Log>]>,
+}
+
+/// To whom the requests of a route are told.
+#[derive(Debug)]
+pub struct Told {
+    /// What the route is called.
+    pub route: Box<str>,
+    pub tally: Arc<Tally>,
+    pub logging: Option<Logging>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Told {
+            route: Box::default(),
+            tally: Arc::new(Tally::new(1)),
+            logging: None,
+        }
+    }
 }
 
 impl Forwarding {
@@ -37,6 +69,7 @@ pub struct Route {
     pub hosts: Box<[HostPattern]>,
     pub path: PathPattern,
     pub action: Action,
+    pub told: Arc<Told>,
 }
 
 /// In lower case, without a port.
@@ -69,6 +102,8 @@ pub struct Forward {
 /// How the endpoints of a pool are spoken to.
 #[derive(Debug)]
 pub struct Upstream {
+    /// What the pool is called.
+    pub pool: Box<str>,
     pub connect_timeout: Duration,
     /// From the request to the head of its response.
     pub response_timeout: Duration,
@@ -86,14 +121,17 @@ pub struct Backend {
     pub number: u64,
     /// Requests, and connections of other protocols, that it works on.
     pub in_flight: AtomicU32,
+    pub tally: Tally,
 }
 
 impl Backend {
-    pub fn new(address: SocketAddr, number: u64) -> Self {
+    /// `threads` serve.
+    pub fn new(address: SocketAddr, number: u64, threads: usize) -> Self {
         Backend {
             address,
             number,
             in_flight: AtomicU32::new(0),
+            tally: Tally::new(threads),
         }
     }
 

@@ -1,10 +1,13 @@
 //! Reads `[forwarder]` and the `backend` of a pool.
 
+mod access_log;
 mod backend;
 mod route;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::num::NonZero;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -15,6 +18,7 @@ use super::reader::{Reader, Table, Value, in_order};
 use super::references::References;
 use super::scalar::{integer, one_or_many};
 
+pub use access_log::{AccessLog, LogFormat};
 pub use backend::Backend;
 pub(super) use backend::backend;
 pub use route::{Action, HostPattern, PathPattern, Route};
@@ -31,6 +35,16 @@ pub struct Forwarder {
     pub listeners: Vec<Listener>,
     /// `[[forwarder.route]]`: the first that fits a request says what is done with it. One at least.
     pub routes: Vec<Route>,
+    /// Of requests whose route says nothing else. Default: none.
+    pub access_log: Option<AccessLog>,
+}
+
+impl Forwarder {
+    /// How many threads serve.
+    pub fn thread_count(&self) -> usize {
+        let cores = || available_parallelism().map_or(1, NonZero::get);
+        self.threads.map_or_else(cores, usize::from)
+    }
 }
 
 /// `[forwarder.listener.NAME]`
@@ -57,6 +71,7 @@ pub(super) fn forwarder(
     let threads = table.optional(reader, "threads", |r, v| integer(r, v, 1..=1024));
     let example = "{ web = { listen = \"0.0.0.0:8080\" } }";
     let listeners = table.required(reader, "listener", example, listeners);
+    let log = table.optional(reader, "access_log", access_log::access_log);
     let example = "[{ to = \"a pool or a policy\" }]";
     let routes = table.required(reader, "route", example, |reader, value| {
         routes(reader, references, value)
@@ -66,6 +81,7 @@ pub(super) fn forwarder(
         threads,
         listeners: listeners?,
         routes: routes?,
+        access_log: log.flatten(),
     })
 }
 

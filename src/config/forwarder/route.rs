@@ -1,5 +1,6 @@
 //! Reads `[[forwarder.route]]`.
 
+use super::access_log::{AccessLog, access_log};
 use crate::config::reader::{Reader, Table, Value, quoted};
 use crate::config::references::References;
 use crate::config::scalar::{one_or_many, text};
@@ -14,6 +15,8 @@ pub struct Route {
     /// `path = "/api"`: it and what is below it; `path = { exact = "/api" }`: it alone. Default: all.
     pub path: PathPattern,
     pub action: Action,
+    /// Default: as `[forwarder]` says; `Some(None)`: none.
+    pub access_log: Option<Option<AccessLog>>,
     pub place: Place,
 }
 
@@ -54,8 +57,10 @@ pub(super) fn route(
         let name = text(reader, value, "the name of a pool or a policy")?;
         references.member(reader, name, value.span())
     });
+    let log = table.optional(reader, "access_log", access_log);
     table.finish(reader);
     Some(Route {
+        access_log: log,
         hosts: hosts.unwrap_or_default(),
         path: path.unwrap_or(PathPattern::Any),
         action: Action::Forward { to: to? },
