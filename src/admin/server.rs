@@ -17,14 +17,15 @@ use super::explain::{self, Believed, Explanation, Line, Question};
 use super::health::{Changed, HealthReport, History};
 use super::whom::Whom;
 use super::{
-    EndpointStatus, Joined, Loaded, Observed, Overridden, Registered, Reloaded, Said, Standing,
-    Status, Taken, Which, ZoneTrouble,
+    EndpointStatus, Joined, Loaded, NetworkRtt, Observed, Overridden, Registered, Reloaded, Said,
+    Standing, Status, Taken, Which, ZoneTrouble,
 };
 use crate::geoip::World;
 use crate::load::Report;
 use crate::overrides::{Order, key};
 use crate::registrations;
 use crate::state::feedback::Counters;
+use crate::state::forwarding::bits_of;
 use crate::state::{Root, RootReader};
 
 /// What the control loop is asked to do.
@@ -67,6 +68,8 @@ pub struct Live {
     pub overridden: ArcSwap<Overridden>,
     /// By pool that may shed: what it takes by its load, and why.
     pub shed: ArcSwap<HashMap<String, String>>,
+    /// What the forwarder has to do, of pools that have their load from it.
+    pub reports: ArcSwap<Vec<Report>>,
     pub config_path: PathBuf,
     pub listening: Vec<std::net::SocketAddr>,
     /// In words, for explain: probes, or a file.
@@ -90,6 +93,8 @@ pub fn router(live: Arc<Live>) -> Router {
         .route("/v1/health/history", get(history))
         .route("/v1/reload", post(reload))
         .route("/v1/load", get(loads).post(load))
+        .route("/v1/load/reports", get(reports))
+        .route("/v1/rtt", get(rtt))
         .route("/v1/observations", post(observe))
         .route(
             "/v1/registrations",
@@ -311,6 +316,23 @@ async fn observe(
 
 async fn loads(State(live): State<Arc<Live>>) -> Response {
     told(&live, Command::Loads).await
+}
+
+async fn reports(State(live): State<Arc<Live>>) -> Json<Vec<Report>> {
+    Json(live.reports.load().to_vec())
+}
+
+async fn rtt(State(live): State<Arc<Live>>) -> Json<Vec<NetworkRtt>> {
+    let rtts = live.root.load_full().forwarding.rtts.all().into_iter();
+    // What is behind the microseconds says nothing.
+    let rounded = |ms: f64| (ms * 1000.0).round() / 1000.0;
+    let told = rtts.map(|(address, rtt)| NetworkRtt {
+        network: format!("{address}/{}", bits_of(&address)),
+        ms: rounded(rtt.ms),
+        min_ms: rounded(rtt.min_ms),
+        samples: rtt.samples,
+    });
+    Json(told.collect())
 }
 
 async fn register(
