@@ -4,16 +4,20 @@ mod telling;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use hyper::header::HeaderValue;
 
 use crate::config::forwarder as written;
 use crate::config::{self, Config, Member};
 use crate::model::{PolicyId, PoolId};
+use crate::random::Random;
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Backend, Forward, Forwarding, HostPattern, PathPattern, Route, Upstream,
+    Action, Backend, Forward, Forwarding, HostPattern, PathPattern, Protocol, Route, Upstream,
 };
+use crate::state::listening::{Http, Listener};
 use crate::state::pools;
 
 /// Backends that there were before, at the same address, go on with what is known of them.
@@ -39,6 +43,7 @@ pub(super) fn compile(config: &Config, pools: &Pools, before: Option<&Forwarding
     }
     let backends = backends(config, pools, &upstreams, before, threads);
     Forwarding {
+        listeners: forwarder.listeners.iter().map(listener).collect(),
         routes,
         upstreams: upstreams.into(),
         backends,
@@ -46,6 +51,43 @@ pub(super) fn compile(config: &Config, pools: &Pools, before: Option<&Forwarding
         rtts: before.map_or_else(Arc::default, |before| Arc::clone(&before.rtts)),
         logs: telling.logs(),
     }
+}
+
+fn listener(listener: &written::Listener) -> Arc<Listener> {
+    Arc::new(Listener {
+        name: listener.name.as_str().into(),
+        addresses: listener.listen.clone().into(),
+        http: http(&listener.http),
+    })
+}
+
+fn http(http: &written::Http) -> Http {
+    let via = http.via.as_deref().unwrap_or_else(|| pseudonym());
+    Http {
+        head_max: http.head_max,
+        headers_max: http.headers_max,
+        target_max: http.target_max,
+        body_max: (http.body_max > 0).then_some(http.body_max),
+        head_timeout: http.head_timeout,
+        body_timeout: http.body_timeout,
+        write_timeout: http.write_timeout,
+        keep_alive: http.keep_alive,
+        upgrade_timeout: http.upgrade_timeout,
+        requests_max: http.requests_max,
+        streams_max: http.streams_max,
+        trusted: http.trusted_proxies.clone().into(),
+        via_values: ["1.0", "1.1", "2.0"].map(|version| {
+            HeaderValue::try_from(format!("{version} {via}"))
+                .unwrap_or_else(|_| HeaderValue::from_static("1.1 meridian"))
+        }),
+        via: via.into(),
+    }
+}
+
+/// What messages have come by where nothing is configured: no two processes have the same.
+fn pseudonym() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| format!("meridian-{:08x}", Random::from_os().next_u64() as u32))
 }
 
 fn route(route: &written::Route, telling: &mut telling::Telling<'_>) -> Route {
@@ -81,8 +123,13 @@ fn upstream(pool: &config::Pool) -> Upstream {
     let backend = &pool.backend;
     Upstream {
         pool: pool.name.as_str().into(),
+        protocol: match backend.protocol {
+            written::Protocol::Http1 => Protocol::Http1,
+            written::Protocol::Http2 => Protocol::Http2,
+        },
         connect_timeout: backend.connect_timeout,
         response_timeout: backend.response_timeout,
+        body_timeout: backend.body_timeout,
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
     }

@@ -16,6 +16,7 @@ use super::access_logs::AccessLogs;
 use super::changes::Changes;
 use super::exporting::Exporting;
 use super::forwarded::Forwarded;
+use super::forwarding::{Forwarding, Taken as Addresses};
 use super::lagging::Lagging;
 use super::limiting::Limiting;
 use super::loading::Loading;
@@ -29,7 +30,7 @@ use super::{Notice, aside};
 use crate::admin::{Command, Joined, Live, Reloaded, Said, Standing, Taken, Which, ZoneTrouble};
 use crate::clock;
 use crate::compile::{Adjust, ServedZone, Whole};
-use crate::config::{Diagnostic, Diagnostics, Place, Server};
+use crate::config::{Config, Diagnostic, Diagnostics, Place, Server};
 use crate::geoip::watch::{Watcher, watch};
 use crate::model::{EndpointId, PoolId, Share, Verdict};
 use crate::overrides::{self, Action};
@@ -68,6 +69,7 @@ pub struct Control {
     pub is_unexpanded: bool,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
     pub changes: Changes,
+    pub forwarding: Forwarding,
     pub exporting: Exporting,
     pub lagging: Lagging,
     /// Delivers what is posted to the webhook.
@@ -103,7 +105,7 @@ enum Request {
 }
 
 /// What reading again came to.
-type Outcome = Result<(Whole, Prepared, Diagnostics), Diagnostics>;
+type Outcome = Result<(Whole, (Prepared, Addresses), Diagnostics), Diagnostics>;
 
 /// A request being worked on.
 struct Work {
@@ -488,6 +490,7 @@ impl Control {
             true => self.registering.joined(),
             false => HashMap::new(),
         };
+        let forwarding = self.forwarding.clone();
         let task = tokio::spawn(async move {
             let read = reading.await;
             // Also where reading failed: whoever prepares next is not to be overtaken by it.
@@ -501,8 +504,10 @@ impl Control {
                     .expanded(Some(&before.config), whole, joined, grace)
                     .await?;
             }
+            let forwarder = whole.config.forwarder.as_ref();
+            let addresses = forwarding.prepare(forwarder, &whole.parts.forwarding)?;
             let prepared = preparation.prepare(&before, &whole, grace).await?;
-            Ok((whole, prepared, warnings))
+            Ok((whole, (prepared, addresses), warnings))
         });
         Work {
             request,
@@ -527,7 +532,7 @@ impl Control {
         let told = match outcome {
             Ok((whole, prepared, found)) => {
                 log(&found);
-                self.warn_of_what_needs_a_restart(&whole.config.server);
+                self.warn_of_what_needs_a_restart(&whole.config);
                 self.adopt(whole, prepared);
                 let zones_in_trouble = self.tell_of_trouble();
                 tracing::info!(config = %self.path.display(), "{what} reloaded");
@@ -569,7 +574,7 @@ impl Control {
         }
     }
 
-    fn adopt(&mut self, whole: Whole, prepared: Prepared) {
+    fn adopt(&mut self, whole: Whole, (prepared, addresses): (Prepared, Addresses)) {
         let before = std::mem::replace(&mut self.whole, whole);
         self.loading.adopt(&self.whole);
         self.access_logs.adopt(&self.whole.parts.forwarding.logs);
@@ -591,6 +596,9 @@ impl Control {
                 self.finishing = Some(tokio::task::spawn_blocking(finish));
             }
             None => self.publish(Arc::clone(&self.publisher.current().health)),
+        }
+        if let Err(e) = self.forwarding.adopt(addresses) {
+            tracing::error!("[forwarder] {e}: requests are taken where they were before");
         }
         self.changes.adopt(&self.whole.parts);
         let metrics = self.whole.config.metrics.as_ref();
@@ -623,8 +631,8 @@ impl Control {
         troubles
     }
 
-    fn warn_of_what_needs_a_restart(&self, new: &Server) {
-        let old = &self.started;
+    fn warn_of_what_needs_a_restart(&self, config: &Config) {
+        let (old, new) = (&self.started, &config.server);
         let keys = [
             ("listen", old.listen != new.listen),
             ("state_dir", old.state_dir != new.state_dir),
@@ -656,6 +664,9 @@ impl Control {
                 "[server] {} changed since the start: that takes a restart",
                 changed.join(", ")
             );
+        }
+        if self.forwarding.needs_restart(config.forwarder.as_ref()) {
+            tracing::warn!("[forwarder] threads changed since the start: that takes a restart");
         }
     }
 

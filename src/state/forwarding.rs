@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::listening::{Listener, Spot};
 use super::pools::Member;
 use crate::model::{EndpointId, PoolId};
 pub use log::{Format, Log, Logging, Target};
@@ -18,6 +19,7 @@ pub use tally::{Counts, ENDS_MS, Tally};
 /// The forwarding part of a root; empty where there is no forwarder.
 #[derive(Debug, Default)]
 pub struct Forwarding {
+    pub listeners: Box<[Arc<Listener>]>,
     /// In the order in which they are asked.
     pub routes: Box<[Route]>,
     /// By [`PoolId`]: `None` for those that no route leads to.
@@ -52,6 +54,34 @@ impl Default for Told {
 }
 
 impl Forwarding {
+    /// Whose `spot` is; `None`: it is listened on no longer.
+    pub fn listener(&self, spot: Spot) -> Option<&Arc<Listener>> {
+        let mut left = spot.nth;
+        self.listeners.iter().find(|listener| {
+            let of_it = listener.addresses.iter();
+            of_it.filter(|&&address| address == spot.address).any(|_| {
+                let is_it = left == 0;
+                left = left.saturating_sub(1);
+                is_it
+            })
+        })
+    }
+
+    /// Everything that is listened on.
+    pub fn spots(&self) -> Vec<Spot> {
+        let mut spots: Vec<Spot> = Vec::new();
+        for &address in self
+            .listeners
+            .iter()
+            .flat_map(|listener| &listener.addresses)
+        {
+            let nth = spots.iter().filter(|spot| spot.address == address).count();
+            let nth = nth as u16;
+            spots.push(Spot { address, nth });
+        }
+        spots
+    }
+
     pub fn upstream(&self, id: PoolId) -> Option<&Arc<Upstream>> {
         self.upstreams.get(id.index())?.as_ref()
     }
@@ -99,14 +129,24 @@ pub struct Forward {
     pub to: Member,
 }
 
+/// What is spoken with the endpoints of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Http1,
+    Http2,
+}
+
 /// How the endpoints of a pool are spoken to.
 #[derive(Debug)]
 pub struct Upstream {
     /// What the pool is called.
     pub pool: Box<str>,
+    pub protocol: Protocol,
     pub connect_timeout: Duration,
     /// From the request to the head of its response.
     pub response_timeout: Duration,
+    /// Between two parts of a response's body.
+    pub body_timeout: Duration,
     /// How long a connection may wait for its next request.
     pub idle_timeout: Duration,
     /// Further endpoints that a request may be sent to.

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod backend;
+mod http;
 mod route;
 
 use std::collections::HashMap;
@@ -19,8 +20,9 @@ use super::references::References;
 use super::scalar::{integer, one_or_many};
 
 pub use access_log::{AccessLog, LogFormat};
-pub use backend::Backend;
 pub(super) use backend::backend;
+pub use backend::{Backend, Protocol};
+pub use http::Http;
 pub use route::{Action, HostPattern, PathPattern, Route};
 
 /// Listeners, and routes, that can be configured, each.
@@ -53,12 +55,15 @@ pub struct Listener {
     pub name: String,
     /// Addresses; port 0 takes a free one.
     pub listen: Vec<SocketAddr>,
+    pub http: Http,
     pub place: Place,
 }
 
-/// How long backends have by default: to take a connection, to begin a response, to be asked again.
+/// How long backends have by default: to take a connection, to begin a response, to go on with it, to be
+/// asked again.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) fn forwarder(
@@ -113,10 +118,12 @@ fn listeners(reader: &mut Reader, value: &Value) -> Option<Vec<Listener>> {
                 Some(address)
             })
         });
+        let http = http::http(reader, &mut table);
         table.finish(reader);
         listeners.extend(listen.map(|listen| Listener {
             name: name.to_owned(),
             listen,
+            http,
             place: reader.place(key.span().start),
         }));
     }
