@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /v1/status` | [`Status`] |
 //! | `POST /v1/explain` with a [`explain::Question`] | [`explain::Explanation`] |
+//! | `POST /v1/explain/url` with an [`explain_url::UrlQuestion`] | [`explain_url::UrlExplanation`] |
 //! | `GET /v1/health`, of all targets or of `?what=web-eu` | [`health::HealthReport`] |
 //! | `GET /v1/health/history`, the same | every [`health::Changed`] that is remembered, the latest last |
 //! | `GET /v1/overrides` | every [`Standing`] |
@@ -23,6 +24,7 @@
 
 pub mod client;
 pub mod explain;
+pub mod explain_url;
 pub mod health;
 pub mod record;
 pub mod replay;

@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
 use super::explain::{self, Believed, Explanation, Line, Question};
+use super::explain_url::{self, UrlQuestion};
 use super::health::{Changed, HealthReport, History};
 use super::whom::Whom;
 use super::{
@@ -89,6 +90,7 @@ pub fn router(live: Arc<Live>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/explain", post(explain))
+        .route("/v1/explain/url", post(explain_url))
         .route("/v1/health", get(health))
         .route("/v1/health/history", get(history))
         .route("/v1/reload", post(reload))
@@ -185,6 +187,25 @@ async fn explain(
         }
         Ok(Err(message)) => error(StatusCode::BAD_REQUEST, &message),
         Err(panic) => error(StatusCode::INTERNAL_SERVER_ERROR, &panic.to_string()),
+    }
+}
+
+async fn explain_url(
+    State(live): State<Arc<Live>>,
+    question: Result<Json<UrlQuestion>, JsonRejection>,
+) -> Response {
+    let question = match question {
+        Ok(Json(question)) => question,
+        Err(rejection) => return error(rejection.status(), &rejection.body_text()),
+    };
+    let believed = Believed {
+        verdicts: (live.verdicts)(),
+        overridden: live.overridden.load_full(),
+        shed: live.shed.load_full(),
+    };
+    match explain_url::explain_url(&live.root.load_full(), &believed, &question) {
+        Ok(explanation) => Json(explanation).into_response(),
+        Err(message) => error(StatusCode::BAD_REQUEST, &message),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::model::EndpointId;
 use crate::state::Root;
 use crate::state::forwarding::{Backend, Forward, Upstream};
 use crate::steering::Draw;
-use crate::steering::forward::{self, By};
+use crate::steering::forward::{self, By, Served};
 
 /// Where a request may be sent.
 pub(super) struct Choice {
@@ -26,13 +26,7 @@ pub(super) fn choose(
 ) -> Option<Choice> {
     let served = forward::serve(root, forward.to, client, draw, &mut ())?;
     let upstream = root.forwarding.upstream(served.pool)?;
-    let pool = &root.pools.pools[served.pool.index()];
-    let by = By {
-        balance: pool.balance,
-        hash: hash_of(client, pool.seed),
-        preference: pool.preferences[served.family as usize].as_ref(),
-    };
-    let drawn = forward::endpoints(root, served, by, draw);
+    let drawn = forward::endpoints(root, served, by(root, served, client), draw);
     let untried = |&id: &EndpointId| {
         let backend = root.forwarding.backend(id)?;
         (!tried.contains(&backend.number)).then(|| Arc::clone(backend))
@@ -41,6 +35,16 @@ pub(super) fn choose(
         upstream: Arc::clone(upstream),
         backend: drawn.as_slice().iter().find_map(untried)?,
     })
+}
+
+/// How the pool that serves chooses for this client.
+pub(super) fn by<'r>(root: &'r Root, served: Served, client: &Client) -> By<'r> {
+    let pool = &root.pools.pools[served.pool.index()];
+    By {
+        balance: pool.balance,
+        hash: hash_of(client, pool.seed),
+        preference: pool.preferences[served.family as usize].as_ref(),
+    }
 }
 
 /// The client's, among pools that know each other by `seed`.

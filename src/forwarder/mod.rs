@@ -22,6 +22,7 @@
 //! | `body` | what are messages made of? |
 //! | `story` | what is told of a request once it is over? |
 //! | `access_line` | how is that told in one line? |
+//! | `explain` | where would a request go, and why? |
 //! | `rtt` | how far away is a client? |
 //! | `patience` | how long is waited for the next part of one? |
 //! | `refusal` | what is said where there is no response? |
@@ -30,6 +31,7 @@ mod access_line;
 mod balance;
 mod body;
 mod connection;
+pub mod explain;
 pub mod framing;
 mod headers;
 mod patience;
