@@ -177,6 +177,36 @@ fn a_backend_that_registers_is_sent_requests_and_each_is_told() {
 }
 
 #[test]
+fn explain_tells_the_whole_way_of_a_url() {
+    let place = place();
+    let server = serve(&place);
+    let backend = backend().to_string();
+    run(&place, &["register", "web", &backend, "--lease", "5m"]);
+    until_served(&server);
+    let words = [
+        "explain",
+        "--url",
+        "https://WWW.example.com/a?b=c",
+        "--client",
+        "127.0.0.9",
+    ];
+    let told = run(&place, &words);
+    for text in [
+        "www.example.com. A",
+        "request    GET /a of www.example.com, from 127.0.0.9",
+        "to pool web",
+        "pool       web (weighted), whose endpoints would be tried in this order",
+        &format!("endpoint   {backend} weight 1 up"),
+    ] {
+        assert!(told.contains(text), "{text}\n{told}");
+    }
+    let elsewhere = run(&place, &["explain", "--url", "http://nobody.example.com/"]);
+    assert!(elsewhere.contains("none fits: 404"), "{elsewhere}");
+    let words = ["explain", "--url", "not a url", "--config", "meridian.toml"];
+    assert!(place.run(&words).stderr.contains("is no URL"));
+}
+
+#[test]
 fn logs_are_opened_anew_at_a_reload() {
     let place = place();
     let mut server = serve(&place);
@@ -249,7 +279,8 @@ fn metrics_tell_routes_and_endpoints_apart() {
         .find(|line| line.contains("metrics can be read"))
         .unwrap();
     let line: Value = serde_json::from_str(line).unwrap();
-    let address = line["fields"]["listen"].as_str().unwrap();
+    let fields = [&line["listen"], &line["fields"]["listen"]];
+    let address = fields.iter().find_map(|field| field.as_str()).unwrap();
     let page = eventually("the counts", || {
         get(&server, "www.example.com", "/");
         let mut stream = TcpStream::connect(address).unwrap();
