@@ -6,7 +6,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::place::Place;
+use crate::place::{Place, in_repository};
 use crate::process::{Process, eventually};
 
 /// Answers every request with two octets, until the test ends.
@@ -304,5 +304,18 @@ fn metrics_tell_routes_and_endpoints_apart() {
         "meridian_rtt_networks 1",
     ] {
         assert!(page.contains(text), "{text}\n{page}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_pages_are_configurations() {
+    for page in ["registration", "load", "logs"] {
+        let text = std::fs::read_to_string(in_repository(&format!("docs/forwarder/{page}.md")));
+        let text = text.unwrap();
+        let example = text.split("```toml\n").nth(1).unwrap();
+        let place = Place::new();
+        place.write("meridian.toml", example.split("```").next().unwrap());
+        let checked = place.run(&["check", "--config", "meridian.toml"]);
+        assert_eq!(checked.code, 0, "{page}: {}", checked.stderr);
     }
 }
