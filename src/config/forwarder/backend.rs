@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::tls::{BackendTls, backend_tls};
 use super::{CONNECT_TIMEOUT, IDLE_TIMEOUT, RESPONSE_TIMEOUT};
+use crate::config::ProxyProtocol;
 use crate::config::address::port;
 use crate::config::reader::{Reader, Table, Value};
-use crate::config::scalar::integer;
+use crate::config::scalar::{choice, integer};
 use crate::config::units::duration;
 
 /// `[pool.NAME.backend]`
@@ -21,6 +23,11 @@ pub struct Backend {
     pub idle_timeout: Duration,
     /// Further endpoints that a request is sent to where that is safe: 0..=10. Default 2.
     pub retries: u32,
+    /// `tls = true`, or `{ sni = "…", ca = "…", insecure = false, certificate = "…", key = "…" }`. Default: none.
+    pub tls: Option<BackendTls>,
+    /// `proxy_protocol = "v1"` or `"v2"`: connections begin with a header that says whose they are
+    /// (haproxy.org, proxy-protocol.txt). Each is of one client then, and not used again for another. Default: none.
+    pub proxy_protocol: Option<ProxyProtocol>,
 }
 
 impl Default for Backend {
@@ -31,11 +38,13 @@ impl Default for Backend {
             response_timeout: RESPONSE_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
             retries: 2,
+            tls: None,
+            proxy_protocol: None,
         }
     }
 }
 
-pub(in crate::config) fn backend(reader: &mut Reader, value: &Value) -> Option<Backend> {
+pub(in crate::config) fn backend<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<Backend> {
     let mut table = Table::of(
         reader,
         "`backend`",
@@ -56,6 +65,11 @@ pub(in crate::config) fn backend(reader: &mut Reader, value: &Value) -> Option<B
         duration(r, v, Duration::ZERO..=hour)
     });
     let retries = table.optional(reader, "retries", |r, v| integer(r, v, 0..=10));
+    let tls = table.optional(reader, "tls", backend_tls);
+    let proxy_protocol = table.optional(reader, "proxy_protocol", |r, v| {
+        let versions = [("v1", ProxyProtocol::V1), ("v2", ProxyProtocol::V2)];
+        choice(r, v, &versions)
+    });
     table.finish(reader);
     Some(Backend {
         port: port.unwrap_or(default.port),
@@ -63,5 +77,7 @@ pub(in crate::config) fn backend(reader: &mut Reader, value: &Value) -> Option<B
         response_timeout: response.unwrap_or(default.response_timeout),
         idle_timeout: idle.unwrap_or(default.idle_timeout),
         retries: retries.unwrap_or(default.retries),
+        tls: tls.flatten(),
+        proxy_protocol,
     })
 }
