@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -33,7 +34,11 @@ pub fn bind(
     let listeners = config.listeners.iter();
     let settings = Settings {
         listen: listeners
-            .flat_map(|listener| listener.listen.clone())
+            .flat_map(|listener| {
+                let name: Arc<str> = listener.name.as_str().into();
+                let addresses = listener.listen.iter();
+                addresses.map(move |address| (Arc::clone(&name), *address))
+            })
             .collect(),
         threads,
         seed,

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,7 +11,6 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
@@ -28,7 +26,6 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What a connection is known to speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "what TLS agrees on is told by its listeners")]
 pub(super) enum Protocol {
     Http1,
     Http2,
@@ -36,19 +33,8 @@ pub(super) enum Protocol {
     Unknown,
 }
 
-/// Serves one connection until its end, or until the threads stop.
-pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
-    // Responses are written whole or wait for their backend; nothing is won by waiting for more.
-    let _ = stream.set_nodelay(true);
-    let peer = Peer {
-        address: peer,
-        is_tls: false,
-    };
-    serve_http(worker, stream, peer, Protocol::Unknown).await;
-}
-
 /// Serves HTTP over `io` until its end, or until the threads stop.
-pub(super) async fn serve_http<I>(worker: Rc<Worker>, io: I, peer: Peer, protocol: Protocol)
+pub(super) async fn serve_http<I>(worker: Rc<Worker>, io: I, peer: Rc<Peer>, protocol: Protocol)
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -64,7 +50,8 @@ where
     let Some(mut stopping) = worker.stopping.borrow().clone() else {
         return;
     };
-    let service = service_fn(move |request| service::serve(Rc::clone(&worker), peer, request));
+    let service =
+        service_fn(move |request| service::serve(Rc::clone(&worker), Rc::clone(&peer), request));
     let stopped = async move {
         stop_signal(&mut stopping).await;
     };

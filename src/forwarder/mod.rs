@@ -7,6 +7,10 @@
 //! | file | question |
 //! |---|---|
 //! | `worker` | who serves a connection? |
+//! | `entrance` | what becomes of a connection before it is requests, or if it never is? |
+//! | `proxy` | whose is a connection that a proxy in front passes on? |
+//! | `tls` | how does a client's connection become a secret one? |
+//! | `tcp` | what becomes of a connection that is no requests? |
 //! | `connection` | what does a client speak? |
 //! | `wire` | what comes and goes over its connection? |
 //! | `service` | what becomes of a request? |
@@ -15,21 +19,30 @@
 //! | `upstream` | how does it get there, and the response back? |
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
 //! | `body` | what are messages made of? |
+//! | `shown` | what are backends told of a client's certificate? |
+//! | `redirect` | where is a request sent that came without TLS? |
 //! | `refusal` | what is said where there is no response? |
 
 mod balance;
 mod body;
 mod connection;
+mod entrance;
 mod headers;
+mod proxy;
+mod redirect;
 mod refusal;
 mod route;
 mod service;
+mod shown;
+pub mod tcp;
+mod tls;
 mod upstream;
 mod wire;
 mod worker;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -45,7 +58,8 @@ const BACKLOG: i32 = 4096;
 
 /// How to start.
 pub struct Settings {
-    pub listen: Vec<SocketAddr>,
+    /// Names of listeners, and an address of each.
+    pub listen: Vec<(Arc<str>, SocketAddr)>,
     pub threads: usize,
     /// Makes draws repeatable.
     pub seed: Option<u64>,
@@ -67,7 +81,7 @@ impl std::fmt::Display for BindError {
 /// Sockets that are bound, and listen.
 pub struct Bound {
     /// By thread.
-    sockets: Vec<Vec<std::net::TcpListener>>,
+    sockets: Vec<Vec<(Arc<str>, std::net::TcpListener)>>,
     addresses: Vec<SocketAddr>,
     seed: Option<u64>,
 }
@@ -86,14 +100,15 @@ impl Bound {
     pub fn new(settings: &Settings) -> Result<Self, BindError> {
         let mut sockets: Vec<Vec<_>> = (0..settings.threads.max(1)).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
-        for &address in &settings.listen {
+        for (name, address) in &settings.listen {
+            let address = *address;
             let mut taken = address;
             for sockets in &mut sockets {
                 let socket = listen(taken).map_err(|error| BindError { address, error })?;
                 taken = socket
                     .local_addr()
                     .map_err(|error| BindError { address, error })?;
-                sockets.push(socket);
+                sockets.push((Arc::clone(name), socket));
             }
             addresses.push(taken);
         }

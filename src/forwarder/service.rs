@@ -6,26 +6,33 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{HOST, HeaderValue, STRICT_TRANSPORT_SECURITY};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 
 use super::balance::{self, Choice};
 use super::body::{RequestBody, ResponseBody};
-use super::headers;
 use super::refusal::refuse;
 use super::route::{self, HostError};
+use super::shown::Shown;
 use super::upstream::{self, Failed, Why};
 use super::worker::Worker;
+use super::{headers, redirect, shown};
 use crate::locate::Client;
+use crate::proxy_protocol::Ends;
 use crate::state::Root;
-use crate::state::forwarding::{Action, Forward};
+use crate::state::forwarding::{Action, Entrance, Forward};
 
 /// Who is at the other end of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Peer {
     pub address: SocketAddr,
+    /// Where it came to.
+    pub local: SocketAddr,
     pub is_tls: bool,
+    /// Of its certificate, if it was asked for one.
+    pub shown: Option<Rc<Shown>>,
+    pub entrance: Arc<Entrance>,
 }
 
 type Answer = Response<ResponseBody>;
@@ -33,15 +40,31 @@ type Answer = Response<ResponseBody>;
 /// Answers one request. It never fails: what goes wrong is a response, too.
 pub(super) async fn serve(
     worker: Rc<Worker>,
-    peer: Peer,
+    peer: Rc<Peer>,
     request: Request<Incoming>,
 ) -> Result<Answer, Infallible> {
+    let mut answer = respond(&worker, &peer, request).await;
+    if let Some(hsts) = &peer.entrance.hsts {
+        answer
+            .headers_mut()
+            .insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
+    Ok(answer)
+}
+
+async fn respond(worker: &Rc<Worker>, peer: &Peer, request: Request<Incoming>) -> Answer {
+    if let Some(port) = peer.entrance.redirect_to_https {
+        return match route::host_of(&request) {
+            Ok(host) => redirect::to_https(host, port, &request),
+            Err(error) => no_host(error),
+        };
+    }
     let root = worker.root.load_full();
     let routed = routed(&root, &request).map(|(forward, host)| (forward, host.to_owned()));
-    Ok(match routed {
+    match routed {
         Err(answer) => *answer,
-        Ok((forward, host)) => self::forward(&worker, &root, forward, peer, &host, request).await,
-    })
+        Ok((forward, host)) => self::forward(worker, &root, forward, peer, &host, request).await,
+    }
 }
 
 /// Where it goes, and for which host it is.
@@ -49,27 +72,27 @@ fn routed<'r, 'q>(
     root: &'r Root,
     request: &'q Request<Incoming>,
 ) -> Result<(&'r Forward, &'q str), Box<Answer>> {
-    let host = route::host_of(request).map_err(|error| {
-        Box::new(refuse(
-            StatusCode::BAD_REQUEST,
-            match error {
-                HostError::Missing => "the request has no Host header",
-                HostError::Several => "the request has several Host headers",
-                HostError::Unreadable => "the host of the request cannot be read",
-            },
-        ))
-    })?;
+    let host = route::host_of(request).map_err(|error| Box::new(no_host(error)))?;
     let route = route::find(&root.forwarding, host, request.uri().path());
     let nowhere = || Box::new(refuse(StatusCode::NOT_FOUND, "no route fits the request"));
     let Action::Forward(forward) = &route.ok_or_else(nowhere)?.action;
     Ok((forward, host))
 }
 
+fn no_host(error: HostError) -> Answer {
+    let why = match error {
+        HostError::Missing => "the request has no Host header",
+        HostError::Several => "the request has several Host headers",
+        HostError::Unreadable => "the host of the request cannot be read",
+    };
+    refuse(StatusCode::BAD_REQUEST, why)
+}
+
 async fn forward(
     worker: &Rc<Worker>,
     root: &Arc<Root>,
     forward: &Forward,
-    peer: Peer,
+    peer: &Peer,
     host: &str,
     request: Request<Incoming>,
 ) -> Answer {
@@ -77,8 +100,12 @@ async fn forward(
         subnet: None,
         resolver: peer.address.ip(),
     };
+    let ends = Ends {
+        from: peer.address,
+        to: peer.local,
+    };
     let (mut head, body) = request.into_parts();
-    prepare(&mut head, &peer, host);
+    prepare(&mut head, peer, host);
     let body = RequestBody::of(body);
     let again = Again::of(&head, &body);
     let mut request = Some(Request::from_parts(head, body));
@@ -92,7 +119,7 @@ async fn forward(
             return no_response(last);
         };
         tried.push(backend.number);
-        match upstream::exchange(worker, &upstream, backend, sent).await {
+        match upstream::exchange(worker, &upstream, backend, ends, sent).await {
             Ok(response) => return answer(response),
             Err(Failed { why, request: left }) => {
                 last = Some(why);
@@ -138,6 +165,7 @@ impl Again {
 fn prepare(head: &mut Parts, peer: &Peer, host: &str) {
     headers::strip_hop_by_hop(&mut head.headers);
     headers::tell_client(&mut head.headers, peer, host);
+    shown::tell(&mut head.headers, peer.shown.as_deref());
     if let Some(authority) = head.uri.authority() {
         // What the target says counts (RFC 9112, 3.2.2).
         if let Ok(host) = HeaderValue::from_str(authority.as_str()) {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -11,8 +12,8 @@ use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use super::connection;
 use super::upstream::Idle;
+use super::{entrance, tcp};
 use crate::random::Random;
 use crate::state::RootReader;
 use crate::steering::{Draw, cursor_count};
@@ -26,6 +27,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub(super) struct Worker {
     pub root: RootReader,
     pub idle: Idle,
+    pub buffer: tcp::Buffer,
     dice: RefCell<Dice>,
     pub stopping: RefCell<Option<watch::Receiver<Option<Duration>>>>,
 }
@@ -40,6 +42,7 @@ impl Worker {
         Worker {
             root,
             idle: Idle::default(),
+            buffer: tcp::Buffer::default(),
             dice: RefCell::new(Dice {
                 random,
                 cursors: Vec::new(),
@@ -62,7 +65,7 @@ impl Worker {
 /// # Errors
 /// When the system gives no event queue.
 pub(super) fn main(
-    sockets: Vec<std::net::TcpListener>,
+    sockets: Vec<(Arc<str>, std::net::TcpListener)>,
     worker: Worker,
     stopping: watch::Receiver<Option<Duration>>,
 ) -> io::Result<impl FnOnce() + Send> {
@@ -72,7 +75,8 @@ pub(super) fn main(
         .build()?;
     let listeners = {
         let _inside = runtime.enter();
-        let listeners = sockets.into_iter().map(TcpListener::from_std);
+        let listeners = sockets.into_iter();
+        let listeners = listeners.map(|(name, socket)| Ok((name, TcpListener::from_std(socket)?)));
         listeners.collect::<io::Result<Vec<_>>>()?
     };
     Ok(move || {
@@ -101,7 +105,7 @@ pub(super) async fn stop_signal(stopping: &mut watch::Receiver<Option<Duration>>
 }
 
 async fn accept_all(
-    listener: TcpListener,
+    (name, listener): (Arc<str>, TcpListener),
     worker: Rc<Worker>,
     mut stopping: watch::Receiver<Option<Duration>>,
 ) {
@@ -112,7 +116,8 @@ async fn accept_all(
         };
         match accepted {
             Ok((stream, peer)) => {
-                spawn_local(connection::serve(Rc::clone(&worker), stream, peer));
+                let worker = Rc::clone(&worker);
+                spawn_local(entrance::serve(worker, Arc::clone(&name), stream, peer));
             }
             Err(_) => sleep(ERROR_PAUSE).await,
         }

@@ -10,6 +10,7 @@ mod ways;
 
 use std::sync::Arc;
 
+use hyper::header::HeaderValue;
 use ipnet::IpNet;
 
 use super::Parts;
@@ -97,7 +98,7 @@ fn entrance(
         trusted: networks(&written.trusted_proxies),
         proxy_protocol: written.proxy_protocol,
         redirect_to_https: written.redirect_to_https,
-        hsts: written.hsts.as_ref().map(hsts),
+        hsts: written.hsts.as_ref().and_then(hsts),
         counts: before.map_or_else(Arc::default, |before| Arc::clone(&before.counts)),
     })
 }
@@ -107,7 +108,7 @@ fn networks(networks: &[IpNet]) -> NetworkSet {
 }
 
 /// RFC 6797, 6.1.
-fn hsts(hsts: &written::Hsts) -> Box<str> {
+fn hsts(hsts: &written::Hsts) -> Option<HeaderValue> {
     let mut value = format!("max-age={}", hsts.max_age.as_secs());
     if hsts.include_subdomains {
         value += "; includeSubDomains";
@@ -115,7 +116,7 @@ fn hsts(hsts: &written::Hsts) -> Box<str> {
     if hsts.preload {
         value += "; preload";
     }
-    value.into()
+    HeaderValue::try_from(value).ok()
 }
 
 impl Entrance {

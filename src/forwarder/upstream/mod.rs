@@ -6,6 +6,7 @@
 
 mod exchange;
 mod idle;
+mod stream;
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -17,27 +18,27 @@ use std::task::{Context, Poll, Waker};
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::body::RequestBody;
 use super::worker::Worker;
+use crate::proxy_protocol::Ends;
 use crate::state::forwarding::{Backend, Upstream};
 pub(super) use exchange::Exchange;
 pub(super) use idle::Idle;
+pub(super) use stream::{Speaks, Stream};
 
 /// A connection to a backend, and the half of it that requests are given to.
 pub(super) struct Conn {
     sender: SendRequest<RequestBody>,
     /// `None`: it has ended.
-    driver: Option<Box<Connection<TokioIo<TcpStream>, RequestBody>>>,
+    driver: Option<Box<Connection<TokioIo<Stream>, RequestBody>>>,
 }
 
 impl Conn {
-    async fn open(backend: &Backend) -> Result<Self, Why> {
-        let stream = TcpStream::connect(backend.address).await;
+    async fn open(backend: &Backend, ends: Ends) -> Result<Self, Why> {
+        let stream = Stream::open(backend, ends, Speaks::Http).await;
         let stream = stream.map_err(|_| Why::Connect)?;
-        let _ = stream.set_nodelay(true);
         let handshake = http1::Builder::new().handshake(TokioIo::new(stream)).await;
         let (sender, driver) = handshake.map_err(|_| Why::Connect)?;
         Ok(Conn {
@@ -81,11 +82,12 @@ pub(super) struct Failed {
     pub request: Option<Request<RequestBody>>,
 }
 
-/// Sends a request to a backend and waits for the head of the response.
+/// Sends a request of a client whose connection has these `ends` to a backend, and waits for the head of the response.
 pub(super) async fn exchange(
     worker: &Rc<Worker>,
     upstream: &Arc<Upstream>,
     backend: Arc<Backend>,
+    ends: Ends,
     mut request: Request<RequestBody>,
 ) -> Result<Response<Exchange>, Failed> {
     let at_work = AtWork::new(backend);
@@ -93,7 +95,7 @@ pub(super) async fn exchange(
     loop {
         let (conn, is_fresh) = match worker.idle.take(backend.number) {
             Some(conn) => (conn, false),
-            None => match timeout(upstream.connect_timeout, Conn::open(backend)).await {
+            None => match timeout(upstream.connect_timeout, Conn::open(backend, ends)).await {
                 Ok(Ok(conn)) => (conn, true),
                 Ok(Err(why)) => return Err(unsent(why, request)),
                 Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
@@ -157,10 +159,10 @@ async fn send(
 }
 
 /// A backend that works on a request.
-pub(super) struct AtWork(Arc<Backend>);
+pub(super) struct AtWork(pub Arc<Backend>);
 
 impl AtWork {
-    fn new(backend: Arc<Backend>) -> Self {
+    pub fn new(backend: Arc<Backend>) -> Self {
         backend.in_flight.fetch_add(1, Ordering::Relaxed);
         AtWork(backend)
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hyper::header::HeaderValue;
 use rustls::ServerConfig;
 
 use super::{Forward, HostPattern};
@@ -24,7 +25,7 @@ pub struct Entrance {
     /// Requests are sent to this port.
     pub redirect_to_https: Option<u16>,
     /// The value of Strict-Transport-Security.
-    pub hsts: Option<Box<str>>,
+    pub hsts: Option<HeaderValue>,
     /// They outlive reloads that keep the name.
     pub counts: Arc<Counts>,
 }
