@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -156,10 +156,6 @@ impl Client {
     /// Whether the other end has closed it, and said nothing before.
     pub fn is_closed(&mut self) -> bool {
         !matches!(self.0.read(&mut [0]), Ok(1))
-    }
-
-    pub fn end(&self) {
-        self.0.shutdown(Shutdown::Write).unwrap();
     }
 }
 
