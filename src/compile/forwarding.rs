@@ -147,7 +147,9 @@ fn backends(
         let pool = endpoint.pool.index();
         upstreams[pool].as_ref()?;
         let address = endpoint.destination.address()?;
-        let address = SocketAddr::new(address, config.pools[pool].backend.port);
+        let port = endpoint.destination.port();
+        let port = port.unwrap_or(config.pools[pool].backend.port);
+        let address = SocketAddr::new(address, port);
         let backend = known
             .entry(address)
             .or_insert_with(|| Arc::new(Backend::new(address, next_number())));
