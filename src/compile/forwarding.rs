@@ -2,17 +2,22 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use hyper::header::HeaderValue;
 
 use super::transport::Transport;
 use crate::config::forwarder as written;
 use crate::config::{self, Config, Member};
 use crate::model::{PolicyId, PoolId};
+use crate::random::Random;
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Backend, Forward, Forwarding, HostPattern, PathPattern, Route, Upstream, Way,
+    Action, Backend, Entrance, Forward, Forwarding, HostPattern, PathPattern, Protocol, Route,
+    Upstream, Way,
 };
+use crate::state::listening::{Http, Listener};
 use crate::state::pools;
 
 /// Backends that there were before, at the same address and reached in the same way, go on with what is known of them.
@@ -44,12 +49,51 @@ pub(super) fn compile(
         }
     }
     let backends = backends(config, pools, &upstreams, before);
+    let listeners = forwarder.listeners.iter().zip(&transport.entrances);
     Forwarding {
+        listeners: listeners.map(listener).collect(),
         routes,
-        entrances: transport.entrances.clone(),
         upstreams: upstreams.into(),
         backends,
     }
+}
+
+fn listener((listener, entrance): (&written::Listener, &Arc<Entrance>)) -> Arc<Listener> {
+    Arc::new(Listener {
+        name: listener.name.as_str().into(),
+        addresses: listener.listen.clone().into(),
+        http: http(&listener.http),
+        entrance: Arc::clone(entrance),
+    })
+}
+
+fn http(http: &written::Http) -> Http {
+    let via = http.via.as_deref().unwrap_or_else(|| pseudonym());
+    Http {
+        head_max: http.head_max,
+        headers_max: http.headers_max,
+        target_max: http.target_max,
+        body_max: (http.body_max > 0).then_some(http.body_max),
+        head_timeout: http.head_timeout,
+        body_timeout: http.body_timeout,
+        write_timeout: http.write_timeout,
+        keep_alive: http.keep_alive,
+        upgrade_timeout: http.upgrade_timeout,
+        requests_max: http.requests_max,
+        streams_max: http.streams_max,
+        trusted: http.trusted_proxies.clone().into(),
+        via_values: ["1.0", "1.1", "2.0"].map(|version| {
+            HeaderValue::try_from(format!("{version} {via}"))
+                .unwrap_or_else(|_| HeaderValue::from_static("1.1 meridian"))
+        }),
+        via: via.into(),
+    }
+}
+
+/// What messages have come by where nothing is configured: no two processes have the same.
+fn pseudonym() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| format!("meridian-{:08x}", Random::from_os().next_u64() as u32))
 }
 
 fn route(route: &written::Route) -> Route {
@@ -82,8 +126,13 @@ pub(super) fn member(member: Member) -> pools::Member {
 
 fn upstream(backend: &config::Backend, way: Arc<Way>) -> Upstream {
     Upstream {
+        protocol: match backend.protocol {
+            written::Protocol::Http1 => Protocol::Http1,
+            written::Protocol::Http2 => Protocol::Http2,
+        },
         connect_timeout: backend.connect_timeout,
         response_timeout: backend.response_timeout,
+        body_timeout: backend.body_timeout,
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
         way,
@@ -113,7 +162,9 @@ fn backends(
         let pool = endpoint.pool.index();
         let way = &upstreams[pool].as_ref()?.way;
         let address = endpoint.destination.address()?;
-        let address = SocketAddr::new(address, config.pools[pool].backend.port);
+        let port = endpoint.destination.port();
+        let port = port.unwrap_or(config.pools[pool].backend.port);
+        let address = SocketAddr::new(address, port);
         let backend = known
             .entry((address, way.number))
             .or_insert_with(|| Arc::new(Backend::new(address, Arc::clone(way), next_number())));

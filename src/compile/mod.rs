@@ -11,6 +11,7 @@ pub mod pools;
 mod service;
 mod traffic;
 mod transport;
+mod twins;
 mod webhook;
 mod whole;
 pub mod zone;
@@ -84,6 +85,7 @@ fn compile_after(
         apexes.check_balanced(zone, diagnostics);
         alone::check_apex(config, zone, diagnostics);
     }
+    twins::check(config, diagnostics);
     let mut found = Diagnostics::new();
     let served = zones::compile(config, &apexes, before, &mut found);
     let old = before.map(|before| before.old(world));

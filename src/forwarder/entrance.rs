@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
@@ -12,18 +11,15 @@ use super::shown::Shown;
 use super::worker::Worker;
 use super::{proxy, tcp, tls};
 use crate::proxy_protocol::Ends;
-use crate::state::forwarding::{Entrance, Mode};
+use crate::state::forwarding::Mode;
+use crate::state::listening::{Listener, Spot};
 
-/// Serves one connection to the listener `name` until its end.
-pub(super) async fn serve(
-    worker: Rc<Worker>,
-    name: Arc<str>,
-    mut stream: TcpStream,
-    from: SocketAddr,
-) {
-    let Some(entrance) = worker.root.load().forwarding.entrance(&name).cloned() else {
+/// Serves one connection until its end.
+pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, from: SocketAddr, spot: Spot) {
+    let Some(listener) = worker.listener(spot) else {
         return;
     };
+    let entrance = &listener.entrance;
     entrance.counts.connections.add(1);
     // Responses are written whole or wait for their backend; nothing is won by waiting for more.
     let _ = stream.set_nodelay(true);
@@ -31,30 +27,28 @@ pub(super) async fn serve(
         return;
     };
     let mut ends = Ends { from, to };
-    if entrance.proxy_protocol && entrance.trusted.contains(from.ip().to_canonical()) {
+    if entrance.proxy_protocol && listener.http.trusts(from.ip()) {
         match proxy::receive(&mut stream).await {
             Ok(said) => ends = said.unwrap_or(ends),
             Err(_) => return entrance.counts.bad_proxy_headers.add(1),
         }
     }
     match &entrance.mode {
-        Mode::Http => http(worker, entrance, stream, ends).await,
-        Mode::Tcp(_) => tcp::serve(&worker, &entrance, stream, ends).await,
+        Mode::Http => http(worker, &listener, stream, ends, spot).await,
+        Mode::Tcp(tcp) => tcp::serve(&worker, &listener, tcp, stream, ends, spot).await,
     }
 }
 
-async fn http(worker: Rc<Worker>, entrance: Arc<Entrance>, stream: TcpStream, ends: Ends) {
-    let peer = |is_tls, shown| {
-        Rc::new(Peer {
-            address: ends.from,
-            local: ends.to,
-            is_tls,
-            shown,
-            entrance: Arc::clone(&entrance),
-        })
+async fn http(worker: Rc<Worker>, listener: &Listener, stream: TcpStream, ends: Ends, spot: Spot) {
+    let entrance = &listener.entrance;
+    let peer = Peer {
+        address: ends.from,
+        local: ends.to,
+        is_tls: entrance.tls.is_some(),
+        spot,
     };
     let Some(tls) = &entrance.tls else {
-        return serve_http(worker, stream, peer(false, None), Protocol::Unknown).await;
+        return serve_http(worker, stream, peer, None, Protocol::Unknown).await;
     };
     let Some(stream) = tls::accept(tls, stream, &entrance.counts).await else {
         return;
@@ -65,9 +59,6 @@ async fn http(worker: Rc<Worker>, entrance: Arc<Entrance>, stream: TcpStream, en
         _ => Protocol::Http1,
     };
     let certificate = connection.peer_certificates().and_then(<[_]>::first);
-    let peer = peer(
-        true,
-        certificate.and_then(|der| Shown::new(der)).map(Rc::new),
-    );
-    serve_http(worker, stream, peer, protocol).await;
+    let shown = certificate.and_then(|der| Shown::new(der)).map(Rc::new);
+    serve_http(worker, stream, peer, shown, protocol).await;
 }

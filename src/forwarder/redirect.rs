@@ -5,9 +5,15 @@ use hyper::{Request, Response, StatusCode};
 
 use super::body::ResponseBody;
 use super::refusal::refuse;
+use super::route;
+use super::service::no_host;
 
 /// 308, so that methods and bodies stay what they are (RFC 9110, 15.4.9). The host is the one that was asked for.
-pub(super) fn to_https<B>(host: &str, port: u16, request: &Request<B>) -> Response<ResponseBody> {
+pub(super) fn to_https<B>(port: u16, request: &Request<B>) -> Response<ResponseBody> {
+    let host = match route::host_of(request) {
+        Ok(host) => host,
+        Err(error) => return no_host(error),
+    };
     let path = request
         .uri()
         .path_and_query()

@@ -1,85 +1,109 @@
 //! What becomes of a request?
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderValue, STRICT_TRANSPORT_SECURITY};
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
+use hyper::header::{
+    CONNECTION, HOST, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, UPGRADE,
+};
 use hyper::http::request::Parts;
+use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 
 use super::balance::{self, Choice};
 use super::body::{RequestBody, ResponseBody};
+use super::headers::{self, Asker};
 use super::refusal::refuse;
 use super::route::{self, HostError};
-use super::shown::Shown;
+use super::session::Session;
+use super::upgrade;
 use super::upstream::{self, Failed, Why};
+use super::vet;
 use super::worker::Worker;
-use super::{headers, redirect, shown};
+use super::{redirect, shown};
 use crate::locate::Client;
 use crate::proxy_protocol::Ends;
 use crate::state::Root;
-use crate::state::forwarding::{Action, Entrance, Forward};
+use crate::state::forwarding::{Action, Forward};
+use crate::state::listening::{Http, Listener, Spot};
 
 /// Who is at the other end of a connection.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
     pub address: SocketAddr,
-    /// Where it came to.
+    /// Of its own end.
     pub local: SocketAddr,
     pub is_tls: bool,
-    /// Of its certificate, if it was asked for one.
-    pub shown: Option<Rc<Shown>>,
-    pub entrance: Arc<Entrance>,
+    /// Where it came to.
+    pub spot: Spot,
+}
+
+/// A request on its way.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'s> {
+    pub session: &'s Rc<Session>,
+    /// Among those of the session, from 1 on.
+    pub number: u64,
+    pub peer: Peer,
 }
 
 type Answer = Response<ResponseBody>;
 
 /// Answers one request. It never fails: what goes wrong is a response, too.
 pub(super) async fn serve(
-    worker: Rc<Worker>,
-    peer: Rc<Peer>,
+    worker: &Rc<Worker>,
+    asked: Asked<'_>,
     request: Request<Incoming>,
-) -> Result<Answer, Infallible> {
-    let mut answer = respond(&worker, &peer, request).await;
-    if let Some(hsts) = &peer.entrance.hsts {
+) -> Answer {
+    if let Some(refused) = asked.session.refused(asked.number) {
+        return refuse(refused.status, refused.why);
+    }
+    let root = worker.root.load_full();
+    let listener = root.forwarding.listener(asked.peer.spot);
+    let listener = listener.unwrap_or(&asked.session.listener);
+    let mut answer = respond(worker, &root, listener, asked, request).await;
+    if let Some(hsts) = &listener.entrance.hsts {
         answer
             .headers_mut()
             .insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
     }
-    Ok(answer)
+    answer
 }
 
-async fn respond(worker: &Rc<Worker>, peer: &Peer, request: Request<Incoming>) -> Answer {
-    if let Some(port) = peer.entrance.redirect_to_https {
-        return match route::host_of(&request) {
-            Ok(host) => redirect::to_https(host, port, &request),
-            Err(error) => no_host(error),
-        };
+async fn respond(
+    worker: &Rc<Worker>,
+    root: &Arc<Root>,
+    listener: &Listener,
+    asked: Asked<'_>,
+    request: Request<Incoming>,
+) -> Answer {
+    let http = &listener.http;
+    if let Err(refused) = vet::vet(&request, http) {
+        return refuse(refused.status, refused.why);
     }
-    let root = worker.root.load_full();
-    let routed = routed(&root, &request).map(|(forward, host)| (forward, host.to_owned()));
-    match routed {
+    if let Some(port) = listener.entrance.redirect_to_https {
+        return redirect::to_https(port, &request);
+    }
+    match routed(root, &request) {
         Err(answer) => *answer,
-        Ok((forward, host)) => self::forward(worker, &root, forward, peer, &host, request).await,
+        Ok(forward) => self::forward(worker, root, forward, asked, http, request).await,
     }
 }
 
-/// Where it goes, and for which host it is.
-fn routed<'r, 'q>(
-    root: &'r Root,
-    request: &'q Request<Incoming>,
-) -> Result<(&'r Forward, &'q str), Box<Answer>> {
+/// Where it goes.
+fn routed<'r>(root: &'r Root, request: &Request<Incoming>) -> Result<&'r Forward, Box<Answer>> {
     let host = route::host_of(request).map_err(|error| Box::new(no_host(error)))?;
     let route = route::find(&root.forwarding, host, request.uri().path());
     let nowhere = || Box::new(refuse(StatusCode::NOT_FOUND, "no route fits the request"));
     let Action::Forward(forward) = &route.ok_or_else(nowhere)?.action;
-    Ok((forward, host))
+    Ok(forward)
 }
 
-fn no_host(error: HostError) -> Answer {
+/// What is said where a request names no host.
+pub(super) fn no_host(error: HostError) -> Answer {
     let why = match error {
         HostError::Missing => "the request has no Host header",
         HostError::Several => "the request has several Host headers",
@@ -92,21 +116,21 @@ async fn forward(
     worker: &Rc<Worker>,
     root: &Arc<Root>,
     forward: &Forward,
-    peer: &Peer,
-    host: &str,
+    asked: Asked<'_>,
+    http: &Http,
     request: Request<Incoming>,
 ) -> Answer {
+    let (mut head, body) = request.into_parts();
+    let version = head.version;
+    let body = RequestBody::of(body, asked.session);
     let client = Client {
         subnet: None,
-        resolver: peer.address.ip(),
+        resolver: prepare(&mut head, &body, asked, http, || worker.number()),
     };
     let ends = Ends {
-        from: peer.address,
-        to: peer.local,
+        from: asked.peer.address,
+        to: asked.peer.local,
     };
-    let (mut head, body) = request.into_parts();
-    prepare(&mut head, peer, host);
-    let body = RequestBody::of(body);
     let again = Again::of(&head, &body);
     let mut request = Some(Request::from_parts(head, body));
     let mut tried = Vec::new();
@@ -116,16 +140,16 @@ async fn forward(
             balance::choose(root, forward, &client, &tried, draw)
         });
         let (Some(Choice { upstream, backend }), Some(sent)) = (choice, request.take()) else {
-            return no_response(last);
+            return no_response(last, asked);
         };
         tried.push(backend.number);
         match upstream::exchange(worker, &upstream, backend, ends, sent).await {
-            Ok(response) => return answer(response),
+            Ok(response) => return answer(response, asked, http, version),
             Err(Failed { why, request: left }) => {
                 last = Some(why);
                 request = left.or_else(|| again.as_ref()?.request());
                 if request.is_none() || tried.len() > upstream.retries as usize {
-                    return no_response(last);
+                    return no_response(last, asked);
                 }
             }
         }
@@ -161,11 +185,21 @@ impl Again {
     }
 }
 
-/// Makes it a request to a backend.
-fn prepare(head: &mut Parts, peer: &Peer, host: &str) {
-    headers::strip_hop_by_hop(&mut head.headers);
-    headers::tell_client(&mut head.headers, peer, host);
-    shown::tell(&mut head.headers, peer.shown.as_deref());
+/// Makes it a request to a backend; the client that it is from.
+fn prepare(
+    head: &mut Parts,
+    body: &RequestBody,
+    asked: Asked<'_>,
+    http: &Http,
+    draw: impl FnOnce() -> u128,
+) -> IpAddr {
+    // hyper has seen that the connection can be had for it.
+    let is_offered = head.extensions.get::<OnUpgrade>().is_some();
+    let upgrade = (is_offered && matches!(body, RequestBody::Empty))
+        .then(|| upgrade::asked_for(&head.headers))
+        .flatten();
+    headers::strip_request(&mut head.headers, upgrade);
+    headers::tell_way(&mut head.headers, head.version, http);
     if let Some(authority) = head.uri.authority() {
         // What the target says counts (RFC 9112, 3.2.2).
         if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
@@ -174,19 +208,59 @@ fn prepare(head: &mut Parts, peer: &Peer, host: &str) {
         let path = head.uri.path_and_query().cloned();
         head.uri = path.map_or_else(Uri::default, Uri::from);
     }
+    let host = head.headers.get(HOST).cloned();
+    let asker = Asker {
+        peer: asked.peer.address,
+        port: asked.peer.local.port(),
+        is_tls: asked.peer.is_tls,
+        host: host.as_ref(),
+    };
+    let is_trusted = http.trusts(asker.peer.ip());
+    let client = asked
+        .session
+        .told(|told| headers::tell_client(&mut head.headers, asker, http, told));
+    shown::tell(&mut head.headers, asked.session.shown().as_deref());
+    headers::tell_request(&mut head.headers, is_trusted, draw);
+    if body.size_hint().exact().is_none() {
+        // For methods that have no body most of the time, hyper would leave it out.
+        let chunked = HeaderValue::from_static("chunked");
+        head.headers.insert(TRANSFER_ENCODING, chunked);
+    }
     head.version = Version::HTTP_11;
     head.extensions.clear();
+    client
 }
 
-fn answer(response: Response<upstream::Exchange>) -> Answer {
+/// Makes a backend's response one to the client, who speaks `version`.
+fn answer(
+    response: Response<upstream::Exchange>,
+    asked: Asked<'_>,
+    http: &Http,
+    version: Version,
+) -> Answer {
     let (mut head, body) = response.into_parts();
+    let protocol = head.headers.remove(UPGRADE);
     headers::strip_hop_by_hop(&mut head.headers);
-    head.version = Version::HTTP_11;
-    Response::from_parts(head, ResponseBody::Upstream(body))
+    headers::tell_way(&mut head.headers, head.version, http);
+    head.version = version;
+    if head.status != StatusCode::SWITCHING_PROTOCOLS {
+        return Response::from_parts(head, ResponseBody::Upstream(body));
+    }
+    let (Some(upgraded), Some(protocol)) = (body.upgraded(), protocol) else {
+        return no_response(Some(Why::NoResponse), asked);
+    };
+    asked.session.upgrade(upgraded);
+    head.headers.insert(UPGRADE, protocol);
+    let upgrade = HeaderValue::from_static("upgrade");
+    head.headers.insert(CONNECTION, upgrade);
+    Response::from_parts(head, ResponseBody::whole(Bytes::new()))
 }
 
 /// What is said when no backend has answered.
-fn no_response(last: Option<Why>) -> Answer {
+fn no_response(last: Option<Why>, asked: Asked<'_>) -> Answer {
+    if let Some(fault) = asked.session.fault() {
+        return refuse(fault.status, fault.why);
+    }
     match last {
         None => refuse(StatusCode::SERVICE_UNAVAILABLE, "no backend is up"),
         Some(Why::ConnectTimeout | Why::ResponseTimeout) => {
@@ -196,5 +270,6 @@ fn no_response(last: Option<Why>) -> Answer {
         Some(Why::Gone | Why::NoResponse) => {
             refuse(StatusCode::BAD_GATEWAY, "the backend gave no response")
         }
+        Some(Why::BrokenRequest) => refuse(StatusCode::BAD_REQUEST, "the body has no end"),
     }
 }

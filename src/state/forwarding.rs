@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::listening::{Listener, Spot};
 use super::pools::Member;
 use crate::model::{EndpointId, PoolId};
 pub use entrance::{ByName, Counter, Counts, Entrance, Mode, Tcp, Tls};
@@ -16,10 +17,9 @@ pub use way::{ClientTls, Way};
 /// The forwarding part of a root; empty where there is no forwarder.
 #[derive(Debug, Default)]
 pub struct Forwarding {
+    pub listeners: Box<[Arc<Listener>]>,
     /// In the order in which they are asked.
     pub routes: Box<[Route]>,
-    /// One for each listener.
-    pub entrances: Box<[Arc<Entrance>]>,
     /// By [`PoolId`]: `None` for those that no route leads to.
     pub upstreams: Box<[Option<Arc<Upstream>>]>,
     /// By [`EndpointId`]: `None` for those of such pools.
@@ -27,11 +27,32 @@ pub struct Forwarding {
 }
 
 impl Forwarding {
-    /// Of the listener `name`.
-    pub fn entrance(&self, name: &str) -> Option<&Arc<Entrance>> {
-        self.entrances
+    /// Whose `spot` is; `None`: it is listened on no longer.
+    pub fn listener(&self, spot: Spot) -> Option<&Arc<Listener>> {
+        let mut left = spot.nth;
+        self.listeners.iter().find(|listener| {
+            let of_it = listener.addresses.iter();
+            of_it.filter(|&&address| address == spot.address).any(|_| {
+                let is_it = left == 0;
+                left = left.saturating_sub(1);
+                is_it
+            })
+        })
+    }
+
+    /// Everything that is listened on.
+    pub fn spots(&self) -> Vec<Spot> {
+        let mut spots: Vec<Spot> = Vec::new();
+        for &address in self
+            .listeners
             .iter()
-            .find(|entrance| *entrance.name == *name)
+            .flat_map(|listener| &listener.addresses)
+        {
+            let nth = spots.iter().filter(|spot| spot.address == address).count();
+            let nth = nth as u16;
+            spots.push(Spot { address, nth });
+        }
+        spots
     }
 
     pub fn upstream(&self, id: PoolId) -> Option<&Arc<Upstream>> {
@@ -80,12 +101,22 @@ pub struct Forward {
     pub to: Member,
 }
 
+/// What is spoken with the endpoints of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Http1,
+    Http2,
+}
+
 /// How the endpoints of a pool are spoken to.
 #[derive(Debug)]
 pub struct Upstream {
+    pub protocol: Protocol,
     pub connect_timeout: Duration,
     /// From the request to the head of its response.
     pub response_timeout: Duration,
+    /// Between two parts of a response's body.
+    pub body_timeout: Duration,
     /// How long a connection may wait for its next request.
     pub idle_timeout: Duration,
     /// Further endpoints that a request may be sent to.

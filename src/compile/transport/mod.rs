@@ -11,13 +11,11 @@ mod ways;
 use std::sync::Arc;
 
 use hyper::header::HeaderValue;
-use ipnet::IpNet;
 
 use super::Parts;
 use super::forwarding::{host, member};
 use crate::config::forwarder as written;
 use crate::config::{Config, Diagnostics};
-use crate::prefix_table::NetworkSet;
 use crate::state::forwarding::{ByName, Entrance, Forward, Mode, Tcp, Way};
 use crate::state::pools::Member;
 
@@ -95,16 +93,11 @@ fn entrance(
         name: written.name.as_str().into(),
         mode,
         tls,
-        trusted: networks(&written.trusted_proxies),
         proxy_protocol: written.proxy_protocol,
         redirect_to_https: written.redirect_to_https,
         hsts: written.hsts.as_ref().and_then(hsts),
         counts: before.map_or_else(Arc::default, |before| Arc::clone(&before.counts)),
     })
-}
-
-fn networks(networks: &[IpNet]) -> NetworkSet {
-    NetworkSet::new(networks.iter().map(|net| (net.addr(), net.prefix_len())))
 }
 
 /// RFC 6797, 6.1.

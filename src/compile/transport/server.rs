@@ -11,7 +11,7 @@ use rustls::server::{
 };
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
-use rustls::{ServerConfig, SignatureScheme};
+use rustls::{ServerConfig, SignatureScheme, SupportedProtocolVersion};
 
 use super::certificates;
 use crate::config::forwarder as written;
@@ -49,8 +49,8 @@ pub(super) fn compile(
         None => (WebPkiClientVerifier::no_client_auth(), None),
     };
     let certificates: Vec<_> = certificates.into_iter().collect::<Option<_>>()?;
-    let versions = match tls.versions {
-        written::Versions { v1_3: false, .. } => [&TLS12].as_slice(),
+    let versions: &[&SupportedProtocolVersion] = match tls.versions {
+        written::Versions { v1_3: false, .. } => &[&TLS12],
         written::Versions { v1_2: false, .. } => &[&TLS13],
         _ => &[&TLS12, &TLS13],
     };

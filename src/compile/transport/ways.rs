@@ -10,7 +10,7 @@ use rustls::sign::SingleCertAndKey;
 
 use super::super::forwarding::next_number;
 use super::{Transport, certificates};
-use crate::config::forwarder::BackendTls;
+use crate::config::forwarder::{BackendTls, Protocol};
 use crate::config::{Backend, Config, Diagnostics};
 use crate::state::forwarding::{ClientTls, Way};
 use crate::tls::{self, Trust};
@@ -39,7 +39,7 @@ pub(super) fn compile(
             return Some(Arc::clone(way));
         }
         let tls = match &backend.tls {
-            Some(tls) => Some(client_tls(tls, diagnostics)?),
+            Some(tls) => Some(client_tls(tls, backend.protocol, diagnostics)?),
             None => None,
         };
         let way = Arc::new(Way {
@@ -57,7 +57,7 @@ pub(super) fn compile(
 /// Of all that a way follows from. The machine's trust anchors are not: they are read when a way is new.
 fn digest_of(backend: &Backend, diagnostics: &mut Diagnostics) -> Option<Box<[u8]>> {
     let mut digest = digest::Context::new(&digest::SHA256);
-    digest.update(format!("{:?}", backend.proxy_protocol).as_bytes());
+    digest.update(format!("{:?} {:?}", backend.proxy_protocol, backend.protocol).as_bytes());
     if let Some(tls) = &backend.tls {
         digest.update(format!("{:?} {}", tls.sni, tls.insecure).as_bytes());
         let own = tls.own.iter().flat_map(|own| [&own.chain, &own.key]);
@@ -80,7 +80,11 @@ fn digest_of(backend: &Backend, diagnostics: &mut Diagnostics) -> Option<Box<[u8
     Some(digest.finish().as_ref().into())
 }
 
-fn client_tls(tls: &BackendTls, diagnostics: &mut Diagnostics) -> Option<ClientTls> {
+fn client_tls(
+    tls: &BackendTls,
+    protocol: Protocol,
+    diagnostics: &mut Diagnostics,
+) -> Option<ClientTls> {
     let provider = tls::provider();
     let trust = match &tls.ca {
         _ if tls.insecure => Trust::Anyone,
@@ -107,7 +111,10 @@ fn client_tls(tls: &BackendTls, diagnostics: &mut Diagnostics) -> Option<ClientT
     };
     any.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
     let mut http = any.clone();
-    http.alpn_protocols = vec![b"http/1.1".to_vec()];
+    http.alpn_protocols = match protocol {
+        Protocol::Http1 => vec![b"http/1.1".to_vec()],
+        Protocol::Http2 => vec![b"h2".to_vec()],
+    };
     let name = match tls.sni.clone().map(ServerName::try_from) {
         Some(Ok(name)) => Some(name),
         Some(Err(error)) => {

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use toml::de::DeValue;
 
+use super::http::{Http, http};
 use super::route::host;
 use super::tls::{ServerTls, server_tls};
 use super::{HostPattern, IDLE_TIMEOUT};
-use crate::config::address::{port, prefix, socket};
+use crate::config::address::{port, socket};
 use crate::config::reader::{Key, Reader, Table, Value, in_order};
 use crate::config::references::References;
 use crate::config::scalar::{boolean, choice, one_or_many, text};
@@ -25,10 +25,10 @@ pub struct Listener {
     pub listen: Vec<SocketAddr>,
     /// `mode = "http"` or `"tcp"`. Default: HTTP.
     pub mode: Mode,
+    /// How requests are taken.
+    pub http: Http,
     /// Default: none; what comes is as it is.
     pub tls: Option<ServerTls>,
-    /// `trusted_proxies`: networks whose word on clients is believed. Default: none.
-    pub trusted_proxies: Vec<IpNet>,
     /// `proxy_protocol = true`: connections from `trusted_proxies` begin with the header of the PROXY protocol, version
     /// 1 or 2, and those without it are closed. Others are what they are. Default: false.
     pub proxy_protocol: bool,
@@ -113,12 +113,9 @@ fn listener(
     let is_tcp = is_tcp.unwrap_or(false);
     let tls = table.optional(reader, "tls", |r, v| server_tls(r, v, is_tcp));
     let has_tls = table.key_span("tls").is_some();
-    let trusted = table.optional(reader, "trusted_proxies", |reader, value| {
-        one_or_many(reader, value, |r, v| prefix(r, v).map(|net| net.value))
-    });
-    let trusted = trusted.unwrap_or_default();
+    let http = http(reader, &mut table);
     let proxy_protocol = table.optional(reader, "proxy_protocol", boolean);
-    if proxy_protocol == Some(true) && trusted.is_empty() {
+    if proxy_protocol == Some(true) && http.trusted_proxies.is_empty() {
         let why =
             "needs `trusted`, the networks of the proxies that say whose connections they are";
         table.refuse(reader, "proxy_protocol", why);
@@ -153,8 +150,8 @@ fn listener(
         name: name.to_owned(),
         listen: listen?,
         mode,
+        http,
         tls,
-        trusted_proxies: trusted,
         proxy_protocol: proxy_protocol.unwrap_or(false),
         redirect_to_https: redirect_to_https.flatten(),
         hsts,

@@ -1,6 +1,7 @@
 //! Reads `[forwarder]` and the `backend` of a pool.
 
 mod backend;
+mod http;
 mod listener;
 mod route;
 mod tls;
@@ -13,8 +14,9 @@ use super::reader::{Reader, Table, Value};
 use super::references::References;
 use super::scalar::integer;
 
-pub use backend::Backend;
 pub(super) use backend::backend;
+pub use backend::{Backend, Protocol};
+pub use http::Http;
 pub use listener::{Hsts, Listener, Mode, Tcp};
 pub use route::{Action, HostPattern, PathPattern, Route};
 pub use tls::{BackendTls, CertificateFiles, ClientCertificates, ServerTls, Versions};
@@ -34,9 +36,11 @@ pub struct Forwarder {
     pub routes: Vec<Route>,
 }
 
-/// How long backends have by default: to take a connection, to begin a response, to be asked again.
+/// How long backends have by default: to take a connection, to begin a response, to go on with it, to be
+/// asked again.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) fn forwarder(

@@ -5,7 +5,6 @@ mod relay;
 
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -14,11 +13,12 @@ use tokio::time::timeout;
 
 use super::balance::{self, Choice};
 use super::tls;
-use super::upstream::{AtWork, Speaks, Stream};
+use super::upstream::{AtWork, Link, Speaks};
 use super::worker::Worker;
 use crate::locate::Client;
 use crate::proxy_protocol::Ends;
-use crate::state::forwarding::{Entrance, Mode};
+use crate::state::forwarding::{Counts, Mode, Tcp};
+use crate::state::listening::{Listener, Spot};
 use hello::Progress;
 pub(super) use relay::Buffer;
 
@@ -27,46 +27,49 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is said to a client that asks for a name that leads nowhere: alert, fatal, `unrecognized_name` (RFC 6066, 3).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
-/// Serves one connection until its end.
+/// Serves one connection to `spot` until its end.
 pub(super) async fn serve(
     worker: &Rc<Worker>,
-    entrance: &Arc<Entrance>,
+    listener: &Listener,
+    tcp: &Tcp,
     mut stream: TcpStream,
     ends: Ends,
+    spot: Spot,
 ) {
-    let Mode::Tcp(tcp) = &entrance.mode else {
-        return;
-    };
+    let entrance = &listener.entrance;
+    let counts = &entrance.counts;
     if let Some(tls) = &entrance.tls {
-        let Some(stream) = tls::accept(tls, stream, &entrance.counts).await else {
+        let Some(mut stream) = tls::accept(tls, stream, counts).await else {
             return;
         };
-        let name = stream
-            .get_ref()
-            .1
-            .server_name()
-            .map(str::to_ascii_lowercase);
-        return pass_on(worker, entrance, stream, name, Vec::new(), ends).await;
+        let name = stream.get_ref().1.server_name();
+        let name = name.map(str::to_ascii_lowercase);
+        let idle = tcp.idle_timeout;
+        return pass_on(
+            worker,
+            counts,
+            &mut stream,
+            Vec::new(),
+            idle,
+            (spot, name, ends),
+        )
+        .await;
     }
     let (mut first, mut name) = (Vec::new(), None);
     if !tcp.by_name.is_empty() {
         match timeout(HELLO_TIMEOUT, asked(&mut stream, &mut first)).await {
             Ok(Ok(asked)) => name = asked,
-            Ok(Err(_)) => return entrance.counts.failed_handshakes.add(1),
-            Err(_) => return entrance.counts.slow_handshakes.add(1),
+            Ok(Err(_)) => return counts.failed_handshakes.add(1),
+            Err(_) => return counts.slow_handshakes.add(1),
         }
-        let leads_nowhere = name
-            .as_deref()
-            .and_then(|name| tcp.by_name.get(name))
-            .is_none()
-            && tcp.to.is_none();
-        if leads_nowhere {
-            entrance.counts.unknown_names.add(1);
+        if tcp.forward(name.as_deref()).is_none() {
+            counts.unknown_names.add(1);
             let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
             return;
         }
     }
-    pass_on(worker, entrance, stream, name, first, ends).await;
+    let idle = tcp.idle_timeout;
+    pass_on(worker, counts, &mut stream, first, idle, (spot, name, ends)).await;
 }
 
 /// The name that a client asks TLS for. What is read of it is left in `octets`.
@@ -91,37 +94,30 @@ async fn asked(stream: &mut TcpStream, octets: &mut Vec<u8>) -> io::Result<Optio
     }
 }
 
+/// Where a connection came to, which name it asks TLS for, and its ends.
+type Came = (Spot, Option<String>, Ends);
+
+/// Passes on what comes over `stream`, of which `first` was read already.
 async fn pass_on<I>(
     worker: &Rc<Worker>,
-    entrance: &Entrance,
-    mut stream: I,
-    name: Option<String>,
+    counts: &Counts,
+    stream: &mut I,
     first: Vec<u8>,
-    ends: Ends,
+    idle_timeout: Duration,
+    came: Came,
 ) where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let Mode::Tcp(tcp) = &entrance.mode else {
-        return;
+    let Some((mut link, _at_work)) = connect(worker, came).await else {
+        return counts.unserved.add(1);
     };
-    let Some((mut endpoint, _at_work)) = connect(worker, entrance, name.as_deref(), ends).await
-    else {
-        return entrance.counts.unserved.add(1);
-    };
-    drop(name);
-    let buffer = &worker.buffer;
-    let relayed = relay::relay(&mut stream, &mut endpoint, first, tcp.idle_timeout, buffer).await;
-    entrance.counts.octets_in.add(relayed.forth);
-    entrance.counts.octets_out.add(relayed.back);
+    let relayed = relay::relay(stream, &mut link, first, idle_timeout, &worker.buffer).await;
+    counts.octets_in.add(relayed.forth);
+    counts.octets_out.add(relayed.back);
 }
 
 /// A connection to an endpoint: the first that takes one. Nothing was sent before, so it may be any.
-async fn connect(
-    worker: &Rc<Worker>,
-    entrance: &Entrance,
-    name: Option<&str>,
-    ends: Ends,
-) -> Option<(Stream, AtWork)> {
+async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link, AtWork)> {
     let client = Client {
         subnet: None,
         resolver: ends.from.ip(),
@@ -131,21 +127,20 @@ async fn connect(
         let Choice { upstream, backend } = {
             let root = worker.root.load_full();
             // Where it leads to may have changed since the connection came.
-            let entrance = root.forwarding.entrance(&entrance.name)?;
-            let Mode::Tcp(tcp) = &entrance.mode else {
+            let listener = root.forwarding.listener(spot)?;
+            let Mode::Tcp(tcp) = &listener.entrance.mode else {
                 return None;
             };
-            let named = name.and_then(|name| tcp.by_name.get(name));
-            let forward = named.or(tcp.to.as_ref())?;
+            let forward = tcp.forward(name.as_deref())?;
             worker.draw(&root, |draw| {
                 balance::choose(&root, forward, &client, &tried, draw)
             })?
         };
         tried.push(backend.number);
         let at_work = AtWork::new(backend);
-        let opening = Stream::open(&at_work.0, ends, Speaks::Anything);
+        let opening = Link::open(&at_work.0, ends, Speaks::Anything);
         match timeout(upstream.connect_timeout, opening).await {
-            Ok(Ok(stream)) => return Some((stream, at_work)),
+            Ok(Ok(link)) => return Some((link, at_work)),
             _ if tried.len() > upstream.retries as usize => return None,
             _ => {}
         }

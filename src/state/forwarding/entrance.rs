@@ -10,7 +10,6 @@ use hyper::header::HeaderValue;
 use rustls::ServerConfig;
 
 use super::{Forward, HostPattern};
-use crate::prefix_table::NetworkSet;
 
 /// What is made of connections before they are requests, and of those that never are.
 #[derive(Debug)]
@@ -18,9 +17,7 @@ pub struct Entrance {
     pub name: Box<str>,
     pub mode: Mode,
     pub tls: Option<Tls>,
-    /// Proxies in front whose word about the client is believed.
-    pub trusted: NetworkSet,
-    /// Whether connections of these begin with a header of the PROXY protocol.
+    /// Whether connections of proxies that are trusted begin with a header of the PROXY protocol.
     pub proxy_protocol: bool,
     /// Requests are sent to this port.
     pub redirect_to_https: Option<u16>,
@@ -44,6 +41,14 @@ pub struct Tcp {
     pub to: Option<Forward>,
     /// How long nothing comes from either side until the connection is closed.
     pub idle_timeout: Duration,
+}
+
+impl Tcp {
+    /// Where a connection goes whose client asks for `name`, in lower case; `None`: nowhere.
+    pub fn forward(&self, name: Option<&str>) -> Option<&Forward> {
+        let named = name.and_then(|name| self.by_name.get(name));
+        named.or(self.to.as_ref())
+    }
 }
 
 /// What clients are shown.

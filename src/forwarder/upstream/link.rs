@@ -15,7 +15,7 @@ use crate::proxy_protocol::{self, Ends};
 use crate::state::forwarding::Backend;
 
 /// A connection to an endpoint.
-pub(crate) enum Stream {
+pub(crate) enum Link {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -28,7 +28,7 @@ pub(crate) enum Speaks {
     Anything,
 }
 
-impl Stream {
+impl Link {
     /// Connects for a client whose connection has these `ends`.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Stream {
                 .await?;
         }
         let Some(tls) = &backend.way.tls else {
-            return Ok(Stream::Plain(stream));
+            return Ok(Link::Plain(stream));
         };
         let config = match speaks {
             Speaks::Http => &tls.http,
@@ -50,35 +50,47 @@ impl Stream {
         };
         let own = || ServerName::IpAddress(backend.address.ip().into());
         let name = tls.name.clone().unwrap_or_else(own);
-        let stream = TlsConnector::from(Arc::clone(config))
-            .connect(name, stream)
-            .await?;
-        Ok(Stream::Tls(Box::new(stream)))
+        let connector = TlsConnector::from(Arc::clone(config));
+        let stream = connector.connect(name, stream).await?;
+        // Some servers go on where nothing that they speak is offered.
+        let agreed = stream.get_ref().1.alpn_protocol();
+        let is_other = |agreed: &[u8]| {
+            config
+                .alpn_protocols
+                .iter()
+                .all(|offered| *offered != agreed)
+        };
+        let wants_http2 = config.alpn_protocols.iter().any(|offered| offered == b"h2");
+        if agreed.is_some_and(is_other) || wants_http2 && agreed.is_none() {
+            let error = "the endpoint does not speak HTTP/2";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, error));
+        }
+        Ok(Link::Tls(Box::new(stream)))
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for Link {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Link::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Link::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for Link {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Link::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
+            Link::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -88,29 +100,29 @@ impl AsyncWrite for Stream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Link::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Link::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Stream::Plain(stream) => stream.is_write_vectored(),
-            Stream::Tls(stream) => stream.is_write_vectored(),
+            Link::Plain(stream) => stream.is_write_vectored(),
+            Link::Tls(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Link::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Link::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Link::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Link::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }
