@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
@@ -15,9 +15,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::connection;
+use super::entrance;
 use super::session::Session;
 use super::sessions::Sessions;
+use super::tcp;
 use super::upstream::{Idle, Shared};
 use crate::clock;
 use crate::random::Random;
@@ -46,11 +47,14 @@ pub(super) struct Worker {
     pub root: RootReader,
     pub idle: Idle,
     pub shared: Shared,
+    /// What connections that are no requests are read to.
+    pub buffer: tcp::Buffer,
     pub sessions: Sessions,
     dice: RefCell<Dice>,
     /// What was listened on when somebody came there last.
     known: RefCell<HashMap<Spot, Arc<Listener>>>,
     is_stopping: Cell<bool>,
+    now: Cell<Instant>,
 }
 
 struct Dice {
@@ -64,6 +68,7 @@ impl Worker {
             root,
             idle: Idle::default(),
             shared: Shared::default(),
+            buffer: tcp::Buffer::default(),
             sessions: Sessions::default(),
             dice: RefCell::new(Dice {
                 random,
@@ -71,6 +76,7 @@ impl Worker {
             }),
             known: RefCell::default(),
             is_stopping: Cell::new(false),
+            now: Cell::new(clock::now()),
         }
     }
 
@@ -82,10 +88,24 @@ impl Worker {
         with(&mut Draw { random, cursors })
     }
 
+    /// The time of the last look around: up to [`LOOK`] ago, and for nothing.
+    pub fn now(&self) -> Instant {
+        self.now.get()
+    }
+
     /// A number that no other request has.
     pub fn number(&self) -> u128 {
         let random = &mut self.dice.borrow_mut().random;
         u128::from(random.next_u64()) << 64 | u128::from(random.next_u64())
+    }
+
+    /// Who listens at `spot`, or did last; `None`: nobody ever did.
+    pub fn listener(&self, spot: Spot) -> Option<Arc<Listener>> {
+        let mut known = self.known.borrow_mut();
+        if let Some(now) = self.root.load().forwarding.listener(spot) {
+            known.insert(spot, Arc::clone(now));
+        }
+        known.get(&spot).cloned()
     }
 
     /// For a connection that came to `spot`. Where nobody listens any more, it is to end soon; `None`: nobody ever did.
@@ -165,7 +185,7 @@ async fn accept_all(
     mut closed: oneshot::Receiver<()>,
 ) {
     let take = |(stream, peer): (TcpStream, SocketAddr)| {
-        spawn_local(connection::serve(Rc::clone(&worker), stream, peer, spot));
+        spawn_local(entrance::serve(Rc::clone(&worker), stream, peer, spot));
     };
     loop {
         let accepted = tokio::select! {
@@ -191,6 +211,7 @@ async fn look_after(worker: Rc<Worker>) {
     loop {
         ticks.tick().await;
         let now = clock::now();
+        worker.now.set(now);
         worker.idle.sweep(now);
         worker.shared.sweep(now);
         worker.sessions.look(now);
