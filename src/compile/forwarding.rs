@@ -1,48 +1,108 @@
 //! Routes and pools -> what the forwarder reads.
 
+mod access;
+mod care;
+mod choosing;
+mod secrets;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Steering;
+use super::maps::Maps;
 use crate::config::forwarder as written;
-use crate::config::{self, Config, Member};
+use crate::config::{Config, Member};
 use crate::model::{PolicyId, PoolId};
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Backend, Forward, Forwarding, HostPattern, PathPattern, Route, Upstream,
+    Action, Backend, Doors, Fleet, Forwarding, HostPattern, Keys, PathPattern, Preferences,
+    RATES_TOLD_APART, Route, Upstream,
 };
 use crate::state::pools;
+use crate::state::rate_table::RateTable;
+pub(super) use secrets::keys;
 
-/// Backends that there were before, at the same address, go on with what is known of them.
-pub(super) fn compile(config: &Config, pools: &Pools, before: Option<&Forwarding>) -> Forwarding {
-    let Some(forwarder) = &config.forwarder else {
-        return Forwarding::default();
-    };
-    let routes: Box<[_]> = forwarder.routes.iter().map(route).collect();
-    let mut upstreams: Vec<Option<Arc<Upstream>>> = vec![None; pools.pools.len()];
-    for route in &routes {
-        let Action::Forward(forward) = &route.action;
-        let reach = match &forward.to {
-            pools::Member::Pool(pool) => std::slice::from_ref(pool),
-            pools::Member::Policy(policy) => &pools.policies[policy.index()].reach,
-        };
-        for pool in reach {
-            let pool = pool.index();
-            upstreams[pool] = Some(Arc::new(upstream(&config.pools[pool].backend)));
-        }
-    }
-    let backends = backends(config, pools, &upstreams, before);
-    Forwarding {
-        routes,
-        upstreams: upstreams.into(),
-        backends,
+/// What routes and pools are compiled with.
+pub(super) struct Beside<'a> {
+    pub config: &'a Config,
+    pub steering: &'a Steering,
+    pub maps: &'a Maps,
+    /// That sessions' cookies are signed with.
+    pub keys: &'a Arc<Keys>,
+    pub before: Option<&'a Forwarding>,
+}
+
+impl Beside<'_> {
+    /// What is known of a pool, if there was one of its name.
+    fn fleet(&self, name: &str) -> Arc<Fleet> {
+        let before = self.before.and_then(|before| before.fleets.get(name));
+        before.cloned().unwrap_or_default()
     }
 }
 
-fn route(route: &written::Route) -> Route {
+/// Backends that there were before, at the same address, go on with what is known of them.
+pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
+    let Beside { config, before, .. } = *beside;
+    let pools = &beside.steering.pools;
+    let Some(forwarder) = &config.forwarder else {
+        return Forwarding::default();
+    };
+    let written = forwarder.routes.iter().enumerate();
+    let routes: Box<[_]> = written
+        .map(|(at, written)| route(beside, at, written))
+        .collect();
+    let mut is_reached = vec![false; pools.pools.len()];
+    for route in &routes {
+        let Action::Forward(forward) = &route.action;
+        for pool in reach(pools, forward.to) {
+            is_reached[pool.index()] = true;
+        }
+    }
+    let backends = backends(config, pools, &is_reached, before);
+    let preferences = choosing::Wanted::new(pools, &routes);
+    let upstreams = (0..).map(PoolId).zip(is_reached).map(|(id, is_reached)| {
+        let own = || upstream(beside, id, &backends, preferences.of(pools, id));
+        is_reached.then(|| Arc::new(own()))
+    });
+    let has_rates = routes.iter().any(|route| !route.rates.is_empty());
+    let rates = before.and_then(|before| before.rates.clone());
+    let new_rates = || Arc::new(RateTable::new(RATES_TOLD_APART));
+    let upstreams: Box<[Option<Arc<Upstream>>]> = upstreams.collect();
+    let named = upstreams.iter().zip(&pools.pools);
+    let fleets = named.filter_map(|(upstream, pool)| {
+        let fleet = &upstream.as_ref()?.care.fleet;
+        Some((pool.name.clone(), Arc::clone(fleet)))
+    });
+    Forwarding {
+        fleets: fleets.collect(),
+        upstreams,
+        routes,
+        backends,
+        outcomes: before.map_or_else(Arc::default, |before| Arc::clone(&before.outcomes)),
+        rates: has_rates.then(|| rates.unwrap_or_else(new_rates)),
+        doors: Doors {
+            connections_max: forwarder.connections_max,
+            per_client_max: forwarder.per_client_max,
+        },
+    }
+}
+
+/// The pools that a route may lead to.
+fn reach(pools: &Pools, to: pools::Member) -> Vec<PoolId> {
+    match to {
+        pools::Member::Pool(pool) => vec![pool],
+        pools::Member::Policy(policy) => pools.policies[policy.index()].reach.to_vec(),
+    }
+}
+
+fn route(beside: &Beside<'_>, at: usize, route: &written::Route) -> Route {
     let written::Action::Forward { to } = route.action;
+    let to = member(to);
     Route {
+        access: access::access(route.access.as_ref(), beside.maps.by_route[at]),
+        rates: access::rates(route),
         name: route.place.to_string().into(),
         hosts: route.hosts.iter().map(host).collect(),
         path: match &route.path {
@@ -50,7 +110,7 @@ fn route(route: &written::Route) -> Route {
             written::PathPattern::Exact(path) => PathPattern::Exact(path.as_str().into()),
             written::PathPattern::Prefix(path) => PathPattern::Prefix(path.as_str().into()),
         },
-        action: Action::Forward(Forward { to: member(to) }),
+        action: Action::Forward(choosing::forward(beside, to, &route.choosing)),
     }
 }
 
@@ -68,12 +128,25 @@ fn member(member: Member) -> pools::Member {
     }
 }
 
-fn upstream(backend: &config::Backend) -> Upstream {
+fn upstream(
+    beside: &Beside<'_>,
+    id: PoolId,
+    backends: &[Option<Arc<Backend>>],
+    preferences: Preferences,
+) -> Upstream {
+    let pool = &beside.steering.pools.pools[id.index()];
+    let backend = &beside.config.pools[id.index()].backend;
+    let own = pool
+        .endpoint_ids()
+        .filter_map(|id| backends[id.index()].clone());
     Upstream {
         connect_timeout: backend.connect_timeout,
         response_timeout: backend.response_timeout,
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
+        care: care::care(beside, id, &backend.care),
+        backends: own.collect(),
+        preferences,
     }
 }
 
@@ -86,7 +159,7 @@ fn next_number() -> u64 {
 fn backends(
     config: &Config,
     pools: &Pools,
-    upstreams: &[Option<Arc<Upstream>>],
+    is_reached: &[bool],
     before: Option<&Forwarding>,
 ) -> Box<[Option<Arc<Backend>>]> {
     let known = before
@@ -98,7 +171,9 @@ fn backends(
     let endpoints = pools.endpoints.iter();
     let backends = endpoints.map(|endpoint| {
         let pool = endpoint.pool.index();
-        upstreams[pool].as_ref()?;
+        if !is_reached[pool] {
+            return None;
+        }
         let address = endpoint.destination.address()?;
         let address = SocketAddr::new(address, config.pools[pool].backend.port);
         let backend = known

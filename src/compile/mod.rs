@@ -27,9 +27,10 @@ use crate::config::{Config, Diagnostics};
 use crate::geoip::World;
 use crate::health::TargetSpec;
 use crate::model::{PolicyId, TargetKey};
-use crate::state::forwarding::Forwarding;
+use crate::state::forwarding::{Forwarding, Keys};
 use crate::state::zone::ZoneEntry;
 use crate::state::{Health, Map, Pools, Root, Service, Zone, Zones};
+use forwarding::Beside;
 use maps::Maps;
 use nested::Apexes;
 use zones::Before;
@@ -46,6 +47,8 @@ pub struct Parts {
     pub pools: Arc<Pools>,
     pub service: Arc<Service>,
     pub forwarding: Arc<Forwarding>,
+    /// That sessions' cookies are signed with.
+    keys: Arc<Keys>,
     /// Who is told about changes of verdicts.
     pub webhook: Option<Arc<Hook>>,
     /// What has to be probed: `targets[i]` is `pools.targets[i]`.
@@ -85,13 +88,15 @@ fn compile_after(
     let old = before.map(|before| before.old(world));
     let maps = new_maps(old.as_ref(), config, world).map_err(|errors| diagnostics.extend(errors));
     let service = service::compile(config, diagnostics);
+    let keys = forwarding::keys(config, diagnostics);
     let webhook = webhook::compile(config, diagnostics);
     let is_refused = diagnostics.has_errors() || served.len() < config.zones.len();
     diagnostics.extend(found);
     if is_refused {
         return None;
     }
-    let mut parts = link(old.as_ref(), config, served, maps.ok()?, Arc::new(service?));
+    let service = Arc::new(service?);
+    let mut parts = link(old.as_ref(), config, served, maps.ok()?, service, keys?);
     parts.webhook = webhook;
     advice::warn_of_steered_nodata(config, &parts.pools, diagnostics);
     advice::warn_of_ipv4_forms(config, diagnostics);
@@ -114,7 +119,15 @@ pub fn recompile_maps(config: &Config, world: &World, parts: &Parts) -> Result<P
     };
     let maps = new_maps(Some(&old), config, world)?;
     let service = Arc::clone(&parts.service);
-    let linked = link(Some(&old), config, parts.served.to_vec(), maps, service);
+    let keys = Arc::clone(&parts.keys);
+    let linked = link(
+        Some(&old),
+        config,
+        parts.served.to_vec(),
+        maps,
+        service,
+        keys,
+    );
     Ok(Parts {
         webhook: parts.webhook.clone(),
         ..linked
@@ -129,7 +142,15 @@ fn relink(before: &Config, config: &Config, parts: &Parts) -> Parts {
         has_maps: true,
     };
     let (maps, service) = (Arc::clone(&parts.made_maps), Arc::clone(&parts.service));
-    let linked = link(Some(&old), config, parts.served.to_vec(), maps, service);
+    let keys = Arc::clone(&parts.keys);
+    let linked = link(
+        Some(&old),
+        config,
+        parts.served.to_vec(),
+        maps,
+        service,
+        keys,
+    );
     Parts {
         webhook: parts.webhook.clone(),
         ..linked
@@ -168,6 +189,7 @@ fn link(
     mut served: Vec<ServedZone>,
     maps: Arc<Maps>,
     service: Arc<Service>,
+    keys: Arc<Keys>,
 ) -> Parts {
     let mut policies = Policies::new(config);
     let own_lists = traffic::zone_lists(config);
@@ -190,7 +212,13 @@ fn link(
     let zones = Zones::new(entries.collect());
     let steering = Steering::after(old, config, &maps, policies.gone());
     let before = old.map(|old| &*old.parts.forwarding);
-    let forwarding = forwarding::compile(config, &steering.pools, before);
+    let forwarding = forwarding::compile(&Beside {
+        config,
+        steering: &steering,
+        maps: &maps,
+        keys: &keys,
+        before,
+    });
     Parts {
         zones: Arc::new(zones),
         served: served.into(),
@@ -199,6 +227,7 @@ fn link(
         pools: steering.pools,
         service,
         forwarding: Arc::new(forwarding),
+        keys,
         webhook: None,
         targets: steering.targets,
         target_numbers: steering.target_numbers,

@@ -2,11 +2,16 @@
 
 use std::net::SocketAddr;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
+use super::hearing::hear;
 use crate::config;
 use crate::forwarder::{Bound, Forwarder, Settings};
+use crate::health::Engine;
 use crate::state::RootReader;
 
 /// How long requests may take to finish when the server stops.
@@ -16,6 +21,8 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 pub struct Forwarding {
     forwarder: Forwarder,
     addresses: Vec<SocketAddr>,
+    /// Tells who probes how requests end.
+    hearing: Option<JoinHandle<()>>,
 }
 
 /// Takes the addresses.
@@ -42,12 +49,19 @@ pub fn bind(
 }
 
 impl Forwarding {
-    pub fn start(bound: Bound, root: &RootReader) -> Result<Self, String> {
+    /// `engine`: who is told how requests end.
+    pub fn start(
+        bound: Bound,
+        root: &RootReader,
+        engine: Option<&Arc<Engine>>,
+    ) -> Result<Self, String> {
         let addresses = bound.addresses().to_vec();
         let forwarder = bound.start(root).map_err(|e| e.to_string())?;
+        let hearing = engine.map(|engine| tokio::spawn(hear(root.clone(), Arc::clone(engine))));
         Ok(Forwarding {
             forwarder,
             addresses,
+            hearing,
         })
     }
 
@@ -57,5 +71,6 @@ impl Forwarding {
 
     pub fn stop(self) {
         self.forwarder.stop(STOP_GRACE);
+        self.hearing.iter().for_each(JoinHandle::abort);
     }
 }

@@ -11,6 +11,7 @@ mod control;
 mod explaining;
 mod exporting;
 mod forwarding;
+mod hearing;
 mod lagging;
 mod least;
 mod limiting;
@@ -185,7 +186,7 @@ impl Daemon {
             .map_err(|e| StartError::System(e.to_string()))?;
         let _ = live.counters.set(nameserver.counters().to_vec());
         let forwarding = forwarding
-            .map(|bound| Forwarding::start(bound, &live.root))
+            .map(|bound| Forwarding::start(bound, &live.root, verdicts.engine()))
             .transpose()
             .map_err(StartError::System)?;
         let drain_time = server.drain_time;

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
+pub(super) use super::kept::{Kept, Reading};
 use super::upstream::Exchange;
 
 /// Of a request on its way to a backend.
@@ -14,7 +15,12 @@ pub(super) enum RequestBody {
     Empty,
     /// As the client sends it.
     Incoming(Incoming),
+    /// The same, which can be sent again as far as it was kept.
+    Kept(Reading),
 }
+
+/// Why a body ends too early.
+pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Of a response on its way to the client.
 pub(super) enum ResponseBody {
@@ -50,6 +56,7 @@ impl Body for RequestBody {
         match self.get_mut() {
             RequestBody::Empty => Poll::Ready(None),
             RequestBody::Incoming(body) => Pin::new(body).poll_frame(cx),
+            RequestBody::Kept(reading) => reading.poll_frame(cx),
         }
     }
 
@@ -57,6 +64,7 @@ impl Body for RequestBody {
         match self {
             RequestBody::Empty => true,
             RequestBody::Incoming(body) => body.is_end_stream(),
+            RequestBody::Kept(reading) => reading.is_end_stream(),
         }
     }
 
@@ -64,18 +72,19 @@ impl Body for RequestBody {
         match self {
             RequestBody::Empty => SizeHint::with_exact(0),
             RequestBody::Incoming(body) => body.size_hint(),
+            RequestBody::Kept(reading) => reading.size_hint(),
         }
     }
 }
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match self.get_mut() {
             ResponseBody::Upstream(exchange) => exchange.poll_frame(cx),
             ResponseBody::Whole(octets) => Poll::Ready(octets.take().map(|o| Ok(Frame::data(o)))),

@@ -7,27 +7,41 @@
 //! | file | question |
 //! |---|---|
 //! | `worker` | who serves a connection? |
+//! | `doors` | how many connections may there be? |
 //! | `connection` | what does a client speak? |
 //! | `service` | what becomes of a request? |
 //! | `route` | which route fits it? |
-//! | `balance` | which backends shall it be sent to, in which order? |
+//! | `admission` | is it taken? |
+//! | `known` | what is it known by? |
+//! | `attempts` | where is it sent, and where next when that fails? |
+//! | `balance` | which backend shall it be sent to? |
+//! | `sticky` | how does its client come back to the same? |
+//! | `outliers` | who is too slow for its pool? |
 //! | `upstream` | how does it get there, and the response back? |
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
-//! | `body` | what are messages made of? |
+//! | `body`, `kept` | what are messages made of, and which can be sent again? |
 //! | `refusal` | what is said where there is no response? |
 
+mod admission;
+mod attempts;
 mod balance;
 mod body;
 mod connection;
+mod doors;
 mod headers;
+mod kept;
+mod known;
+mod outliers;
 mod refusal;
 mod route;
 mod service;
+mod sticky;
 mod upstream;
 mod worker;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -36,6 +50,7 @@ use tokio::sync::watch;
 
 use crate::random::Random;
 use crate::state::RootReader;
+use doors::Doors;
 use worker::Worker;
 
 /// Connections that wait to be taken, per thread.
@@ -113,13 +128,14 @@ impl Bound {
     /// When the system gives no thread or event queue; none runs then.
     pub fn start(self, root: &RootReader) -> io::Result<Forwarder> {
         let (stop, stopping) = watch::channel(None);
+        let doors = Arc::<Doors>::default();
         let mut threads = Vec::new();
         for (number, sockets) in self.sockets.into_iter().enumerate() {
             let random = match self.seed {
                 Some(seed) => Random::from_seed(seed.wrapping_add(number as u64)),
                 None => Random::from_os(),
             };
-            let worker = Worker::new(root.clone(), random);
+            let worker = Worker::new(root.clone(), random, Arc::clone(&doors));
             let stopping = stopping.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("forward-{number}"))

@@ -4,18 +4,22 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper::{Request, Response, StatusCode, Uri, Version};
 
-use super::balance::{self, Choice};
-use super::body::{RequestBody, ResponseBody};
+use super::admission::admit;
+use super::attempts::{Again, Answered, Attempts, Undone};
+use super::body::ResponseBody;
 use super::headers;
-use super::refusal::refuse;
+use super::known::Known;
+use super::refusal::{refuse, refuse_for};
 use super::route::{self, HostError};
-use super::upstream::{self, Failed, Why};
+use super::sticky;
+use super::upstream::{self, Why};
 use super::worker::Worker;
 use crate::locate::Client;
 use crate::state::Root;
@@ -28,6 +32,15 @@ pub(super) struct Peer {
     pub is_tls: bool,
 }
 
+impl Peer {
+    pub fn client(&self) -> Client {
+        Client {
+            subnet: None,
+            resolver: self.address.ip(),
+        }
+    }
+}
+
 type Answer = Response<ResponseBody>;
 
 /// Answers one request. It never fails: what goes wrong is a response, too.
@@ -37,7 +50,7 @@ pub(super) async fn serve(
     request: Request<Incoming>,
 ) -> Result<Answer, Infallible> {
     let root = worker.root.load_full();
-    let routed = routed(&root, &request).map(|(forward, host)| (forward, host.to_owned()));
+    let routed = routed(&root, &peer, &request).map(|(forward, host)| (forward, host.to_owned()));
     Ok(match routed {
         Err(answer) => *answer,
         Ok((forward, host)) => self::forward(&worker, &root, forward, peer, &host, request).await,
@@ -47,6 +60,7 @@ pub(super) async fn serve(
 /// Where it goes, and for which host it is.
 fn routed<'r, 'q>(
     root: &'r Root,
+    peer: &Peer,
     request: &'q Request<Incoming>,
 ) -> Result<(&'r Forward, &'q str), Box<Answer>> {
     let host = route::host_of(request).map_err(|error| {
@@ -61,7 +75,9 @@ fn routed<'r, 'q>(
     })?;
     let route = route::find(&root.forwarding, host, request.uri().path());
     let nowhere = || Box::new(refuse(StatusCode::NOT_FOUND, "no route fits the request"));
-    let Action::Forward(forward) = &route.ok_or_else(nowhere)?.action;
+    let route = route.ok_or_else(nowhere)?;
+    admit(root, route, peer, request.headers())?;
+    let Action::Forward(forward) = &route.action;
     Ok((forward, host))
 }
 
@@ -73,64 +89,25 @@ async fn forward(
     host: &str,
     request: Request<Incoming>,
 ) -> Answer {
-    let client = Client {
-        subnet: None,
-        resolver: peer.address.ip(),
-    };
+    let client = peer.client();
     let (mut head, body) = request.into_parts();
+    let known = Known::of(forward, &client, &head, host);
     prepare(&mut head, &peer, host);
-    let body = RequestBody::of(body);
-    let again = Again::of(&head, &body);
-    let mut request = Some(Request::from_parts(head, body));
-    let mut tried = Vec::new();
-    let mut last = None;
-    loop {
-        let choice = worker.draw(root, |draw| {
-            balance::choose(root, forward, &client, &tried, draw)
-        });
-        let (Some(Choice { upstream, backend }), Some(sent)) = (choice, request.take()) else {
-            return no_response(last);
-        };
-        tried.push(backend.number);
-        match upstream::exchange(worker, &upstream, backend, sent).await {
-            Ok(response) => return answer(response),
-            Err(Failed { why, request: left }) => {
-                last = Some(why);
-                request = left.or_else(|| again.as_ref()?.request());
-                if request.is_none() || tried.len() > upstream.retries as usize {
-                    return no_response(last);
-                }
-            }
+    let (body, again) = Again::of(&head, body, forward.replay);
+    let attempts = Attempts {
+        worker,
+        root,
+        forward,
+        client: &client,
+        known: &known,
+    };
+    match attempts.send(Request::from_parts(head, body), again).await {
+        Ok(Answered { response, endpoint }) => {
+            let mut answer = answer(response);
+            sticky::keep(forward, &known, endpoint, &peer, answer.headers_mut());
+            answer
         }
-    }
-}
-
-/// A request that may be sent again although some of it was sent: one that changes nothing, or nothing more the second
-/// time (RFC 9110, 9.2.2), and has no body.
-struct Again(Parts);
-
-impl Again {
-    fn of(head: &Parts, body: &RequestBody) -> Option<Self> {
-        let is_safe = matches!(
-            head.method,
-            Method::GET
-                | Method::HEAD
-                | Method::OPTIONS
-                | Method::TRACE
-                | Method::PUT
-                | Method::DELETE
-        );
-        (is_safe && matches!(body, RequestBody::Empty)).then(|| {
-            let mut parts = Request::new(()).into_parts().0;
-            parts.method = head.method.clone();
-            parts.uri = head.uri.clone();
-            parts.headers = head.headers.clone();
-            Again(parts)
-        })
-    }
-
-    fn request(&self) -> Option<Request<RequestBody>> {
-        Some(Request::from_parts(self.0.clone(), RequestBody::Empty))
+        Err(undone) => no_response(undone),
     }
 }
 
@@ -158,15 +135,25 @@ fn answer(response: Response<upstream::Exchange>) -> Answer {
 }
 
 /// What is said when no backend has answered.
-fn no_response(last: Option<Why>) -> Answer {
-    match last {
-        None => refuse(StatusCode::SERVICE_UNAVAILABLE, "no backend is up"),
-        Some(Why::ConnectTimeout | Why::ResponseTimeout) => {
+fn no_response(undone: Undone) -> Answer {
+    let soon = Duration::from_secs(1);
+    match undone {
+        Undone::NoneUp => refuse(StatusCode::SERVICE_UNAVAILABLE, "no backend is up"),
+        Undone::NoneLeft => unavailable("all backends have failed lately", soon),
+        Undone::Open(left) => unavailable("the backends mostly fail", left),
+        Undone::Full => unavailable("the backends have too much to do", soon),
+        Undone::TotalTimeout | Undone::Failed(Why::ConnectTimeout | Why::ResponseTimeout) => {
             refuse(StatusCode::GATEWAY_TIMEOUT, "the backend took too long")
         }
-        Some(Why::Connect) => refuse(StatusCode::BAD_GATEWAY, "no backend takes connections"),
-        Some(Why::Gone | Why::NoResponse) => {
+        Undone::Failed(Why::Connect) => {
+            refuse(StatusCode::BAD_GATEWAY, "no backend takes connections")
+        }
+        Undone::Failed(Why::Gone | Why::NoResponse) => {
             refuse(StatusCode::BAD_GATEWAY, "the backend gave no response")
         }
     }
+}
+
+fn unavailable(why: &'static str, again_in: Duration) -> Answer {
+    refuse_for(StatusCode::SERVICE_UNAVAILABLE, why, again_in)
 }

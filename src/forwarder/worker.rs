@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -11,8 +12,9 @@ use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-use super::connection;
+use super::doors::Doors;
 use super::upstream::Idle;
+use super::{connection, outliers};
 use crate::random::Random;
 use crate::state::RootReader;
 use crate::steering::{Draw, cursor_count};
@@ -26,6 +28,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 pub(super) struct Worker {
     pub root: RootReader,
     pub idle: Idle,
+    doors: Arc<Doors>,
     dice: RefCell<Dice>,
     pub stopping: RefCell<Option<watch::Receiver<Option<Duration>>>>,
 }
@@ -36,8 +39,9 @@ struct Dice {
 }
 
 impl Worker {
-    pub fn new(root: RootReader, random: Random) -> Self {
+    pub fn new(root: RootReader, random: Random, doors: Arc<Doors>) -> Self {
         Worker {
+            doors,
             root,
             idle: Idle::default(),
             dice: RefCell::new(Dice {
@@ -112,7 +116,15 @@ async fn accept_all(
         };
         match accepted {
             Ok((stream, peer)) => {
-                spawn_local(connection::serve(Rc::clone(&worker), stream, peer));
+                let limits = worker.root.load().forwarding.doors;
+                let Some(place) = Doors::enter(&worker.doors, peer.ip(), limits) else {
+                    continue;
+                };
+                let serving = connection::serve(Rc::clone(&worker), stream, peer);
+                spawn_local(async move {
+                    serving.await;
+                    drop(place);
+                });
             }
             Err(_) => sleep(ERROR_PAUSE).await,
         }
@@ -124,7 +136,10 @@ async fn sweep(worker: Rc<Worker>, mut stopping: watch::Receiver<Option<Duration
     let mut ticks = tokio::time::interval(SWEEP);
     loop {
         tokio::select! {
-            _ = ticks.tick() => worker.idle.sweep(crate::clock::now()),
+            _ = ticks.tick() => {
+                worker.idle.sweep(crate::clock::now());
+                outliers::eject_slow(&worker.root.load().forwarding);
+            }
             _ = stop_signal(&mut stopping) => return,
         }
     }

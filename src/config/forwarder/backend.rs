@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::care::{Care, care};
 use super::{CONNECT_TIMEOUT, IDLE_TIMEOUT, RESPONSE_TIMEOUT};
 use crate::config::address::port;
 use crate::config::reader::{Reader, Table, Value};
@@ -21,6 +22,8 @@ pub struct Backend {
     pub idle_timeout: Duration,
     /// Further endpoints that a request is sent to where that is safe: 0..=10. Default 2.
     pub retries: u32,
+    /// What is done so that endpoints in trouble do no harm.
+    pub care: Care,
 }
 
 impl Default for Backend {
@@ -31,6 +34,7 @@ impl Default for Backend {
             response_timeout: RESPONSE_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
             retries: 2,
+            care: Care::default(),
         }
     }
 }
@@ -56,6 +60,7 @@ pub(in crate::config) fn backend(reader: &mut Reader, value: &Value) -> Option<B
         duration(r, v, Duration::ZERO..=hour)
     });
     let retries = table.optional(reader, "retries", |r, v| integer(r, v, 0..=10));
+    let care = care(reader, &mut table);
     table.finish(reader);
     Some(Backend {
         port: port.unwrap_or(default.port),
@@ -63,5 +68,6 @@ pub(in crate::config) fn backend(reader: &mut Reader, value: &Value) -> Option<B
         response_timeout: response.unwrap_or(default.response_timeout),
         idle_timeout: idle.unwrap_or(default.idle_timeout),
         retries: retries.unwrap_or(default.retries),
+        care,
     })
 }

@@ -1,22 +1,31 @@
 //! Reads `[forwarder]` and the `backend` of a pool.
 
+mod access;
 mod backend;
+mod balance;
+mod care;
+mod rate;
 mod route;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::Place;
 use super::address::socket;
 use super::reader::{Reader, Table, Value, in_order};
 use super::references::References;
-use super::scalar::{integer, one_or_many};
+use super::scalar::{integer, one_or_many, path};
+use super::{At, Place};
 
+pub use access::{Access, Clients};
 pub use backend::Backend;
 pub(super) use backend::backend;
+pub use balance::{Balancing, Choosing, HashBy, SameSite, Secure, Sticky};
+pub use care::{Care, Circuit, Outliers};
+pub use rate::{Rate, RatedBy};
 pub use route::{Action, HostPattern, PathPattern, Route};
 
 /// Listeners, and routes, that can be configured, each.
@@ -31,7 +40,20 @@ pub struct Forwarder {
     pub listeners: Vec<Listener>,
     /// `[[forwarder.route]]`: the first that fits a request says what is done with it. One at least.
     pub routes: Vec<Route>,
+    /// `secret_file`: 1 to 4 secrets that sessions' cookies are signed with, a line each of 32 hexadecimal digits; the
+    /// first signs, and all of them are good. Nodes with equal secrets know each other's cookies. Default: the process's
+    /// own, which no other knows, and which ends with it.
+    pub secret_file: Option<At<PathBuf>>,
+    /// Connections of clients at a time, on all listeners: 1..=10,000,000. Default 65,536. Past it, new ones are closed
+    /// at once.
+    pub connections_max: u32,
+    /// The same of one client (an IPv4 address, or an IPv6 network of 64 bits). Default 1,024.
+    pub per_client_max: u32,
 }
+
+/// Connections of clients, and those of one client, by default.
+pub(super) const CONNECTIONS_MAX: u32 = 65_536;
+pub(super) const PER_CLIENT_MAX: u32 = 1_024;
 
 /// `[forwarder.listener.NAME]`
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +61,8 @@ pub struct Listener {
     pub name: String,
     /// Addresses; port 0 takes a free one.
     pub listen: Vec<SocketAddr>,
+    /// Whose connections are taken. Default: all.
+    pub access: Option<Access>,
     pub place: Place,
 }
 
@@ -55,8 +79,17 @@ pub(super) fn forwarder(
     let (_, value) = top.entry("forwarder")?;
     let mut table = Table::of(reader, "[forwarder]", value, "a table [forwarder]")?;
     let threads = table.optional(reader, "threads", |r, v| integer(r, v, 1..=1024));
+    let secret_file = table.optional(reader, "secret_file", path);
+    let connections = table.optional(reader, "connections_max", |r, v| {
+        integer(r, v, 1..=10_000_000)
+    });
+    let per_client = table.optional(reader, "per_client_max", |r, v| {
+        integer(r, v, 1..=10_000_000)
+    });
     let example = "{ web = { listen = \"0.0.0.0:8080\" } }";
-    let listeners = table.required(reader, "listener", example, listeners);
+    let listeners = table.required(reader, "listener", example, |reader, value| {
+        listeners(reader, references, value)
+    });
     let example = "[{ to = \"a pool or a policy\" }]";
     let routes = table.required(reader, "route", example, |reader, value| {
         routes(reader, references, value)
@@ -66,10 +99,17 @@ pub(super) fn forwarder(
         threads,
         listeners: listeners?,
         routes: routes?,
+        secret_file,
+        connections_max: connections.unwrap_or(CONNECTIONS_MAX),
+        per_client_max: per_client.unwrap_or(PER_CLIENT_MAX),
     })
 }
 
-fn listeners(reader: &mut Reader, value: &Value) -> Option<Vec<Listener>> {
+fn listeners(
+    reader: &mut Reader,
+    references: &mut References,
+    value: &Value,
+) -> Option<Vec<Listener>> {
     const EXPECTED: &str = "a table [forwarder.listener.NAME]";
     let DeValue::Table(entries) = value.get_ref() else {
         return reader.wrong_type(value, EXPECTED);
@@ -97,10 +137,12 @@ fn listeners(reader: &mut Reader, value: &Value) -> Option<Vec<Listener>> {
                 Some(address)
             })
         });
+        let access = access::access(reader, references, &mut table);
         table.finish(reader);
         listeners.extend(listen.map(|listen| Listener {
             name: name.to_owned(),
             listen,
+            access,
             place: reader.place(key.span().start),
         }));
     }

@@ -4,15 +4,17 @@
 //! on the way. One that waits for its next request is driven by nobody: whether it still stands is looked at when it
 //! is needed, and once a second.
 
+mod at_work;
 mod exchange;
 mod idle;
+mod patience;
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::{Request, Response};
@@ -22,7 +24,9 @@ use tokio::time::timeout;
 
 use super::body::RequestBody;
 use super::worker::Worker;
-use crate::state::forwarding::{Backend, Upstream};
+use crate::clock;
+use crate::state::forwarding::{Backend, Failure, Upstream};
+pub(super) use at_work::{AtWork, Refused};
 pub(super) use exchange::Exchange;
 pub(super) use idle::Idle;
 
@@ -81,36 +85,54 @@ pub(super) struct Failed {
     pub request: Option<Request<RequestBody>>,
 }
 
-/// Sends a request to a backend and waits for the head of the response.
+/// Sends a request to a backend and waits for the head of the response. When all of that has not ended by `deadline`, it
+/// is broken off.
 pub(super) async fn exchange(
     worker: &Rc<Worker>,
     upstream: &Arc<Upstream>,
-    backend: Arc<Backend>,
+    mut at_work: AtWork,
     mut request: Request<RequestBody>,
+    deadline: Option<Instant>,
 ) -> Result<Response<Exchange>, Failed> {
-    let at_work = AtWork::new(backend);
-    let backend = &at_work.0;
+    let begun = clock::now();
+    let within = |time: Duration| {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()));
+        left.map_or(time, |left| time.min(left))
+    };
     loop {
+        let backend = at_work.backend();
         let (conn, is_fresh) = match worker.idle.take(backend.number) {
             Some(conn) => (conn, false),
-            None => match timeout(upstream.connect_timeout, Conn::open(backend)).await {
+            None => match timeout(within(upstream.connect_timeout), Conn::open(backend)).await {
                 Ok(Ok(conn)) => (conn, true),
-                Ok(Err(why)) => return Err(unsent(why, request)),
-                Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
+                Ok(Err(why)) => {
+                    at_work.fail(Failure::Connect);
+                    return Err(unsent(why, request));
+                }
+                Err(_) => {
+                    at_work.fail(Failure::Connect);
+                    return Err(unsent(Why::ConnectTimeout, request));
+                }
             },
         };
-        match timeout(upstream.response_timeout, send(conn, request)).await {
+        match timeout(within(upstream.response_timeout), send(conn, request)).await {
             Ok(Ok((conn, response))) => {
                 let (head, body) = response.into_parts();
-                let exchange = Exchange::new(Rc::clone(worker), upstream, at_work, conn, body);
+                at_work.begin(head.status, clock::now().saturating_duration_since(begun));
+                let worker = Rc::clone(worker);
+                let exchange = Exchange::new(worker, upstream, at_work, conn, body, deadline);
                 return Ok(Response::from_parts(head, exchange));
             }
             Ok(Err(Failed {
                 request: Some(again),
                 ..
             })) if !is_fresh => request = again,
-            Ok(Err(failed)) => return Err(failed),
+            Ok(Err(failed)) => {
+                at_work.fail(Failure::NoResponse);
+                return Err(failed);
+            }
             Err(_) => {
+                at_work.fail(Failure::Timeout);
                 return Err(Failed {
                     why: Why::ResponseTimeout,
                     request: None,
@@ -153,21 +175,5 @@ async fn send(
             };
             Err(Failed { why, request })
         }
-    }
-}
-
-/// A backend that works on a request.
-pub(super) struct AtWork(Arc<Backend>);
-
-impl AtWork {
-    fn new(backend: Arc<Backend>) -> Self {
-        backend.in_flight.fetch_add(1, Ordering::Relaxed);
-        AtWork(backend)
-    }
-}
-
-impl Drop for AtWork {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
