@@ -7,19 +7,23 @@ mod secrets;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use hyper::header::HeaderValue;
 
 use super::Steering;
 use super::maps::Maps;
 use crate::config::forwarder as written;
 use crate::config::{Config, Member};
 use crate::model::{PolicyId, PoolId};
+use crate::random::Random;
 use crate::state::Pools;
 use crate::state::forwarding::{
     Action, Backend, Doors, Fleet, Forwarding, HostPattern, Keys, PathPattern, Preferences,
-    RATES_TOLD_APART, Route, Upstream,
+    Protocol, RATES_TOLD_APART, Route, Upstream,
 };
+use crate::state::listening::{Http, Listener};
 use crate::state::pools;
 use crate::state::rate_table::RateTable;
 pub(super) use secrets::keys;
@@ -75,7 +79,11 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
         let fleet = &upstream.as_ref()?.care.fleet;
         Some((pool.name.clone(), Arc::clone(fleet)))
     });
+    let listeners = forwarder.listeners.iter().enumerate();
     Forwarding {
+        listeners: listeners
+            .map(|(at, written)| listener(beside, at, written))
+            .collect(),
         fleets: fleets.collect(),
         upstreams,
         routes,
@@ -87,6 +95,44 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
             per_client_max: forwarder.per_client_max,
         },
     }
+}
+
+fn listener(beside: &Beside<'_>, at: usize, listener: &written::Listener) -> Arc<Listener> {
+    Arc::new(Listener {
+        access: access::access(listener.access.as_ref(), beside.maps.by_listener[at]),
+        name: listener.name.as_str().into(),
+        addresses: listener.listen.clone().into(),
+        http: http(&listener.http),
+    })
+}
+
+fn http(http: &written::Http) -> Http {
+    let via = http.via.as_deref().unwrap_or_else(|| pseudonym());
+    Http {
+        head_max: http.head_max,
+        headers_max: http.headers_max,
+        target_max: http.target_max,
+        body_max: (http.body_max > 0).then_some(http.body_max),
+        head_timeout: http.head_timeout,
+        body_timeout: http.body_timeout,
+        write_timeout: http.write_timeout,
+        keep_alive: http.keep_alive,
+        upgrade_timeout: http.upgrade_timeout,
+        requests_max: http.requests_max,
+        streams_max: http.streams_max,
+        trusted: http.trusted_proxies.clone().into(),
+        via_values: ["1.0", "1.1", "2.0"].map(|version| {
+            HeaderValue::try_from(format!("{version} {via}"))
+                .unwrap_or_else(|_| HeaderValue::from_static("1.1 meridian"))
+        }),
+        via: via.into(),
+    }
+}
+
+/// What messages have come by where nothing is configured: no two processes have the same.
+fn pseudonym() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| format!("meridian-{:08x}", Random::from_os().next_u64() as u32))
 }
 
 /// The pools that a route may lead to.
@@ -140,8 +186,13 @@ fn upstream(
         .endpoint_ids()
         .filter_map(|id| backends[id.index()].clone());
     Upstream {
+        protocol: match backend.protocol {
+            written::Protocol::Http1 => Protocol::Http1,
+            written::Protocol::Http2 => Protocol::Http2,
+        },
         connect_timeout: backend.connect_timeout,
         response_timeout: backend.response_timeout,
+        body_timeout: backend.body_timeout,
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
         care: care::care(beside, id, &backend.care),

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::changes::Changes;
 use super::exporting::Exporting;
+use super::forwarding::{Forwarding, Taken as Addresses};
 use super::lagging::Lagging;
 use super::limiting::Limiting;
 use super::loading::Loading;
@@ -26,7 +27,7 @@ use super::{Notice, aside};
 use crate::admin::{Command, Live, Reloaded, Said, Standing, Taken, Which, ZoneTrouble};
 use crate::clock;
 use crate::compile::{Adjust, ServedZone, Whole};
-use crate::config::{Diagnostic, Diagnostics, Place, Server};
+use crate::config::{Config, Diagnostic, Diagnostics, Place, Server};
 use crate::geoip::watch::{Watcher, watch};
 use crate::model::{EndpointId, PoolId, Share, Verdict};
 use crate::overrides::{self, Action};
@@ -57,6 +58,7 @@ pub struct Control {
     pub resolving: Resolving,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
     pub changes: Changes,
+    pub forwarding: Forwarding,
     pub exporting: Exporting,
     pub lagging: Lagging,
     /// Delivers what is posted to the webhook.
@@ -84,7 +86,7 @@ enum Request {
 }
 
 /// What reading again came to.
-type Outcome = Result<(Whole, Prepared, Diagnostics), Diagnostics>;
+type Outcome = Result<(Whole, (Prepared, Addresses), Diagnostics), Diagnostics>;
 
 /// A request being worked on.
 struct Work {
@@ -369,6 +371,7 @@ impl Control {
         // The others have the names that there are.
         let is_new = matches!(request, Request::Everything(_));
         let names = Arc::clone(&self.resolving.names);
+        let forwarding = self.forwarding.clone();
         let task = tokio::spawn(async move {
             let read = reading.await;
             // Also where reading failed: whoever prepares next is not to be overtaken by it.
@@ -380,8 +383,10 @@ impl Control {
             if is_new {
                 (whole, grace) = names.expanded(Some(&before.config), whole, grace).await?;
             }
+            let forwarder = whole.config.forwarder.as_ref();
+            let addresses = forwarding.prepare(forwarder, &whole.parts.forwarding)?;
             let prepared = preparation.prepare(&before, &whole, grace).await?;
-            Ok((whole, prepared, warnings))
+            Ok((whole, (prepared, addresses), warnings))
         });
         Work { request, task }
     }
@@ -399,7 +404,7 @@ impl Control {
         let told = match outcome {
             Ok((whole, prepared, found)) => {
                 log(&found);
-                self.warn_of_what_needs_a_restart(&whole.config.server);
+                self.warn_of_what_needs_a_restart(&whole.config);
                 self.adopt(whole, prepared);
                 let zones_in_trouble = self.tell_of_trouble();
                 tracing::info!(config = %self.path.display(), "{what} reloaded");
@@ -441,7 +446,7 @@ impl Control {
         }
     }
 
-    fn adopt(&mut self, whole: Whole, prepared: Prepared) {
+    fn adopt(&mut self, whole: Whole, (prepared, addresses): (Prepared, Addresses)) {
         let before = std::mem::replace(&mut self.whole, whole);
         self.loading.adopt(&self.whole);
         self.live.world.store(Arc::clone(&self.whole.world));
@@ -461,6 +466,9 @@ impl Control {
                 self.finishing = Some(tokio::task::spawn_blocking(finish));
             }
             None => self.publish(Arc::clone(&self.publisher.current().health)),
+        }
+        if let Err(e) = self.forwarding.adopt(addresses) {
+            tracing::error!("[forwarder] {e}: requests are taken where they were before");
         }
         self.changes.adopt(&self.whole.parts);
         let metrics = self.whole.config.metrics.as_ref();
@@ -493,8 +501,8 @@ impl Control {
         troubles
     }
 
-    fn warn_of_what_needs_a_restart(&self, new: &Server) {
-        let old = &self.started;
+    fn warn_of_what_needs_a_restart(&self, config: &Config) {
+        let (old, new) = (&self.started, &config.server);
         let keys = [
             ("listen", old.listen != new.listen),
             ("state_dir", old.state_dir != new.state_dir),
@@ -526,6 +534,9 @@ impl Control {
                 "[server] {} changed since the start: that takes a restart",
                 changed.join(", ")
             );
+        }
+        if self.forwarding.needs_restart(config.forwarder.as_ref()) {
+            tracing::warn!("[forwarder] threads changed since the start: that takes a restart");
         }
     }
 

@@ -113,7 +113,7 @@ pub struct Daemon {
     commands: mpsc::Sender<Command>,
     control: JoinHandle<()>,
     admin: Option<(Socket, JoinHandle<()>)>,
-    forwarding: Option<Forwarding>,
+    forwarding: Forwarding,
     live: Arc<Live>,
     drain_time: Duration,
 }
@@ -143,8 +143,9 @@ impl Daemon {
         let mut nameserver_settings = nameserver_settings(server, seed, samples);
         keep_descriptors(&mut nameserver_settings.tcp, files_max);
         let bound = Nameserver::bind(nameserver_settings).map_err(StartError::Bind)?;
-        let forwarding =
-            forwarding::bind(whole.config.forwarder.as_ref(), seed).map_err(StartError::System)?;
+        let forwarder = whole.config.forwarder.as_ref();
+        let taken = forwarding::take(forwarder, &whole.parts.forwarding)
+            .map_err(|e| StartError::System(e.to_string()))?;
         // Before the verdicts that are saved there are read: they may be another server's.
         let admin = claim(server.state_dir.as_deref()).map_err(StartError::System)?;
         let resolving = Resolving::start();
@@ -185,9 +186,7 @@ impl Daemon {
             .start(root)
             .map_err(|e| StartError::System(e.to_string()))?;
         let _ = live.counters.set(nameserver.counters().to_vec());
-        let forwarding = forwarding
-            .map(|bound| Forwarding::start(bound, &live.root, verdicts.engine()))
-            .transpose()
+        let forwarding = Forwarding::start(taken, &live.root, seed, verdicts.engine())
             .map_err(StartError::System)?;
         let drain_time = server.drain_time;
         let (orders, order_queue) = mpsc::channel(16);
@@ -219,6 +218,7 @@ impl Daemon {
             recovery: Recovery::default(),
             notices,
             changes,
+            forwarding: forwarding.clone(),
             exporting,
             lagging: Lagging::default(),
             postman: tokio::spawn(postman),
@@ -241,8 +241,8 @@ impl Daemon {
     }
 
     /// Where requests are taken, with the ports that were really taken.
-    pub fn forwarding(&self) -> &[SocketAddr] {
-        self.forwarding.as_ref().map_or(&[], Forwarding::addresses)
+    pub fn forwarding(&self) -> Vec<SocketAddr> {
+        self.forwarding.addresses()
     }
 
     /// Where it listens, with the ports that were really taken.
@@ -316,7 +316,7 @@ impl Daemon {
         }
         let nameserver = self.nameserver;
         let forwarding = self.forwarding;
-        let _ = tokio::task::spawn_blocking(move || forwarding.map(Forwarding::stop)).await;
+        let _ = tokio::task::spawn_blocking(move || forwarding.stop()).await;
         let _ = tokio::task::spawn_blocking(move || nameserver.stop(STOP_GRACE)).await;
         let _ = self.orders.send(Order::Stop).await;
         let _ = self.control.await;

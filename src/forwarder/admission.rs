@@ -6,12 +6,14 @@ use hyper::{HeaderMap, Response, StatusCode};
 
 use super::body::ResponseBody;
 use super::refusal::{refuse, refuse_for};
-use super::service::Peer;
 use crate::clock;
 use crate::hashing::{mix, of_address, of_octets};
 use crate::locate::{Client, locate};
 use crate::state::Root;
 use crate::state::forwarding::{Access, Rate, RatedBy, Route};
+
+/// What those are told whom an access list keeps out.
+pub(super) const NOT_LET_IN: &str = "this client is not let in here";
 
 /// Whether a route takes a request: who may send it, and how many.
 ///
@@ -20,19 +22,17 @@ use crate::state::forwarding::{Access, Rate, RatedBy, Route};
 pub(super) fn admit(
     root: &Root,
     route: &Route,
-    peer: &Peer,
+    client: &Client,
     headers: &HeaderMap,
 ) -> Result<(), Box<Response<ResponseBody>>> {
-    let client = peer.client();
     if let Some(access) = &route.access
-        && !lets_in(root, access, &client)
+        && !lets_in(root, access, client)
     {
-        let words = "this client is not let in here";
-        return Err(Box::new(refuse(StatusCode::FORBIDDEN, words)));
+        return Err(Box::new(refuse(StatusCode::FORBIDDEN, NOT_LET_IN)));
     }
     if let Some(table) = &root.forwarding.rates {
         for rate in &route.rates {
-            let key = key(rate, &client, headers);
+            let key = key(rate, client, headers);
             if let Err(again_in) = table.try_take(&key, clock::steady_ms(), rate.pace) {
                 let words = "there are too many requests of this client";
                 let status = StatusCode::TOO_MANY_REQUESTS;

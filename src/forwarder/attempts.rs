@@ -7,13 +7,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response};
 use tokio::time::timeout_at;
 
 use super::balance::{self, Ask, Choice, Nothing};
-use super::body::{Kept, RequestBody};
+use super::body::RequestBody;
+use super::kept::Kept;
 use super::known::Known;
 use super::upstream::{self, AtWork, Exchange, Failed, Refused, Why};
 use super::worker::Worker;
@@ -182,7 +182,7 @@ pub(super) struct Again {
 impl Again {
     /// The body as it is sent first, and what it takes to send all of it again: up to `replay` octets of the body are
     /// kept for that.
-    pub fn of(head: &Parts, body: Incoming, replay: usize) -> (RequestBody, Option<Self>) {
+    pub fn of(head: &Parts, body: RequestBody, replay: usize) -> (RequestBody, Option<Self>) {
         let is_safe = matches!(
             head.method,
             Method::GET
@@ -192,7 +192,7 @@ impl Again {
                 | Method::PUT
                 | Method::DELETE
         );
-        let (body, kept) = match RequestBody::of(body) {
+        let (body, kept) = match body {
             RequestBody::Incoming(body) if is_safe && replay > 0 => {
                 let kept = Kept::new(body, replay);
                 (kept.first(), Some(kept))

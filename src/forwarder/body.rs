@@ -1,12 +1,18 @@
 //! What are messages made of?
 
+use std::fmt;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-pub(super) use super::kept::{Kept, Reading};
+use super::framing::Refused;
+use super::kept::Reading;
+use super::patience::Patience;
+use super::session::Session;
 use super::upstream::Exchange;
 
 /// Of a request on its way to a backend.
@@ -14,13 +20,52 @@ pub(super) enum RequestBody {
     /// Nothing, which can be sent again.
     Empty,
     /// As the client sends it.
-    Incoming(Incoming),
+    Incoming(Received),
     /// The same, which can be sent again as far as it was kept.
     Kept(Reading),
 }
 
-/// Why a body ends too early.
-pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
+/// What a client sends, as far as it may.
+pub(super) struct Received {
+    body: Incoming,
+    session: Rc<Session>,
+    /// Octets that there may be. `None`: any.
+    left: Option<u64>,
+    patience: Patience,
+}
+
+/// Why a body ends before its end.
+#[derive(Debug)]
+pub(super) enum BodyError {
+    /// Its connection has.
+    Broken(hyper::Error),
+    TooLarge,
+    TooSlow,
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BodyError::Broken(error) => error.fmt(f),
+            BodyError::TooLarge => f.write_str(TOO_LARGE.why),
+            BodyError::TooSlow => f.write_str(TOO_SLOW.why),
+        }
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+/// RFC 9110, 15.5.14.
+pub(super) const TOO_LARGE: Refused = Refused {
+    status: StatusCode::PAYLOAD_TOO_LARGE,
+    why: "the body is too large",
+};
+
+/// RFC 9110, 15.5.9.
+const TOO_SLOW: Refused = Refused {
+    status: StatusCode::REQUEST_TIMEOUT,
+    why: "the body took too long",
+};
 
 /// Of a response on its way to the client.
 pub(super) enum ResponseBody {
@@ -30,11 +75,46 @@ pub(super) enum ResponseBody {
 }
 
 impl RequestBody {
-    pub fn of(body: Incoming) -> Self {
+    /// What goes wrong with it, `session` is told.
+    pub fn of(body: Incoming, session: &Rc<Session>) -> Self {
         match body.is_end_stream() {
             true => RequestBody::Empty,
-            false => RequestBody::Incoming(body),
+            false => RequestBody::Incoming(Received {
+                body,
+                session: Rc::clone(session),
+                left: session.http().body_max,
+                patience: Patience::new(session.http().body_timeout),
+            }),
         }
+    }
+}
+
+impl Received {
+    pub fn body(&self) -> &Incoming {
+        &self.body
+    }
+
+    pub fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            if !self.patience.has_ended(cx) {
+                return Poll::Pending;
+            }
+            self.session.set_fault(TOO_SLOW);
+            return Poll::Ready(Some(Err(BodyError::TooSlow)));
+        };
+        self.patience.renew();
+        if let (Some(Ok(frame)), Some(left)) = (&frame, self.left) {
+            let len = frame.data_ref().map_or(0, Bytes::len) as u64;
+            let Some(less) = left.checked_sub(len) else {
+                self.session.set_fault(TOO_LARGE);
+                return Poll::Ready(Some(Err(BodyError::TooLarge)));
+            };
+            self.left = Some(less);
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
     }
 }
 
@@ -47,15 +127,15 @@ impl ResponseBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
             RequestBody::Empty => Poll::Ready(None),
-            RequestBody::Incoming(body) => Pin::new(body).poll_frame(cx),
+            RequestBody::Incoming(received) => received.poll_frame(cx),
             RequestBody::Kept(reading) => reading.poll_frame(cx),
         }
     }
@@ -63,7 +143,7 @@ impl Body for RequestBody {
     fn is_end_stream(&self) -> bool {
         match self {
             RequestBody::Empty => true,
-            RequestBody::Incoming(body) => body.is_end_stream(),
+            RequestBody::Incoming(received) => received.body.is_end_stream(),
             RequestBody::Kept(reading) => reading.is_end_stream(),
         }
     }
@@ -71,7 +151,7 @@ impl Body for RequestBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             RequestBody::Empty => SizeHint::with_exact(0),
-            RequestBody::Incoming(body) => body.size_hint(),
+            RequestBody::Incoming(received) => received.body.size_hint(),
             RequestBody::Kept(reading) => reading.size_hint(),
         }
     }
@@ -79,12 +159,12 @@ impl Body for RequestBody {
 
 impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
             ResponseBody::Upstream(exchange) => exchange.poll_frame(cx),
             ResponseBody::Whole(octets) => Poll::Ready(octets.take().map(|o| Ok(Frame::data(o)))),

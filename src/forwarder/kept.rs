@@ -1,20 +1,19 @@
 //! Which body can be sent again?
 
 use std::cell::RefCell;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 
-use super::body::RequestBody;
+use super::body::{BodyError, Received, RequestBody};
 
 /// A body on its way, with what was sent of it, as long as that is little.
 pub(super) struct Kept(Rc<RefCell<Keeping>>);
 
 struct Keeping {
-    source: Incoming,
+    source: Received,
     /// What came of it so far.
     parts: Vec<Bytes>,
     len: usize,
@@ -35,8 +34,8 @@ pub(super) struct Reading {
 
 impl Kept {
     /// Up to `max` octets are kept.
-    pub fn new(source: Incoming, max: usize) -> Self {
-        let announced = source.size_hint().lower();
+    pub fn new(source: Received, max: usize) -> Self {
+        let announced = source.body().size_hint().lower();
         Kept(Rc::new(RefCell::new(Keeping {
             is_whole: announced <= max as u64,
             source,
@@ -77,7 +76,7 @@ impl Reading {
     pub fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut keeping = self.keeping.borrow_mut();
         if keeping.reader != self.number {
             return Poll::Ready(None);
@@ -86,7 +85,7 @@ impl Reading {
             self.at += 1;
             return Poll::Ready(Some(Ok(Frame::data(part.clone()))));
         }
-        let polled = Pin::new(&mut keeping.source).poll_frame(cx);
+        let polled = keeping.source.poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let fits = |part: &&Bytes| keeping.len + part.len() <= keeping.max;
@@ -109,14 +108,14 @@ impl Reading {
 
     pub fn is_end_stream(&self) -> bool {
         let keeping = self.keeping.borrow();
-        self.at >= keeping.parts.len() && keeping.source.is_end_stream()
+        self.at >= keeping.parts.len() && keeping.source.body().is_end_stream()
     }
 
     pub fn size_hint(&self) -> SizeHint {
         let keeping = self.keeping.borrow();
         let again = keeping.parts.iter().skip(self.at);
         let again = again.map(|part| part.len() as u64).sum::<u64>();
-        let rest = keeping.source.size_hint();
+        let rest = keeping.source.body().size_hint();
         let mut all = SizeHint::new();
         all.set_lower(rest.lower() + again);
         if let Some(upper) = rest.upper() {

@@ -1,7 +1,7 @@
 //! What is a request known by, to those who send equal ones to the same endpoint?
 
 use hyper::HeaderMap;
-use hyper::header::COOKIE;
+use hyper::header::{COOKIE, HOST};
 use hyper::http::request::Parts;
 
 use crate::clock;
@@ -22,20 +22,24 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub fn of(forward: &Forward, client: &Client, head: &Parts, host: &str) -> Self {
+    pub fn of(forward: &Forward, client: &Client, head: &Parts) -> Self {
         let sticky = forward.sticky.as_deref();
         Known {
-            hash: hash(&forward.hash, client, head, host),
+            hash: hash(&forward.hash, client, head),
             named: sticky.and_then(|sticky| named(sticky, &head.headers)),
         }
     }
 }
 
-fn hash(by: &HashBy, client: &Client, head: &Parts, host: &str) -> u64 {
+fn hash(by: &HashBy, client: &Client, head: &Parts) -> u64 {
     let of_client = || of_address(client.resolver.to_canonical());
     match by {
         HashBy::Client => of_client(),
-        HashBy::Host => of_octets(host.to_ascii_lowercase().as_bytes()),
+        HashBy::Host => {
+            let host = head.headers.get(HOST).map(|host| host.as_bytes());
+            let mut parts = host.unwrap_or_default().split(|&octet| octet == b':');
+            of_octets(&parts.next().unwrap_or_default().to_ascii_lowercase())
+        }
         HashBy::Path => of_octets(head.uri.path().as_bytes()),
         HashBy::Header(name) => {
             let value = head.headers.get(&**name);

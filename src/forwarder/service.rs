@@ -1,68 +1,93 @@
 //! What becomes of a request?
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderValue};
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::request::Parts;
+use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Uri, Version};
 
-use super::admission::admit;
+use super::admission::{NOT_LET_IN, admit, lets_in};
 use super::attempts::{Again, Answered, Attempts, Undone};
-use super::body::ResponseBody;
-use super::headers;
+use super::body::{RequestBody, ResponseBody};
+use super::headers::{self, Asker};
 use super::known::Known;
 use super::refusal::{refuse, refuse_for};
 use super::route::{self, HostError};
+use super::session::Session;
 use super::sticky;
+use super::upgrade;
 use super::upstream::{self, Why};
+use super::vet;
 use super::worker::Worker;
 use crate::locate::Client;
 use crate::state::Root;
 use crate::state::forwarding::{Action, Forward};
+use crate::state::listening::{Http, Spot};
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
     pub address: SocketAddr,
+    /// Of its own end.
+    pub local: SocketAddr,
     pub is_tls: bool,
+    /// Where it came to.
+    pub spot: Spot,
 }
 
-impl Peer {
-    pub fn client(&self) -> Client {
-        Client {
-            subnet: None,
-            resolver: self.address.ip(),
-        }
-    }
+/// A request on its way.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'s> {
+    pub session: &'s Rc<Session>,
+    /// Among those of the session, from 1 on.
+    pub number: u64,
+    pub peer: Peer,
 }
 
 type Answer = Response<ResponseBody>;
 
 /// Answers one request. It never fails: what goes wrong is a response, too.
 pub(super) async fn serve(
-    worker: Rc<Worker>,
-    peer: Peer,
+    worker: &Rc<Worker>,
+    asked: Asked<'_>,
     request: Request<Incoming>,
-) -> Result<Answer, Infallible> {
+) -> Answer {
+    if let Some(refused) = asked.session.refused(asked.number) {
+        return refuse(refused.status, refused.why);
+    }
     let root = worker.root.load_full();
-    let routed = routed(&root, &peer, &request).map(|(forward, host)| (forward, host.to_owned()));
-    Ok(match routed {
+    let listener = root.forwarding.listener(asked.peer.spot);
+    let listener = listener.unwrap_or(&asked.session.listener);
+    let http = &listener.http;
+    if let Err(refused) = vet::vet(&request, http) {
+        return refuse(refused.status, refused.why);
+    }
+    let client = Client {
+        subnet: None,
+        resolver: headers::client_of(request.headers(), asked.peer.address.ip(), http),
+    };
+    let access = listener.access.as_ref();
+    if access.is_some_and(|access| !lets_in(&root, access, &client)) {
+        return refuse(StatusCode::FORBIDDEN, NOT_LET_IN);
+    }
+    match routed(&root, &client, &request) {
         Err(answer) => *answer,
-        Ok((forward, host)) => self::forward(&worker, &root, forward, peer, &host, request).await,
-    })
+        Ok(forward) => self::forward(worker, &root, forward, asked, http, request).await,
+    }
 }
 
-/// Where it goes, and for which host it is.
-fn routed<'r, 'q>(
+/// Where it goes.
+fn routed<'r>(
     root: &'r Root,
-    peer: &Peer,
-    request: &'q Request<Incoming>,
-) -> Result<(&'r Forward, &'q str), Box<Answer>> {
+    client: &Client,
+    request: &Request<Incoming>,
+) -> Result<&'r Forward, Box<Answer>> {
     let host = route::host_of(request).map_err(|error| {
         Box::new(refuse(
             StatusCode::BAD_REQUEST,
@@ -76,23 +101,27 @@ fn routed<'r, 'q>(
     let route = route::find(&root.forwarding, host, request.uri().path());
     let nowhere = || Box::new(refuse(StatusCode::NOT_FOUND, "no route fits the request"));
     let route = route.ok_or_else(nowhere)?;
-    admit(root, route, peer, request.headers())?;
+    admit(root, route, client, request.headers())?;
     let Action::Forward(forward) = &route.action;
-    Ok((forward, host))
+    Ok(forward)
 }
 
 async fn forward(
     worker: &Rc<Worker>,
     root: &Arc<Root>,
     forward: &Forward,
-    peer: Peer,
-    host: &str,
+    asked: Asked<'_>,
+    http: &Http,
     request: Request<Incoming>,
 ) -> Answer {
-    let client = peer.client();
     let (mut head, body) = request.into_parts();
-    let known = Known::of(forward, &client, &head, host);
-    prepare(&mut head, &peer, host);
+    let version = head.version;
+    let body = RequestBody::of(body, asked.session);
+    let client = Client {
+        subnet: None,
+        resolver: prepare(&mut head, &body, asked, http, || worker.number()),
+    };
+    let known = Known::of(forward, &client, &head);
     let (body, again) = Again::of(&head, body, forward.replay);
     let attempts = Attempts {
         worker,
@@ -103,18 +132,29 @@ async fn forward(
     };
     match attempts.send(Request::from_parts(head, body), again).await {
         Ok(Answered { response, endpoint }) => {
-            let mut answer = answer(response);
-            sticky::keep(forward, &known, endpoint, &peer, answer.headers_mut());
+            let mut answer = answer(response, asked, http, version);
+            sticky::keep(forward, &known, endpoint, &asked.peer, answer.headers_mut());
             answer
         }
-        Err(undone) => no_response(undone),
+        Err(undone) => no_response(undone, asked),
     }
 }
 
-/// Makes it a request to a backend.
-fn prepare(head: &mut Parts, peer: &Peer, host: &str) {
-    headers::strip_hop_by_hop(&mut head.headers);
-    headers::tell_client(&mut head.headers, peer, host);
+/// Makes it a request to a backend; the client that it is from.
+fn prepare(
+    head: &mut Parts,
+    body: &RequestBody,
+    asked: Asked<'_>,
+    http: &Http,
+    draw: impl FnOnce() -> u128,
+) -> IpAddr {
+    // hyper has seen that the connection can be had for it.
+    let is_offered = head.extensions.get::<OnUpgrade>().is_some();
+    let upgrade = (is_offered && matches!(body, RequestBody::Empty))
+        .then(|| upgrade::asked_for(&head.headers))
+        .flatten();
+    headers::strip_request(&mut head.headers, upgrade);
+    headers::tell_way(&mut head.headers, head.version, http);
     if let Some(authority) = head.uri.authority() {
         // What the target says counts (RFC 9112, 3.2.2).
         if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
@@ -123,19 +163,58 @@ fn prepare(head: &mut Parts, peer: &Peer, host: &str) {
         let path = head.uri.path_and_query().cloned();
         head.uri = path.map_or_else(Uri::default, Uri::from);
     }
+    let host = head.headers.get(HOST).cloned();
+    let asker = Asker {
+        peer: asked.peer.address,
+        port: asked.peer.local.port(),
+        is_tls: asked.peer.is_tls,
+        host: host.as_ref(),
+    };
+    let is_trusted = http.trusts(asker.peer.ip());
+    let client = asked
+        .session
+        .told(|told| headers::tell_client(&mut head.headers, asker, http, told));
+    headers::tell_request(&mut head.headers, is_trusted, draw);
+    if body.size_hint().exact().is_none() {
+        // For methods that have no body most of the time, hyper would leave it out.
+        let chunked = HeaderValue::from_static("chunked");
+        head.headers.insert(TRANSFER_ENCODING, chunked);
+    }
     head.version = Version::HTTP_11;
     head.extensions.clear();
+    client
 }
 
-fn answer(response: Response<upstream::Exchange>) -> Answer {
+/// Makes a backend's response one to the client, who speaks `version`.
+fn answer(
+    response: Response<upstream::Exchange>,
+    asked: Asked<'_>,
+    http: &Http,
+    version: Version,
+) -> Answer {
     let (mut head, body) = response.into_parts();
+    let protocol = head.headers.remove(UPGRADE);
     headers::strip_hop_by_hop(&mut head.headers);
-    head.version = Version::HTTP_11;
-    Response::from_parts(head, ResponseBody::Upstream(body))
+    headers::tell_way(&mut head.headers, head.version, http);
+    head.version = version;
+    if head.status != StatusCode::SWITCHING_PROTOCOLS {
+        return Response::from_parts(head, ResponseBody::Upstream(body));
+    }
+    let (Some(upgraded), Some(protocol)) = (body.upgraded(), protocol) else {
+        return no_response(Undone::Failed(Why::NoResponse), asked);
+    };
+    asked.session.upgrade(upgraded);
+    head.headers.insert(UPGRADE, protocol);
+    let upgrade = HeaderValue::from_static("upgrade");
+    head.headers.insert(CONNECTION, upgrade);
+    Response::from_parts(head, ResponseBody::whole(Bytes::new()))
 }
 
 /// What is said when no backend has answered.
-fn no_response(undone: Undone) -> Answer {
+fn no_response(undone: Undone, asked: Asked<'_>) -> Answer {
+    if let Some(fault) = asked.session.fault() {
+        return refuse(fault.status, fault.why);
+    }
     let soon = Duration::from_secs(1);
     match undone {
         Undone::NoneUp => refuse(StatusCode::SERVICE_UNAVAILABLE, "no backend is up"),
@@ -150,6 +229,9 @@ fn no_response(undone: Undone) -> Answer {
         }
         Undone::Failed(Why::Gone | Why::NoResponse) => {
             refuse(StatusCode::BAD_GATEWAY, "the backend gave no response")
+        }
+        Undone::Failed(Why::BrokenRequest) => {
+            refuse(StatusCode::BAD_REQUEST, "the body has no end")
         }
     }
 }

@@ -10,7 +10,6 @@ pub fn care(beside: &Beside<'_>, id: PoolId, written: &written::Care) -> Care {
     let pool = &beside.steering.pools.pools[id.index()];
     Care {
         total_timeout: written.total_timeout,
-        stall_timeout: written.stall_timeout,
         budget: Budget {
             part: written.retry_budget,
             per_second: written.retries_per_second,

@@ -15,8 +15,6 @@ pub struct Care {
     /// From the request to the end of its response, all retries included: 1 ms..=24 h. Default: no limit. Past it, 504;
     /// a response that has begun is broken off.
     pub total_timeout: Option<Duration>,
-    /// Between two parts of a response: 1 ms..=24 h. Default 1 min. Past it, the response is broken off.
-    pub stall_timeout: Duration,
     /// `retry_budget = "20%"`: retries at most, as a part of the requests of the last ten seconds: 0 to 1. Default 0.2.
     pub retry_budget: f64,
     /// Retries a second that may be had in any case: 0..=10,000. Default 10.
@@ -75,7 +73,6 @@ impl Default for Care {
     fn default() -> Self {
         Care {
             total_timeout: None,
-            stall_timeout: 60 * SECOND,
             retry_budget: 0.2,
             retries_per_second: 10,
             retry_statuses: Vec::new(),
@@ -106,9 +103,6 @@ pub(super) fn care(reader: &mut Reader, table: &mut Table) -> Care {
     let total = table.optional(reader, "total_timeout", |r, v| {
         duration(r, v, MS..=24 * HOUR)
     });
-    let stall = table.optional(reader, "stall_timeout", |r, v| {
-        duration(r, v, MS..=24 * HOUR)
-    });
     let budget = table.optional(reader, "retry_budget", |r, v| percent(r, v, 0.0, 1.0));
     let least = table.optional(reader, "retries_per_second", |r, v| {
         integer(r, v, 0..=10_000)
@@ -136,7 +130,6 @@ pub(super) fn care(reader: &mut Reader, table: &mut Table) -> Care {
     let circuit = table.optional(reader, "circuit", circuit);
     Care {
         total_timeout: total,
-        stall_timeout: stall.unwrap_or(default.stall_timeout),
         retry_budget: budget.unwrap_or(default.retry_budget),
         retries_per_second: least.unwrap_or(default.retries_per_second),
         retry_statuses: statuses.unwrap_or_default(),

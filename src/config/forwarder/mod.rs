@@ -4,6 +4,7 @@ mod access;
 mod backend;
 mod balance;
 mod care;
+mod http;
 mod rate;
 mod route;
 
@@ -21,10 +22,11 @@ use super::scalar::{integer, one_or_many, path};
 use super::{At, Place};
 
 pub use access::{Access, Clients};
-pub use backend::Backend;
 pub(super) use backend::backend;
+pub use backend::{Backend, Protocol};
 pub use balance::{Balancing, Choosing, HashBy, SameSite, Secure, Sticky};
 pub use care::{Care, Circuit, Outliers};
+pub use http::Http;
 pub use rate::{Rate, RatedBy};
 pub use route::{Action, HostPattern, PathPattern, Route};
 
@@ -63,12 +65,15 @@ pub struct Listener {
     pub listen: Vec<SocketAddr>,
     /// Whose connections are taken. Default: all.
     pub access: Option<Access>,
+    pub http: Http,
     pub place: Place,
 }
 
-/// How long backends have by default: to take a connection, to begin a response, to be asked again.
+/// How long backends have by default: to take a connection, to begin a response, to go on with it, to be
+/// asked again.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) fn forwarder(
@@ -138,11 +143,13 @@ fn listeners(
             })
         });
         let access = access::access(reader, references, &mut table);
+        let http = http::http(reader, &mut table);
         table.finish(reader);
         listeners.extend(listen.map(|listen| Listener {
             name: name.to_owned(),
             listen,
             access,
+            http,
             place: reader.place(key.span().start),
         }));
     }

@@ -1,5 +1,6 @@
 //! A response on its way.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,11 +9,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
+use tokio::time::{Sleep, sleep_until};
 
-use super::patience::Patience;
+use super::shared::Stream;
 use super::{AtWork, Conn};
 use crate::clock;
-use crate::forwarder::body::Error;
+use crate::forwarder::body::BodyError;
+use crate::forwarder::patience::Patience;
+use crate::forwarder::upgrade::Upgraded;
 use crate::forwarder::worker::Worker;
 use crate::state::forwarding::{Failure, Upstream};
 
@@ -21,11 +25,39 @@ use crate::state::forwarding::{Failure, Upstream};
 pub(crate) struct Exchange {
     worker: Rc<Worker>,
     upstream: Arc<Upstream>,
-    at_work: AtWork,
     /// `None` when it is dropped.
-    conn: Option<Conn>,
+    at_work: Option<AtWork>,
+    over: Over,
     body: Incoming,
     patience: Patience,
+    /// Runs from when something is waited for.
+    deadline: Option<Deadline>,
+}
+
+/// When a response is broken off, whatever comes.
+enum Deadline {
+    At(Instant),
+    Runs(Pin<Box<Sleep>>),
+}
+
+impl Deadline {
+    fn has_come(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Deadline::At(at) = self {
+            *self = Deadline::Runs(Box::pin(sleep_until((*at).into())));
+        }
+        let Deadline::Runs(timer) = self else {
+            return false;
+        };
+        timer.as_mut().poll(cx).is_ready()
+    }
+}
+
+/// What a response comes over.
+pub(super) enum Over {
+    Conn(Conn),
+    Stream(#[expect(dead_code, reason = "it counts as long as it is there")] Stream),
+    /// It is dropped.
+    Nothing,
 }
 
 impl Exchange {
@@ -33,18 +65,18 @@ impl Exchange {
         worker: Rc<Worker>,
         upstream: &Arc<Upstream>,
         at_work: AtWork,
-        conn: Conn,
+        over: Over,
         body: Incoming,
         deadline: Option<Instant>,
     ) -> Self {
-        let patience = Patience::new(&upstream.care, deadline);
         Exchange {
             worker,
+            patience: Patience::new(upstream.body_timeout),
             upstream: Arc::clone(upstream),
-            at_work,
-            conn: Some(conn),
+            at_work: Some(at_work),
+            over,
             body,
-            patience,
+            deadline: deadline.map(Deadline::At),
         }
     }
 
@@ -52,54 +84,69 @@ impl Exchange {
         &self.body
     }
 
+    /// The connection, where the response says that another protocol is spoken on it from now on.
+    pub fn upgraded(mut self) -> Option<Upgraded> {
+        let at_work = self.at_work.take()?;
+        let Over::Conn(conn) = std::mem::replace(&mut self.over, Over::Nothing) else {
+            return None;
+        };
+        let (io, first) = conn.upgraded()?;
+        Some(Upgraded { io, first, at_work })
+    }
+
     pub fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let mut polled = self.poll_body(cx).map_err(Error::from);
-        match &polled {
-            Poll::Ready(Some(Err(_))) => self.at_work.fail(Failure::NoResponse),
-            Poll::Ready(_) => self.patience.heard(),
-            Poll::Pending => {
-                if let Poll::Ready(late) = self.patience.poll(cx) {
-                    // Nothing more is read of it.
-                    self.conn = None;
-                    self.at_work.fail(Failure::Timeout);
-                    polled = Poll::Ready(Some(Err(Box::new(late))));
-                }
-            }
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = self.poll_body(cx);
+        if let (Poll::Ready(Some(Err(error))), Some(at_work)) = (&polled, &mut self.at_work) {
+            at_work.fail(match error {
+                BodyError::TooSlow => Failure::Timeout,
+                BodyError::Broken(_) | BodyError::TooLarge => Failure::NoResponse,
+            });
         }
         polled
     }
 
-    fn poll_body(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            return Poll::Ready(frame);
-        }
-        if let Some(conn) = &mut self.conn {
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let mut frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let (Poll::Pending, Over::Conn(conn)) = (&frame, &mut self.over) {
             conn.drive(cx);
+            frame = Pin::new(&mut self.body).poll_frame(cx);
         }
-        Pin::new(&mut self.body).poll_frame(cx)
+        match frame {
+            Poll::Ready(frame) => {
+                self.patience.renew();
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
+            }
+            Poll::Pending if self.patience.has_ended(cx) || self.is_late(cx) => {
+                Poll::Ready(Some(Err(BodyError::TooSlow)))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Exchange {
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.deadline.as_mut();
+        deadline.is_some_and(|deadline| deadline.has_come(cx))
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if self.body.is_end_stream() {
-            self.at_work.end();
+        if let (true, Some(at_work)) = (self.body.is_end_stream(), &mut self.at_work) {
+            at_work.end();
         }
-        let Some(mut conn) = self.conn.take() else {
+        let over = std::mem::replace(&mut self.over, Over::Nothing);
+        let (Over::Conn(mut conn), Some(at_work)) = (over, &self.at_work) else {
             return;
         };
         let keeps = !self.upstream.idle_timeout.is_zero();
         if keeps && self.body.is_end_stream() && conn.is_ready() {
             let until = clock::now() + self.upstream.idle_timeout;
-            self.worker
-                .idle
-                .put(self.at_work.backend().number, conn, until);
+            self.worker.idle.put(at_work.backend().number, conn, until);
         }
     }
 }
