@@ -30,6 +30,8 @@
 //! | [`hashing`] | whom does a client get because of who it is? | leaf |
 //! | [`glob`] | what does a `*` stand for? | leaf |
 //! | [`durable`] | how does a file survive whatever happens? | leaf |
+//! | [`proxy_protocol`] | whose is a connection that somebody passes on? | leaf |
+//! | [`tls`] | whom does TLS trust, and what do certificates say? | leaf |
 //! | [`state`] | what does the server know right now? (the two seams) | seam |
 //! | [`locate`] | where is this client? | data |
 //! | [`steering`] | which endpoints does it get, and why? | data |
@@ -41,6 +43,7 @@
 //! | [`resolve`] | where do other people's names lead? | control |
 //! | [`health`] | which endpoints are up? | control |
 //! | [`overrides`] | what does the operator say against that? | control |
+//! | [`registrations`] | who joins a pool by itself, and for how long? | control |
 //! | [`load`] | how much is there to do, and who takes which share of it? | control |
 //! | [`plan`] | who would be sent elsewhere by a change? | both |
 //! | [`admin`] | what may be asked of a running server? | control |
@@ -73,9 +76,12 @@ pub mod nameserver;
 pub mod overrides;
 pub mod plan;
 pub mod prefix_table;
+pub mod proxy_protocol;
 pub mod random;
+pub mod registrations;
 pub mod resolve;
 pub mod state;
 pub mod steering;
 pub mod telemetry;
 pub mod testing;
+pub mod tls;

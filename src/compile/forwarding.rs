@@ -226,7 +226,9 @@ fn backends(
             return None;
         }
         let address = endpoint.destination.address()?;
-        let address = SocketAddr::new(address, config.pools[pool].backend.port);
+        let port = endpoint.destination.port();
+        let port = port.unwrap_or(config.pools[pool].backend.port);
+        let address = SocketAddr::new(address, port);
         let backend = known
             .entry(address)
             .or_insert_with(|| Arc::new(Backend::new(address, next_number())));

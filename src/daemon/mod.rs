@@ -22,6 +22,7 @@ mod observing;
 mod overriding;
 mod preparation;
 mod recovery;
+mod registering;
 mod resolving;
 mod spilling;
 mod verdicts;
@@ -40,6 +41,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::health::History;
 use crate::admin::{self, Command, Live, Reloaded, Socket};
+use crate::clock;
 use crate::compile::Adjust;
 use crate::config::Diagnostics;
 use crate::model::Verdict;
@@ -57,6 +59,7 @@ use limiting::Limiting;
 use loading::Loading;
 use overriding::Overriding;
 use recovery::Recovery;
+use registering::Registering;
 use resolving::Resolving;
 use verdicts::Verdicts;
 
@@ -148,9 +151,12 @@ impl Daemon {
             .map_err(|e| StartError::System(e.to_string()))?;
         // Before the verdicts that are saved there are read: they may be another server's.
         let admin = claim(server.state_dir.as_deref()).map_err(StartError::System)?;
+        let registering =
+            Registering::open(server.state_dir.as_deref()).map_err(StartError::System)?;
         let resolving = Resolving::start();
         let grace = whole.config.server.startup_grace;
-        let expanding = resolving.names.expanded(None, whole, grace);
+        let joined = registering.joined();
+        let expanding = resolving.names.expanded(None, whole, joined, grace);
         let (whole, grace) = expanding.await.map_err(StartError::Config)?;
         let server = &whole.config.server;
         let verdicts = Verdicts::start(&whole, &health, grace)
@@ -159,6 +165,7 @@ impl Daemon {
         let pools = &whole.parts.pools;
         let mut overriding =
             Overriding::open(server.state_dir.as_deref(), pools).map_err(StartError::System)?;
+        overriding.give(registering.drains(), pools);
         let health = overriding.imposed(verdicts.health(pools), pools);
         let health = health.with_shares(pools, overriding.pool_shares());
         let publisher = Publisher::new(whole.parts.root(1, Arc::new(health)));
@@ -209,7 +216,10 @@ impl Daemon {
             path,
             adjust,
             loading: Loading::new(&whole),
+            registering,
             resolving,
+            expand_from: clock::now(),
+            is_unexpanded: false,
             started: whole.config.server.clone(),
             whole,
             publisher,

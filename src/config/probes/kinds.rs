@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::{At, Calculation, Push};
 use crate::dns::Name;
+pub use crate::proxy_protocol::Version as ProxyProtocol;
 
 /// Octets of an answer that are read at most, unless `body_limit` says otherwise.
 pub const BODY_LIMIT_DEFAULT: u32 = 64 * 1024;
@@ -66,15 +67,6 @@ impl Source {
             IpAddr::V6(_) => self.v6.map(IpAddr::V6),
         }
     }
-}
-
-/// A version of the PROXY protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProxyProtocol {
-    /// A line of text.
-    V1,
-    /// Binary.
-    V2,
 }
 
 /// A conversation over TCP: a connection, what is said, and what must be answered.

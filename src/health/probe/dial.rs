@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use rustls::pki_types::ServerName;
@@ -12,10 +13,11 @@ use tokio_rustls::client::TlsStream;
 
 use super::deadline::Deadline;
 use super::tls::{Alpn, TlsConfigs};
-use super::{certificate, proxy};
 use crate::clock;
 use crate::config::{HttpVersion, Source, TlsProbe, Way};
 use crate::health::failure::{Failure, Step};
+use crate::proxy_protocol::{self, Ends};
+use crate::tls::Certificate;
 
 /// A connection, with the PROXY header sent where one is wanted.
 ///
@@ -30,7 +32,11 @@ pub async fn connect(
     let mut stream = deadline.io(Step::Connection, connecting).await?;
     if let Some(version) = way.proxy_protocol {
         let own = stream.local_addr().map_err(|e| Failure::from_io(&e))?;
-        let header = proxy::header(version, own, address);
+        let ends = Ends {
+            from: own,
+            to: address,
+        };
+        let header = proxy_protocol::local(version, ends);
         let sending = stream.write_all(&header);
         deadline.io(Step::Connection, sending).await?;
     }
@@ -78,9 +84,29 @@ pub async fn secure(
         let own = connection.peer_certificates().and_then(|all| all.first());
         let own = own.ok_or_else(|| Failure::Tls("no certificate".into()))?;
         let now_unix_s = clock::unix_ms() / 1000;
-        certificate::check(own, least, now_unix_s)?;
+        check_end(own, least, now_unix_s)?;
     }
     Ok(stream)
+}
+
+/// Whether a certificate is valid for at least `least` from now on.
+///
+/// # Errors
+/// That it ends sooner, or that it cannot be read.
+fn check_end(certificate: &[u8], least: Duration, now_unix_s: u64) -> Result<(), Failure> {
+    let Some(Certificate { ends, .. }) = Certificate::read(certificate) else {
+        return Err(Failure::Tls(
+            "the end of the certificate cannot be read".into(),
+        ));
+    };
+    let needed = i64::try_from(now_unix_s + least.as_secs()).unwrap_or(i64::MAX);
+    match ends.unix_s() < needed {
+        true => Err(Failure::CertificateEnds {
+            at: ends.to_string(),
+            least,
+        }),
+        false => Ok(()),
+    }
 }
 
 /// Whom a certificate must be of: the server name, else the host (a name with or without a port), else the
@@ -124,6 +150,24 @@ mod tests {
         };
         let address = "192.0.2.1:8443".parse().expect("an address");
         server_name(&tls, host, address).map(|name| name.to_str().into_owned())
+    }
+
+    #[test]
+    fn a_certificate_must_be_as_far_from_its_end_as_is_wanted() {
+        let mut params =
+            rcgen::CertificateParams::new(vec!["a.example".into()]).expect("parameters");
+        params.not_after = rcgen::date_time_ymd(2030, 3, 1);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let day = 86_400;
+        let week = Duration::from_secs(7 * day);
+        let at = |now| check_end(certificate.der(), week, now);
+        assert_eq!(at(1_898_553_600 - 7 * day), Ok(()));
+        let failure = at(1_898_553_601 - 7 * day).expect_err("it ends");
+        assert_eq!(
+            failure.to_string(),
+            "the certificate ends at 2030-03-01 00:00 UTC, in less than 7 d"
+        );
     }
 
     #[test]

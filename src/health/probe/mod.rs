@@ -1,7 +1,6 @@
 //! One attempt to learn whether a target works; one file per kind.
 
 mod body;
-mod certificate;
 mod command;
 mod datagram;
 mod deadline;
@@ -13,7 +12,6 @@ mod handshake;
 mod http;
 mod icmp;
 mod named;
-mod proxy;
 mod session;
 mod tcp;
 mod tls;

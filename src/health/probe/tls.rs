@@ -5,18 +5,14 @@
 //! and an expired one would go unnoticed.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::ClientConfig;
+use rustls::client::Resumption;
 
 use crate::config::{HttpVersion, TlsProbe};
 use crate::health::failure::Failure;
+use crate::tls::{self, Trust};
 
 /// The settings made so far; cheap to clone. A CA file is read when the first target asks for it,
 /// and again after [`TlsConfigs::forget`].
@@ -24,14 +20,6 @@ use crate::health::failure::Failure;
 pub struct TlsConfigs(Arc<Mutex<Known>>);
 
 type Known = HashMap<(Trust, Alpn), Arc<ClientConfig>>;
-
-/// Whom a probe trusts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Trust {
-    Anyone,
-    Machine,
-    File(PathBuf),
-}
 
 /// What is offered to be spoken (RFC 7301).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,15 +58,8 @@ impl TlsConfigs {
 }
 
 fn client_config(trust: &Trust, alpn: Alpn) -> Result<ClientConfig, String> {
-    let provider = match CryptoProvider::get_default() {
-        Some(provider) => Arc::clone(provider),
-        None => Arc::new(ring::default_provider()),
-    };
-    let verifier: Arc<dyn ServerCertVerifier> = match trust {
-        Trust::Anyone => Arc::new(AnyCertificate(Arc::clone(&provider))),
-        Trust::Machine => verifier(machine_anchors(), &provider)?,
-        Trust::File(path) => verifier(anchors_in(path)?, &provider)?,
-    };
+    let provider = tls::provider();
+    let verifier = trust.verifier(&provider)?;
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?
@@ -92,74 +73,4 @@ fn client_config(trust: &Trust, alpn: Alpn) -> Result<ClientConfig, String> {
     };
     config.resumption = Resumption::disabled();
     Ok(config)
-}
-
-fn verifier(
-    anchors: RootCertStore,
-    provider: &Arc<CryptoProvider>,
-) -> Result<Arc<WebPkiServerVerifier>, String> {
-    WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), Arc::clone(provider))
-        .build()
-        .map_err(|e| format!("no trust anchors: {e}"))
-}
-
-/// The machine's trust anchors; unreadable ones among them are left out.
-fn machine_anchors() -> RootCertStore {
-    let mut anchors = RootCertStore::empty();
-    anchors.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    anchors
-}
-
-fn anchors_in(path: &Path) -> Result<RootCertStore, String> {
-    let say = |why: String| format!("cannot read CA file {}: {why}", path.display());
-    let mut anchors = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|e| say(e.to_string()))? {
-        let certificate = certificate.map_err(|e| say(e.to_string()))?;
-        anchors.add(certificate).map_err(|e| say(e.to_string()))?;
-    }
-    match anchors.is_empty() {
-        true => Err(say("expected a PEM certificate".into())),
-        false => Ok(anchors),
-    }
-}
-
-/// Takes any certificate, for `insecure = true`; the handshake must still be signed with its key.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
