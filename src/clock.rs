@@ -9,10 +9,10 @@ pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Milliseconds since an hour before this was first asked, by [`now`]: a number for what threads share, never 0.
-pub fn steady_ms() -> u64 {
+/// A time of [`now`] in milliseconds since an hour before this was first asked: a number for what threads share, never
+/// 0.
+pub fn steady_ms(now: Instant) -> u64 {
     static FIRST: OnceLock<Instant> = OnceLock::new();
-    let now = now();
     let since = now.saturating_duration_since(*FIRST.get_or_init(|| now));
     3_600_000 + since.as_millis() as u64
 }

@@ -33,7 +33,7 @@ pub(super) fn admit(
     if let Some(table) = &root.forwarding.rates {
         for rate in &route.rates {
             let key = key(rate, client, headers);
-            if let Err(again_in) = table.try_take(&key, clock::steady_ms(), rate.pace) {
+            if let Err(again_in) = table.try_take(&key, clock::steady_ms(clock::now()), rate.pace) {
                 let words = "there are too many requests of this client";
                 let status = StatusCode::TOO_MANY_REQUESTS;
                 return Err(Box::new(refuse_for(status, words, again_in)));

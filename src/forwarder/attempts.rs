@@ -21,7 +21,7 @@ use crate::clock;
 use crate::locate::Client;
 use crate::model::EndpointId;
 use crate::state::Root;
-use crate::state::forwarding::{Forward, Passage, Upstream};
+use crate::state::forwarding::{Forward, Passage};
 
 /// Backends that are passed over at most, beside those that the request is sent to.
 const PASSED_OVER_MAX: usize = 16;
@@ -73,8 +73,9 @@ impl Attempts<'_> {
         let mut last = None;
         // A response that will do if there is no better one.
         let mut poor: Option<Answered> = None;
+        let mut now_ms = clock::steady_ms(begun);
         loop {
-            let choice = match self.choose(&tried) {
+            let choice = match self.choose(&tried, now_ms) {
                 Ok(choice) => choice,
                 Err(nothing) => return poor.ok_or(last.unwrap_or(nothing)),
             };
@@ -87,7 +88,7 @@ impl Attempts<'_> {
             let mut is_pools_trial = false;
             if sends == 0 && tried.is_empty() {
                 deadline = care.total_timeout.map(|total| begun + total);
-                match care.fleet.enter(care.circuit.as_ref(), clock::steady_ms()) {
+                match care.fleet.enter(care.circuit.as_ref(), now_ms) {
                     Passage::Usual => {}
                     Passage::Trial => is_pools_trial = true,
                     Passage::Closed(left) => return Err(Undone::Open(left)),
@@ -95,7 +96,7 @@ impl Attempts<'_> {
             }
             tried.push(backend.number);
             let outcomes = &self.root.forwarding.outcomes;
-            let entering = AtWork::enter(&upstream, backend, outcomes, is_pools_trial);
+            let entering = AtWork::enter(&upstream, backend, outcomes, is_pools_trial, now_ms);
             let at_work = match by(deadline, entering).await {
                 Some(Ok(at_work)) => at_work,
                 Some(Err(Refused::Ejected)) if tried.len() < PASSED_OVER_MAX => continue,
@@ -129,8 +130,9 @@ impl Attempts<'_> {
                     last
                 }
             };
+            now_ms = clock::steady_ms(clock::now());
             let may = request.is_some() || again.as_ref().is_some_and(Again::is_possible);
-            if !may || sends > upstream.retries || !retries(&upstream) {
+            if !may || sends > upstream.retries || !care.fleet.may_retry(&care.budget, now_ms) {
                 return match (poor, why) {
                     (Some(poor), _) => Ok(poor),
                     (None, Some(why)) => Err(why),
@@ -140,14 +142,14 @@ impl Attempts<'_> {
         }
     }
 
-    fn choose(&self, tried: &[u64]) -> Result<Choice, Undone> {
+    fn choose(&self, tried: &[u64], now_ms: u64) -> Result<Choice, Undone> {
         let ask = Ask {
             root: self.root,
             forward: self.forward,
             client: self.client,
             known: self.known,
             tried,
-            now_ms: clock::steady_ms(),
+            now_ms,
         };
         let choice = self
             .worker
@@ -157,11 +159,6 @@ impl Attempts<'_> {
             Nothing::Left => Undone::NoneLeft,
         })
     }
-}
-
-fn retries(upstream: &Upstream) -> bool {
-    let care = &upstream.care;
-    care.fleet.may_retry(&care.budget, clock::steady_ms())
 }
 
 /// `None`: it was not done by then.

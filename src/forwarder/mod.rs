@@ -26,7 +26,7 @@
 //! | `upstream` | how does it get there, and the response back? |
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
 //! | `body`, `kept` | what are messages made of, and which can be sent again? |
-//! | `patience` | how long is waited for the next part of one? |
+//! | `patience` | how long is waited for something? |
 //! | `refusal` | what is said where there is no response? |
 
 mod admission;

@@ -21,7 +21,7 @@ fn eject_slow_of(upstream: &Upstream) {
     let Some(by) = care.outliers.as_ref().filter(|by| by.slowness > 0.0) else {
         return;
     };
-    let now_ms = clock::steady_ms();
+    let now_ms = clock::steady_ms(clock::now());
     let is_in = |backend: &&Arc<Backend>| !backend.standing.is_ejected();
     let measured = upstream.backends.iter().filter(is_in);
     let measured = measured.filter_map(|backend| Some((backend.latency.last()?, backend)));

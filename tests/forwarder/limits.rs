@@ -1,145 +1,121 @@
-//! How much is taken: of requests at a time, of a client's requests, of connections; and of whom.
+//! What a listener holds its clients to.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::thread;
-
-use crate::rig::{Act, PATIENT, Plan, Rig, send};
+use crate::harness::*;
 
 #[test]
-fn who_works_on_as_much_as_it_may_gets_the_next_when_one_ends() {
-    let rig = Rig::new(Plan {
-        backends: 2,
-        backend: "max_in_flight = 2\nmax_pending = 3\npending_timeout = \"1m\"",
-        ..Plan::default()
-    });
-    rig.backends.iter().for_each(|one| one.acts(Act::Hold));
-    let address = rig.address();
-    let ask = move || send(address, "GET", "/", "", "").expect("a response");
-    let mut asking: Vec<_> = (0..4).map(|_| thread::spawn(ask)).collect();
-    rig.wait_at_work(4);
-    // Six more wait; those that come then are told at once.
-    let late: Vec<_> = (0..10).map(|_| thread::spawn(ask)).collect();
-    crate::rig::until(|| late.iter().filter(|one| one.is_finished()).count() == 4);
-    rig.gate.open();
-    asking.extend(late);
-    let replies: Vec<_> = asking.into_iter().map(|one| one.join().unwrap()).collect();
-    let refused: Vec<_> = replies.iter().filter(|reply| reply.status == 503).collect();
-    assert_eq!(refused.len(), 4);
-    assert!(
-        refused
-            .iter()
-            .all(|reply| reply.header("retry-after") == Some("1"))
+fn rfc6585_5_long_heads_and_many_headers_are_refused() {
+    let site = Site::with("head_max = 2048\nheaders_max = 10", "", answering(OK));
+    let head = |fields: String| format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+    assert_eq!(
+        status(&site.talk(head(format!("X: {}\r\n", "x".repeat(2048))))),
+        431
     );
-    assert_eq!(rig.counts().iter().sum::<usize>(), 10);
-    assert!(rig.backends.iter().all(|one| one.most() <= 2));
+    assert_eq!(status(&site.talk(head("X: y\r\n".repeat(10)))), 431);
+    let right = head("X: y\r\n".repeat(8) + "Connection: close\r\n");
+    assert_eq!(status(&site.talk(right)), 200);
 }
 
 #[test]
-fn nobody_waits_for_longer_than_it_may() {
-    let rig = Rig::new(Plan {
-        backends: 1,
-        backend: "max_in_flight = 1\npending_timeout = \"100ms\"",
-        ..Plan::default()
+fn more_headers_than_usual_can_be_allowed() {
+    let site = Site::with("head_max = 1048576\nheaders_max = 1000", "", answering(OK));
+    let fields = format!("X: {}\r\n", "y".repeat(900)).repeat(900);
+    let said = site.talk(format!(
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n"
+    ));
+    assert_eq!(status(&said), 200);
+}
+
+#[test]
+fn rfc9110_15_5_15_long_targets_are_refused() {
+    let site = Site::with("target_max = 100", "", answering(OK));
+    let get = |len| {
+        format!(
+            "GET /{} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            "x".repeat(len)
+        )
+    };
+    assert_eq!(status(&site.talk(get(100))), 414);
+    assert_eq!(status(&site.talk(get(99))), 200);
+}
+
+#[test]
+fn rfc9110_15_5_14_long_bodies_are_refused_whether_their_length_is_known_or_not() {
+    let port = backend(|mut client, _| while read_head(&mut client).is_some() {});
+    let site = Site::with("body_max = 10", "", port);
+    let known = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world";
+    assert_eq!(status(&site.talk(known)), 413);
+    let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n";
+    assert_eq!(status(&site.talk(chunked)), 413);
+}
+
+#[test]
+fn rfc9110_15_5_9_a_head_that_does_not_end_is_given_up() {
+    let site = Site::with("head_timeout = \"1s\"", "", answering(OK));
+    let said = site.talk("GET / HTTP/1.1\r\nHost: ");
+    assert_eq!(status(&said), 408);
+    assert_eq!(values(&said, "connection"), ["close"]);
+}
+
+#[test]
+fn rfc9110_15_5_9_a_head_that_comes_octet_by_octet_is_given_up() {
+    let site = Site::with("head_timeout = \"1s\"", "", answering(OK));
+    let mut client = site.connect();
+    client.0.set_nodelay(true).unwrap();
+    client.send("GET / HTTP/1.1\r\nX: ");
+    let mut writer = Client(client.0.try_clone().unwrap());
+    std::thread::spawn(move || {
+        while std::io::Write::write(&mut writer.0, b"x").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
     });
-    rig.backends[0].acts(Act::Hold);
-    let address = rig.address();
-    let first = thread::spawn(move || send(address, "GET", "/", "", ""));
-    rig.wait_at_work(1);
-    assert_eq!(rig.get("").status, 503);
-    rig.gate.open();
-    first.join().unwrap().expect("a response").backend();
-    // Who has left the queue takes no place.
-    assert_eq!(rig.get("").backend(), 0);
+    assert_eq!(status(&client.head()), 408);
 }
 
 #[test]
-fn a_client_has_as_many_requests_as_it_may_and_is_told_when_the_next() {
-    let rig = Rig::new(Plan {
-        backends: 1,
-        route: "rate_limit = { requests = 5, per = \"1h\" }",
-        ..Plan::default()
+fn rfc9110_15_5_9_a_body_that_does_not_end_is_given_up() {
+    let port = backend(|mut client, _| while read_head(&mut client).is_some() {});
+    let site = Site::with("body_timeout = \"1s\"", "", port);
+    let said = site.talk("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
+    assert_eq!(status(&said), 408);
+}
+
+#[test]
+fn rfc9112_9_5_a_connection_that_is_not_used_is_closed() {
+    let site = Site::with("keep_alive = \"1s\"", "", answering(OK));
+    let mut client = site.connect();
+    client.send(GET);
+    client.head();
+    client.until("ok");
+    assert!(client.is_closed());
+    assert!(site.connect().is_closed(), "one that says nothing at all");
+}
+
+#[test]
+fn rfc9112_9_6_the_last_request_of_a_connection_is_told_to_be() {
+    let site = Site::with("requests_max = 2", "", answering(OK));
+    let mut client = site.connect();
+    client.send(GET);
+    assert!(values(&client.head(), "connection").is_empty());
+    client.until("ok");
+    client.send(GET);
+    assert_eq!(values(&client.head(), "connection"), ["close"]);
+    client.until("ok");
+    assert!(client.is_closed());
+}
+
+#[test]
+fn a_client_that_takes_nothing_is_given_up() {
+    let port = backend(|mut client, _| {
+        client.head();
+        client.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
+        while std::io::Write::write(&mut client.0, &[b'x'; 65_536]).is_ok() {}
     });
-    let statuses: Vec<u16> = (0..7).map(|_| rig.get("").status).collect();
-    assert_eq!(statuses, [200, 200, 200, 200, 200, 429, 429]);
-    let again_in = rig.get("").header("retry-after").map(str::to_owned);
-    let again_in: u32 = again_in.expect("a time").parse().unwrap();
-    assert!((1..=720).contains(&again_in), "{again_in}");
-}
-
-#[test]
-fn rates_are_of_a_header_or_of_all() {
-    let rig = Rig::new(Plan {
-        backends: 1,
-        route: "rate_limit = [{ requests = 2, per = \"1h\", by = { header = \"X-Key\" } }, \
-                { requests = 5, per = \"1h\", by = \"route\" }]",
-        ..Plan::default()
-    });
-    let ask = |key: &str| rig.get(&format!("X-Key: {key}\r\n")).status;
-    assert_eq!([ask("a"), ask("a"), ask("a")], [200, 200, 429]);
-    assert_eq!([ask("b"), ask("b"), ask("b")], [200, 200, 429]);
-    assert_eq!([ask("c"), ask("d")], [200, 429]);
-}
-
-/// Whether a request on a connection is answered.
-fn is_served(stream: &mut TcpStream) -> bool {
-    let request = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
-    let mut first = [0; 12];
-    stream.write_all(request.as_bytes()).is_ok()
-        && stream.read_exact(&mut first).is_ok()
-        && &first == b"HTTP/1.1 200"
-}
-
-#[test]
-fn there_are_no_more_connections_than_may_be() {
-    for forwarder in ["connections_max = 2", "per_client_max = 2"] {
-        let rig = Rig::new(Plan {
-            backends: 1,
-            forwarder,
-            ..Plan::default()
-        });
-        let connect = || {
-            let stream = TcpStream::connect(rig.address()).unwrap();
-            stream.set_read_timeout(Some(PATIENT)).unwrap();
-            stream
-        };
-        let (mut first, mut second) = (connect(), connect());
-        assert!(is_served(&mut first) && is_served(&mut second));
-        assert!(!is_served(&mut connect()), "{forwarder}");
-        drop(first);
-        crate::rig::until(|| is_served(&mut connect()));
-    }
-}
-
-#[test]
-fn only_those_are_let_in_who_may_be() {
-    let network = "[network.office]\nprefixes = [\"127.0.0.0/8\"]\nlocation = \"DE\"\n";
-    for (lists, status) in [
-        ("allow = [\"127.0.0.0/8\"]", 200),
-        ("allow = \"10.0.0.0/8\"", 403),
-        ("deny = \"127.0.0.1/32\"", 403),
-        ("deny = \"10.0.0.0/8\"", 200),
-        ("allow = \"network:office\"", 200),
-        ("allow = \"country:DE\"", 200),
-        ("allow = [\"country:FR\", \"10.0.0.0/8\"]", 403),
-        ("deny = \"country:DE\"", 403),
-        ("deny = \"country:FR\"", 200),
-        ("allow = \"127.0.0.0/8\"\ndeny = \"network:office\"", 403),
-        ("deny = \"unlocated\"", 200),
-    ] {
-        let of_route = Rig::new(Plan {
-            backends: 1,
-            route: lists,
-            more: network,
-            ..Plan::default()
-        });
-        assert_eq!(of_route.get("").status, status, "route: {lists}");
-        let of_listener = Rig::new(Plan {
-            backends: 1,
-            listener: lists,
-            more: network,
-            ..Plan::default()
-        });
-        assert_eq!(of_listener.get("").status, status, "listener: {lists}");
-    }
+    let site = Site::with("write_timeout = \"1s\"", "", port);
+    let mut client = site.connect();
+    client.send(GET);
+    client.head();
+    // Nothing is read, and what has come when the end is seen is not all.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert!(client.rest().len() < 1_000_000_000);
 }

@@ -1,7 +1,7 @@
 //! A request that a backend works on, and how it ends.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 use tokio::time::timeout;
@@ -40,12 +40,14 @@ impl AtWork {
         backend: Arc<Backend>,
         outcomes: &Arc<Outcomes>,
         is_pools_trial: bool,
+        mut now_ms: u64,
     ) -> Result<Self, Refused> {
         let care = &upstream.care;
         if !backend.slots.try_take(care.limits) {
             let waiting = Waiting::new(&backend, care.limits).map_err(|Full| Refused::Full)?;
             let turn = timeout(care.pending_timeout, waiting.turn());
             turn.await.map_err(|_| Refused::Full)?;
+            now_ms = clock::steady_ms(clock::now());
         }
         let mut at_work = AtWork {
             upstream: Arc::clone(upstream),
@@ -57,7 +59,7 @@ impl AtWork {
         };
         // As long as anything may be waited for.
         let trial = upstream.connect_timeout + upstream.response_timeout;
-        match at_work.backend.standing.enter(clock::steady_ms(), trial) {
+        match at_work.backend.standing.enter(now_ms, trial) {
             Entry::Usual => {}
             Entry::Trial => at_work.is_trial = true,
             Entry::Refused => return Err(Refused::Ejected),
@@ -69,13 +71,15 @@ impl AtWork {
         &self.backend
     }
 
-    /// The head of the response is there.
-    pub fn begin(&mut self, status: StatusCode, took: Duration) {
+    /// The head of the response to what was sent at `begun` is there.
+    pub fn begin(&mut self, status: StatusCode, begun: Instant) {
         if status.is_server_error() {
             self.fail(Failure::Status(status.as_u16()));
             return;
         }
-        self.backend.latency.note(took, clock::steady_ms());
+        let now = clock::now();
+        let took = now.saturating_duration_since(begun);
+        self.backend.latency.note(took, clock::steady_ms(now));
         if self.is_trial {
             self.backend.standing.succeed(true);
         }
@@ -101,7 +105,7 @@ impl AtWork {
             return;
         }
         let (backend, care) = (&*self.backend, &self.upstream.care);
-        let now_ms = clock::steady_ms();
+        let now_ms = clock::steady_ms(clock::now());
         care.fleet.fail(care.circuit.as_ref(), now_ms);
         // Who fails fast is not fast.
         backend.latency.note(FAILED_TAKES, now_ms);

@@ -1,6 +1,5 @@
 //! A response on its way.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,13 +8,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
-use tokio::time::{Sleep, sleep_until};
 
 use super::shared::Stream;
 use super::{AtWork, Conn};
-use crate::clock;
 use crate::forwarder::body::BodyError;
-use crate::forwarder::patience::Patience;
+use crate::forwarder::patience::{Deadline, Patience};
 use crate::forwarder::upgrade::Upgraded;
 use crate::forwarder::worker::Worker;
 use crate::state::forwarding::{Failure, Upstream};
@@ -30,26 +27,8 @@ pub(crate) struct Exchange {
     over: Over,
     body: Incoming,
     patience: Patience,
-    /// Runs from when something is waited for.
+    /// When it is broken off, whatever comes.
     deadline: Option<Deadline>,
-}
-
-/// When a response is broken off, whatever comes.
-enum Deadline {
-    At(Instant),
-    Runs(Pin<Box<Sleep>>),
-}
-
-impl Deadline {
-    fn has_come(&mut self, cx: &mut Context<'_>) -> bool {
-        if let Deadline::At(at) = self {
-            *self = Deadline::Runs(Box::pin(sleep_until((*at).into())));
-        }
-        let Deadline::Runs(timer) = self else {
-            return false;
-        };
-        timer.as_mut().poll(cx).is_ready()
-    }
 }
 
 /// What a response comes over.
@@ -76,7 +55,7 @@ impl Exchange {
             at_work: Some(at_work),
             over,
             body,
-            deadline: deadline.map(Deadline::At),
+            deadline: deadline.map(Deadline::new),
         }
     }
 
@@ -130,7 +109,7 @@ impl Exchange {
 impl Exchange {
     fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
         let deadline = self.deadline.as_mut();
-        deadline.is_some_and(|deadline| deadline.has_come(cx))
+        deadline.is_some_and(|deadline| deadline.has_passed(cx))
     }
 }
 
@@ -145,7 +124,7 @@ impl Drop for Exchange {
         };
         let keeps = !self.upstream.idle_timeout.is_zero();
         if keeps && self.body.is_end_stream() && conn.is_ready() {
-            let until = clock::now() + self.upstream.idle_timeout;
+            let until = self.worker.now() + self.upstream.idle_timeout;
             self.worker.idle.put(at_work.backend().number, conn, until);
         }
     }
