@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use hyper::Uri;
 
-use super::{balance, route};
+use super::balance::{self, Ask, Choice};
+use super::known::Known;
+use super::route;
+use crate::clock;
 use crate::locate::Client;
-use crate::model::{EndpointId, PoolId};
+use crate::model::{ANSWERS_MAX, EndpointId, PoolId};
 use crate::random::Random;
 use crate::state::Root;
 use crate::state::forwarding::{Action, Backend, Route};
@@ -50,22 +53,41 @@ pub fn explain<'r>(
         subnet: None,
         resolver: client,
     };
-    let mut cursors = vec![0; cursor_count(&root.pools)];
-    let mut draw = Draw {
-        random,
-        cursors: &mut cursors,
+    // The same die for each question, so that all of them are about the same request.
+    let seed = random.next_u64();
+    let drawn = |with: &mut dyn FnMut(&mut Draw<'_>)| {
+        let mut cursors = vec![0; cursor_count(&root.pools)];
+        with(&mut Draw {
+            random: &mut Random::from_seed(seed),
+            cursors: &mut cursors,
+        });
     };
     let steps = &mut explained.steps;
-    let served = forward::serve(root, forward.to, &client, &mut draw, steps);
-    let Some(served) = served else {
-        return explained;
-    };
-    explained.pool = Some(served.pool);
-    let by = balance::by(root, served, &client);
-    let tried = forward::endpoints(root, served, by, &mut draw);
-    let backends = tried.as_slice().iter();
-    let backends = backends.filter_map(|&id| Some((id, Arc::clone(root.forwarding.backend(id)?))));
-    explained.endpoints = backends.collect();
+    let mut served = None;
+    drawn(&mut |draw| served = forward::serve(root, forward.to, &client, draw, steps));
+    explained.pool = served.map(|served| served.pool);
+    let known = Known::of_client(&client);
+    let mut tried = Vec::new();
+    while explained.pool.is_some() && tried.len() < ANSWERS_MAX {
+        let ask = Ask {
+            root,
+            forward,
+            client: &client,
+            known: &known,
+            tried: &tried,
+            now_ms: clock::steady_ms(clock::now()),
+        };
+        let mut choice = None;
+        drawn(&mut |draw| choice = balance::choose(&ask, draw).ok());
+        let Some(Choice {
+            backend, endpoint, ..
+        }) = choice
+        else {
+            break;
+        };
+        tried.push(backend.number);
+        explained.endpoints.push((endpoint, backend));
+    }
     explained
 }
 

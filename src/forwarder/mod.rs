@@ -7,6 +7,11 @@
 //! | file | question |
 //! |---|---|
 //! | `worker` | who serves a connection? |
+//! | `doors` | how many connections may there be? |
+//! | `entrance` | what becomes of a connection before it is requests, or if it never is? |
+//! | `proxy` | whose is a connection that a proxy in front passes on? |
+//! | `tls` | how does a client's connection become a secret one? |
+//! | [`tcp`] | what becomes of a connection that is no requests? |
 //! | `connection` | what does a client speak? |
 //! | [`framing`] | where do requests on it begin and end? |
 //! | `wire` | what comes and goes over its connection? |
@@ -16,32 +21,52 @@
 //! | `service` | what becomes of a request? |
 //! | `vet` | may it go on? |
 //! | `route` | which route fits it? |
-//! | `balance` | which backends shall it be sent to, in which order? |
+//! | `admission` | is it taken? |
+//! | `known` | what is it known by? |
+//! | `attempts` | where is it sent, and where next when that fails? |
+//! | `balance` | which backend shall it be sent to? |
+//! | `sticky` | how does its client come back to the same? |
+//! | `outliers` | who is too slow for its pool? |
 //! | `upstream` | how does it get there, and the response back? |
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
-//! | `body` | what are messages made of? |
+//! | `body`, `kept` | what are messages made of, and which can be sent again? |
 //! | `story` | what is told of a request once it is over? |
 //! | `access_line` | how is that told in one line? |
 //! | `explain` | where would a request go, and why? |
 //! | `rtt` | how far away is a client? |
-//! | `patience` | how long is waited for the next part of one? |
+//! | `patience` | how long is waited for something? |
+//! | `shown` | what are backends told of a client's certificate? |
+//! | `redirect` | where is a request sent that came without TLS? |
 //! | `refusal` | what is said where there is no response? |
 
 mod access_line;
+mod admission;
+mod attempts;
 mod balance;
 mod body;
 mod connection;
+mod doors;
+mod entrance;
 pub mod explain;
 pub mod framing;
 mod headers;
+mod kept;
+mod known;
+mod outliers;
 mod patience;
+mod proxy;
+mod redirect;
 mod refusal;
 mod route;
 mod rtt;
 mod service;
 mod session;
 mod sessions;
+mod shown;
+mod sticky;
 mod story;
+pub mod tcp;
+mod tls;
 mod upgrade;
 mod upstream;
 mod vet;
@@ -50,6 +75,7 @@ mod worker;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -59,6 +85,7 @@ use tokio::sync::mpsc;
 use crate::random::Random;
 use crate::state::RootReader;
 use crate::state::listening::Spot;
+use doors::Doors;
 use worker::Order;
 
 /// Connections that wait to be taken, per thread.
@@ -144,6 +171,7 @@ impl Forwarder {
     /// # Errors
     /// When the system gives no thread or event queue; none runs then.
     pub fn start(settings: &Settings, root: &RootReader, bound: Bound) -> io::Result<Self> {
+        let doors = Arc::<Doors>::default();
         let mut threads = Vec::new();
         for number in 0..settings.threads.max(1) {
             let random = match settings.seed {
@@ -153,7 +181,13 @@ impl Forwarder {
             let (orders, queue) = mpsc::unbounded_channel();
             let handle = std::thread::Builder::new()
                 .name(format!("forward-{number}"))
-                .spawn(worker::main(number, root.clone(), random, queue)?)?;
+                .spawn(worker::main(
+                    number,
+                    root.clone(),
+                    random,
+                    Arc::clone(&doors),
+                    queue,
+                )?)?;
             threads.push(Thread { orders, handle });
         }
         let mut forwarder = Forwarder {

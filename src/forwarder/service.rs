@@ -4,29 +4,37 @@ use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use hyper::header::{
+    CONNECTION, HOST, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, UPGRADE,
+};
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
-use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper::{Request, Response, StatusCode, Uri, Version};
 
-use super::balance::{self, Choice};
+use super::admission::{NOT_LET_IN, admit, lets_in};
+use super::attempts::{Again, Answered, Attempts, Undone};
 use super::body::{RequestBody, ResponseBody};
 use super::headers::{self, Asker};
-use super::refusal::refuse;
+use super::known::Known;
+use super::refusal::{refuse, refuse_for};
 use super::route::{self, HostError};
 use super::session::Session;
+use super::sticky;
 use super::story::Story;
 use super::upgrade;
-use super::upstream::{self, Failed, Why};
+use super::upstream::{self, Why};
 use super::vet;
 use super::worker::Worker;
+use super::{redirect, shown};
 use crate::locate::Client;
+use crate::proxy_protocol::Ends;
 use crate::state::Root;
-use crate::state::forwarding::{Action, Forward, Route};
-use crate::state::listening::{Http, Spot};
+use crate::state::forwarding::{Action, Forward};
+use crate::state::listening::{Http, Listener, Spot};
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -61,41 +69,72 @@ pub(super) async fn serve(
         return refuse(refused.status, refused.why);
     }
     let root = worker.root.load_full();
-    let tell = |told| asked.story.borrow_mut().is_of(told, &request);
     let listener = root.forwarding.listener(asked.peer.spot);
-    let http = &listener.unwrap_or(&asked.session.listener).http;
+    let listener = listener.unwrap_or(&asked.session.listener);
+    let mut answer = respond(worker, &root, listener, asked, request).await;
+    if let Some(hsts) = &listener.entrance.hsts {
+        answer
+            .headers_mut()
+            .insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
+    answer
+}
+
+async fn respond(
+    worker: &Rc<Worker>,
+    root: &Arc<Root>,
+    listener: &Listener,
+    asked: Asked<'_>,
+    request: Request<Incoming>,
+) -> Answer {
+    let http = &listener.http;
+    let unrouted = &root.forwarding.unrouted;
+    asked.story.borrow_mut().is_of(unrouted, &request);
     if let Err(refused) = vet::vet(&request, http) {
-        tell(&root.forwarding.unrouted);
         return refuse(refused.status, refused.why);
     }
-    match routed(&root, &request) {
-        Err(answer) => {
-            tell(&root.forwarding.unrouted);
-            *answer
-        }
-        Ok(route) => {
-            tell(&route.told);
-            let Action::Forward(forward) = &route.action;
-            self::forward(worker, &root, forward, asked, http, request).await
-        }
+    if let Some(port) = listener.entrance.redirect_to_https {
+        return redirect::to_https(port, &request);
+    }
+    let client = Client {
+        subnet: None,
+        resolver: headers::client_of(request.headers(), asked.peer.address.ip(), http),
+    };
+    let access = listener.access.as_ref();
+    if access.is_some_and(|access| !lets_in(root, access, &client)) {
+        return refuse(StatusCode::FORBIDDEN, NOT_LET_IN);
+    }
+    match routed(root, &client, asked.story, &request) {
+        Err(answer) => *answer,
+        Ok(forward) => self::forward(worker, root, forward, asked, http, request).await,
     }
 }
 
-/// Which route it takes.
-fn routed<'r>(root: &'r Root, request: &Request<Incoming>) -> Result<&'r Route, Box<Answer>> {
-    let host = route::host_of(request).map_err(|error| {
-        Box::new(refuse(
-            StatusCode::BAD_REQUEST,
-            match error {
-                HostError::Missing => "the request has no Host header",
-                HostError::Several => "the request has several Host headers",
-                HostError::Unreadable => "the host of the request cannot be read",
-            },
-        ))
-    })?;
+/// Where it goes.
+fn routed<'r>(
+    root: &'r Root,
+    client: &Client,
+    story: &RefCell<Story>,
+    request: &Request<Incoming>,
+) -> Result<&'r Forward, Box<Answer>> {
+    let host = route::host_of(request).map_err(|error| Box::new(no_host(error)))?;
     let route = route::find(&root.forwarding, host, request.uri().path());
     let nowhere = || Box::new(refuse(StatusCode::NOT_FOUND, "no route fits the request"));
-    route.ok_or_else(nowhere)
+    let route = route.ok_or_else(nowhere)?;
+    story.borrow_mut().is_of(&route.told, request);
+    admit(root, route, client, request.headers())?;
+    let Action::Forward(forward) = &route.action;
+    Ok(forward)
+}
+
+/// What is said where a request names no host.
+pub(super) fn no_host(error: HostError) -> Answer {
+    let why = match error {
+        HostError::Missing => "the request has no Host header",
+        HostError::Several => "the request has several Host headers",
+        HostError::Unreadable => "the host of the request cannot be read",
+    };
+    refuse(StatusCode::BAD_REQUEST, why)
 }
 
 async fn forward(
@@ -113,61 +152,28 @@ async fn forward(
         subnet: None,
         resolver: prepare(&mut head, &body, asked, http, || worker.number()),
     };
-    let again = Again::of(&head, &body);
-    let mut request = Some(Request::from_parts(head, body));
-    let mut tried = Vec::new();
-    let mut last = None;
-    loop {
-        let choice = worker.draw(root, |draw| {
-            balance::choose(root, forward, &client, &tried, draw)
-        });
-        let (Some(Choice { upstream, backend }), Some(sent)) = (choice, request.take()) else {
-            return no_response(last, asked);
-        };
-        tried.push(backend.number);
-        asked.story.borrow_mut().goes_to(&backend, &upstream);
-        match upstream::exchange(worker, &upstream, backend, sent).await {
-            Ok(response) => {
-                asked.story.borrow_mut().responds();
-                return answer(response, asked, http, version);
-            }
-            Err(Failed { why, request: left }) => {
-                last = Some(why);
-                request = left.or_else(|| again.as_ref()?.request());
-                if request.is_none() || tried.len() > upstream.retries as usize {
-                    return no_response(last, asked);
-                }
-            }
+    let ends = Ends {
+        from: asked.peer.address,
+        to: asked.peer.local,
+    };
+    let known = Known::of(forward, &client, &head);
+    let (body, again) = Again::of(&head, body, forward.replay);
+    let attempts = Attempts {
+        worker,
+        root,
+        forward,
+        client: &client,
+        ends,
+        known: &known,
+        story: asked.story,
+    };
+    match attempts.send(Request::from_parts(head, body), again).await {
+        Ok(Answered { response, endpoint }) => {
+            let mut answer = answer(response, asked, http, version);
+            sticky::keep(forward, &known, endpoint, &asked.peer, answer.headers_mut());
+            answer
         }
-    }
-}
-
-/// A request that may be sent again although some of it was sent: one that changes nothing, or nothing more the second
-/// time (RFC 9110, 9.2.2), and has no body.
-struct Again(Parts);
-
-impl Again {
-    fn of(head: &Parts, body: &RequestBody) -> Option<Self> {
-        let is_safe = matches!(
-            head.method,
-            Method::GET
-                | Method::HEAD
-                | Method::OPTIONS
-                | Method::TRACE
-                | Method::PUT
-                | Method::DELETE
-        );
-        (is_safe && matches!(body, RequestBody::Empty)).then(|| {
-            let mut parts = Request::new(()).into_parts().0;
-            parts.method = head.method.clone();
-            parts.uri = head.uri.clone();
-            parts.headers = head.headers.clone();
-            Again(parts)
-        })
-    }
-
-    fn request(&self) -> Option<Request<RequestBody>> {
-        Some(Request::from_parts(self.0.clone(), RequestBody::Empty))
+        Err(undone) => no_response(undone, asked),
     }
 }
 
@@ -206,6 +212,7 @@ fn prepare(
         .session
         .told(|told| headers::tell_client(&mut head.headers, asker, http, told));
     asked.story.borrow_mut().is_from(client);
+    shown::tell(&mut head.headers, asked.session.shown().as_deref());
     headers::tell_request(&mut head.headers, is_trusted, draw);
     if body.size_hint().exact().is_none() {
         // For methods that have no body most of the time, hyper would leave it out.
@@ -233,7 +240,7 @@ fn answer(
         return Response::from_parts(head, ResponseBody::Upstream(body));
     }
     let (Some(upgraded), Some(protocol)) = (body.upgraded(), protocol) else {
-        return no_response(Some(Why::NoResponse), asked);
+        return no_response(Undone::Failed(Why::NoResponse), asked);
     };
     asked.session.upgrade(upgraded);
     head.headers.insert(UPGRADE, protocol);
@@ -243,19 +250,31 @@ fn answer(
 }
 
 /// What is said when no backend has answered.
-fn no_response(last: Option<Why>, asked: Asked<'_>) -> Answer {
+fn no_response(undone: Undone, asked: Asked<'_>) -> Answer {
     if let Some(fault) = asked.session.fault() {
         return refuse(fault.status, fault.why);
     }
-    match last {
-        None => refuse(StatusCode::SERVICE_UNAVAILABLE, "no backend is up"),
-        Some(Why::ConnectTimeout | Why::ResponseTimeout) => {
+    let soon = Duration::from_secs(1);
+    match undone {
+        Undone::NoneUp => refuse(StatusCode::SERVICE_UNAVAILABLE, "no backend is up"),
+        Undone::NoneLeft => unavailable("all backends have failed lately", soon),
+        Undone::Open(left) => unavailable("the backends mostly fail", left),
+        Undone::Full => unavailable("the backends have too much to do", soon),
+        Undone::TotalTimeout | Undone::Failed(Why::ConnectTimeout | Why::ResponseTimeout) => {
             refuse(StatusCode::GATEWAY_TIMEOUT, "the backend took too long")
         }
-        Some(Why::Connect) => refuse(StatusCode::BAD_GATEWAY, "no backend takes connections"),
-        Some(Why::Gone | Why::NoResponse) => {
+        Undone::Failed(Why::Connect) => {
+            refuse(StatusCode::BAD_GATEWAY, "no backend takes connections")
+        }
+        Undone::Failed(Why::Gone | Why::NoResponse) => {
             refuse(StatusCode::BAD_GATEWAY, "the backend gave no response")
         }
-        Some(Why::BrokenRequest) => refuse(StatusCode::BAD_REQUEST, "the body has no end"),
+        Undone::Failed(Why::BrokenRequest) => {
+            refuse(StatusCode::BAD_REQUEST, "the body has no end")
+        }
     }
+}
+
+fn unavailable(why: &'static str, again_in: Duration) -> Answer {
+    refuse_for(StatusCode::SERVICE_UNAVAILABLE, why, again_in)
 }

@@ -23,8 +23,10 @@ pub(super) struct Story {
     client: IpAddr,
     began: Instant,
     told: Option<Arc<Told>>,
-    /// Where it is to be logged, and what of its head will be told there.
-    log: Option<(Logging, Said)>,
+    /// Where it is to be logged.
+    log: Option<Logging>,
+    /// What of its head will be told there.
+    said: Option<Said>,
     /// The last that it was sent to, and when.
     sent: Option<(Arc<Backend>, Arc<Upstream>, Instant)>,
     /// How long the head of the response took, from `sent` on.
@@ -45,6 +47,7 @@ impl Story {
             began: clock::now(),
             told: None,
             log: None,
+            said: None,
             sent: None,
             waited: None,
             tries: 0,
@@ -54,11 +57,14 @@ impl Story {
         }
     }
 
-    /// It is of this route.
+    /// It is of this route, or of none yet.
     pub fn is_of<B>(&mut self, told: &Arc<Told>, request: &Request<B>) {
         let log = told.logging.as_ref();
         let log = log.filter(|log| log.sample >= 1.0 || self.worker.fraction() < log.sample);
-        self.log = log.map(|log| (log.clone(), Said::of(request)));
+        self.log = log.cloned();
+        if self.log.is_some() && self.said.is_none() {
+            self.said = Some(Said::of(request));
+        }
         self.told = Some(Arc::clone(told));
     }
 
@@ -67,7 +73,7 @@ impl Story {
     }
 
     /// It is sent to this endpoint now; the one before has failed it.
-    pub fn goes_to(&mut self, backend: &Arc<Backend>, upstream: &Arc<Upstream>) {
+    pub fn goes_to(&mut self, backend: Arc<Backend>, upstream: &Arc<Upstream>) {
         let now = clock::now();
         if let Some((failed, _, at)) = self.sent.take() {
             let counts = failed.tally.of(self.worker.thread);
@@ -78,7 +84,8 @@ impl Story {
             }
         }
         self.tries += 1;
-        self.sent = Some((Arc::clone(backend), Arc::clone(upstream), now));
+        self.waited = None;
+        self.sent = Some((backend, Arc::clone(upstream), now));
     }
 
     /// That endpoint responds.
@@ -123,7 +130,7 @@ impl Drop for Story {
             let counts = backend.tally.of(self.worker.thread);
             counts.count(status, took, self.octets);
         }
-        let Some((logging, said)) = &self.log else {
+        let (Some(logging), Some(said)) = (&self.log, &self.said) else {
             return;
         };
         let sent = self.sent.as_ref();

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
@@ -15,10 +15,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::connection;
+use super::doors::Doors;
 use super::session::Session;
 use super::sessions::Sessions;
+use super::tcp;
 use super::upstream::{Idle, Shared};
+use super::{entrance, outliers};
 use crate::clock;
 use crate::random::Random;
 use crate::state::listening::{Listener, Spot};
@@ -48,11 +50,16 @@ pub(super) struct Worker {
     pub root: RootReader,
     pub idle: Idle,
     pub shared: Shared,
+    /// What connections that are no requests are read to.
+    pub buffer: tcp::Buffer,
     pub sessions: Sessions,
+    /// Of all threads.
+    doors: Arc<Doors>,
     dice: RefCell<Dice>,
     /// What was listened on when somebody came there last.
     known: RefCell<HashMap<Spot, Arc<Listener>>>,
     is_stopping: Cell<bool>,
+    now: Cell<Instant>,
 }
 
 struct Dice {
@@ -61,12 +68,14 @@ struct Dice {
 }
 
 impl Worker {
-    fn new(thread: usize, root: RootReader, random: Random) -> Self {
+    fn new(thread: usize, root: RootReader, random: Random, doors: Arc<Doors>) -> Self {
         Worker {
             thread,
             root,
+            doors,
             idle: Idle::default(),
             shared: Shared::default(),
+            buffer: tcp::Buffer::default(),
             sessions: Sessions::default(),
             dice: RefCell::new(Dice {
                 random,
@@ -74,6 +83,7 @@ impl Worker {
             }),
             known: RefCell::default(),
             is_stopping: Cell::new(false),
+            now: Cell::new(clock::now()),
         }
     }
 
@@ -90,10 +100,24 @@ impl Worker {
         with(&mut Draw { random, cursors })
     }
 
+    /// The time of the last look around: up to [`LOOK`] ago, and for nothing.
+    pub fn now(&self) -> Instant {
+        self.now.get()
+    }
+
     /// A number that no other request has.
     pub fn number(&self) -> u128 {
         let random = &mut self.dice.borrow_mut().random;
         u128::from(random.next_u64()) << 64 | u128::from(random.next_u64())
+    }
+
+    /// Who listens at `spot`, or did last; `None`: nobody ever did.
+    pub fn listener(&self, spot: Spot) -> Option<Arc<Listener>> {
+        let mut known = self.known.borrow_mut();
+        if let Some(now) = self.root.load().forwarding.listener(spot) {
+            known.insert(spot, Arc::clone(now));
+        }
+        known.get(&spot).cloned()
     }
 
     /// For a connection that came to `spot`. Where nobody listens any more, it is to end soon; `None`: nobody ever did.
@@ -120,6 +144,7 @@ pub(super) fn main(
     thread: usize,
     root: RootReader,
     random: Random,
+    doors: Arc<Doors>,
     orders: Orders,
 ) -> io::Result<impl FnOnce() + Send> {
     let runtime = Builder::new_current_thread()
@@ -127,7 +152,7 @@ pub(super) fn main(
         .enable_time()
         .build()?;
     Ok(move || {
-        let worker = Rc::new(Worker::new(thread, root, random));
+        let worker = Rc::new(Worker::new(thread, root, random, doors));
         let tasks = LocalSet::new();
         tasks.spawn_local(look_after(Rc::clone(&worker)));
         runtime.block_on(async {
@@ -174,7 +199,15 @@ async fn accept_all(
     mut closed: oneshot::Receiver<()>,
 ) {
     let take = |(stream, peer): (TcpStream, SocketAddr)| {
-        spawn_local(connection::serve(Rc::clone(&worker), stream, peer, spot));
+        let limits = worker.root.load().forwarding.doors;
+        // One that there is no place for is closed.
+        if let Some(place) = Doors::enter(&worker.doors, peer.ip(), limits) {
+            let serving = entrance::serve(Rc::clone(&worker), stream, peer, spot);
+            spawn_local(async move {
+                serving.await;
+                drop(place);
+            });
+        }
     };
     loop {
         let accepted = tokio::select! {
@@ -200,9 +233,11 @@ async fn look_after(worker: Rc<Worker>) {
     loop {
         ticks.tick().await;
         let now = clock::now();
+        worker.now.set(now);
         worker.idle.sweep(now);
         worker.shared.sweep(now);
         worker.sessions.look(now);
+        outliers::eject_slow(&worker.root.load().forwarding);
         if worker.is_stopping.get() && worker.sessions.is_empty() {
             // So that nothing is left to be done.
             worker.shared.clear();

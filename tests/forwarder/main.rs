@@ -1,4 +1,20 @@
 //! The forwarder, asked by scripted clients and answered by scripted backends.
 
+mod admission;
+mod balance;
+mod documented;
 mod framing;
 mod framing_model;
+mod harness;
+mod headers;
+mod http1;
+mod http2;
+mod limits;
+mod lying;
+mod outliers;
+mod pages;
+mod reload;
+mod retries;
+mod rig;
+mod sticky;
+mod upgrade;

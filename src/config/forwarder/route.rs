@@ -1,6 +1,11 @@
 //! Reads `[[forwarder.route]]`.
 
+use std::ops::Range;
+
+use super::access::{Access, access};
 use super::access_log::{AccessLog, access_log};
+use super::balance::{Choosing, choosing};
+use super::rate::{Rate, rates};
 use crate::config::reader::{Reader, Table, Value, quoted};
 use crate::config::references::References;
 use crate::config::scalar::{one_or_many, text};
@@ -14,6 +19,12 @@ pub struct Route {
     pub hosts: Vec<HostPattern>,
     /// `path = "/api"`: it and what is below it; `path = { exact = "/api" }`: it alone. Default: all.
     pub path: PathPattern,
+    /// How one of a pool's endpoints is chosen.
+    pub choosing: Choosing,
+    /// Whose requests are taken. Default: all.
+    pub access: Option<Access>,
+    /// `rate_limit`: how many are taken, all of which must hold. Default: any number.
+    pub rates: Vec<Rate>,
     pub action: Action,
     /// Default: as `[forwarder]` says; `Some(None)`: none.
     pub access_log: Option<Option<AccessLog>>,
@@ -51,16 +62,27 @@ pub(super) fn route(
     let expected = "a table [[forwarder.route]]";
     let mut table = Table::of(reader, "[[forwarder.route]]", value, expected)?;
     let place = reader.place(value.span().start);
-    let hosts = table.optional(reader, "host", |r, v| one_or_many(r, v, host));
+    let hosts = table.optional(reader, "host", |r, v| {
+        one_or_many(r, v, |reader, value| {
+            let name = text(reader, value, HOST_EXPECTED)?;
+            host(reader, name, value.span())
+        })
+    });
     let path = table.optional(reader, "path", path);
     let to = table.required(reader, "to", "\"a pool or a policy\"", |reader, value| {
         let name = text(reader, value, "the name of a pool or a policy")?;
         references.member(reader, name, value.span())
     });
+    let choosing = choosing(reader, &mut table);
+    let access = access(reader, references, &mut table);
+    let rates = table.optional(reader, "rate_limit", rates);
     let log = table.optional(reader, "access_log", access_log);
     table.finish(reader);
     Some(Route {
         access_log: log,
+        choosing,
+        access,
+        rates: rates.unwrap_or_default(),
         hosts: hosts.unwrap_or_default(),
         path: path.unwrap_or(PathPattern::Any),
         action: Action::Forward { to: to? },
@@ -68,9 +90,10 @@ pub(super) fn route(
     })
 }
 
-fn host(reader: &mut Reader, value: &Value) -> Option<HostPattern> {
-    const EXPECTED: &str = "a host such as \"www.example.com\" or \"*.example.com\"";
-    let text = text(reader, value, EXPECTED)?;
+const HOST_EXPECTED: &str = "a host such as \"www.example.com\" or \"*.example.com\"";
+
+/// `text` stands at `span`.
+pub(super) fn host(reader: &mut Reader, text: &str, span: Range<usize>) -> Option<HostPattern> {
     let host = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let (name, is_below) = match host.strip_prefix("*.") {
         Some(name) => (name, true),
@@ -80,9 +103,9 @@ fn host(reader: &mut Reader, value: &Value) -> Option<HostPattern> {
         name.parse::<std::net::Ipv4Addr>().is_ok() || name.starts_with('[') && name.ends_with(']');
     let is_name = Name::parse(name).is_ok_and(|name| name.label_count() > 0);
     if !(is_name || is_address && !is_below) || name.contains(['*', ':', '/']) && !is_address {
-        let message = format!("expected {EXPECTED}, found {}", quoted(text));
+        let message = format!("expected {HOST_EXPECTED}, found {}", quoted(text));
         let help = text.contains(':').then(|| "without a port".to_owned());
-        reader.error(value.span(), message, help);
+        reader.error(span, message, help);
         return None;
     }
     Some(match is_below {

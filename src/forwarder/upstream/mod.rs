@@ -4,17 +4,19 @@
 //! woken up on the way. One that waits for its next request is driven by nobody: whether it still stands is looked at
 //! when it is needed, and now and then. A connection of HTTP/2 has a task of its own.
 
+mod at_work;
 mod exchange;
 mod idle;
 mod line;
+mod link;
 mod shared;
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -27,16 +29,20 @@ use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, Scheme};
 use hyper::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::body::RequestBody;
+use super::patience::Deadline;
 use super::worker::Worker;
-use crate::state::forwarding::{Backend, Protocol, Upstream};
+use crate::clock;
+use crate::proxy_protocol::Ends;
+use crate::state::forwarding::{Backend, Failure, Protocol, Upstream};
+pub(super) use at_work::{AtWork, Refused};
 pub(super) use exchange::Exchange;
 use exchange::Over;
 pub(super) use idle::Idle;
 use line::{Line, Said};
+pub(super) use link::{Link, Speaks};
 pub(super) use shared::Shared;
 
 /// Octets that are read of a response and not forwarded yet, at most.
@@ -49,15 +55,16 @@ pub(super) struct Conn {
     /// The driver has nothing more to do.
     has_ended: bool,
     said: Rc<Said>,
+    /// When there is to be a response.
+    deadline: Deadline,
 }
 
 impl Conn {
-    async fn open(backend: &Backend) -> Result<Self, Why> {
-        let stream = TcpStream::connect(backend.address).await;
-        let stream = stream.map_err(|_| Why::Connect)?;
-        let _ = stream.set_nodelay(true);
+    async fn open(backend: &Backend, ends: Ends) -> Result<Self, Why> {
+        let link = Link::open(backend, ends, Speaks::Http).await;
+        let link = link.map_err(|_| Why::Connect)?;
         let said = Rc::new(Said::default());
-        let io = TokioIo::new(Line::new(stream, Rc::clone(&said)));
+        let io = TokioIo::new(Line::new(link, Rc::clone(&said)));
         let mut builder = http1::Builder::new();
         let handshake = builder.max_buf_size(READ_MAX).handshake(io).await;
         let (sender, driver) = handshake.map_err(|_| Why::Connect)?;
@@ -66,6 +73,7 @@ impl Conn {
             driver: Box::new(driver),
             has_ended: false,
             said,
+            deadline: Deadline::new(clock::now()),
         })
     }
 
@@ -83,7 +91,7 @@ impl Conn {
     }
 
     /// What is beneath it, and what was read of it already, once HTTP is at an end there.
-    fn upgraded(mut self) -> Option<(TcpStream, Bytes)> {
+    fn upgraded(mut self) -> Option<(Link, Bytes)> {
         self.drive(&mut Context::from_waker(Waker::noop()));
         self.has_ended.then(|| {
             let parts = self.driver.into_parts();
@@ -114,21 +122,64 @@ pub(super) struct Failed {
     pub request: Option<Request<RequestBody>>,
 }
 
-/// Sends a request to a backend and waits for the head of the response.
+/// Sends a request of a client whose connection has these `ends` to a backend, and waits for the head of the response.
+/// When all of that has not ended by `deadline`, it is broken off.
 pub(super) async fn exchange(
     worker: &Rc<Worker>,
     upstream: &Arc<Upstream>,
-    backend: Arc<Backend>,
+    mut at_work: AtWork,
+    ends: Ends,
     request: Request<RequestBody>,
+    deadline: Option<Instant>,
 ) -> Result<Response<Exchange>, Failed> {
-    let at_work = AtWork::new(backend);
+    let begun = clock::now();
+    let result = respond(worker, upstream, at_work.backend(), ends, request, deadline).await;
+    let (over, response) = result.inspect_err(|failed| {
+        if let Some(failure) = failure_of(failed.why) {
+            at_work.fail(failure);
+        }
+    })?;
+    let (head, body) = response.into_parts();
+    at_work.begin(head.status, begun);
+    let worker = Rc::clone(worker);
+    let exchange = Exchange::new(worker, upstream, at_work, over, body, deadline);
+    Ok(Response::from_parts(head, exchange))
+}
+
+/// What that says of the backend.
+fn failure_of(why: Why) -> Option<Failure> {
+    match why {
+        Why::Connect | Why::ConnectTimeout => Some(Failure::Connect),
+        Why::Gone | Why::NoResponse => Some(Failure::NoResponse),
+        Why::ResponseTimeout => Some(Failure::Timeout),
+        // The client's doing.
+        Why::BrokenRequest => None,
+    }
+}
+
+/// How long is waited for something that may take `limit`.
+fn within(limit: Duration, deadline: Option<Instant>) -> Duration {
+    deadline.map_or(limit, |deadline| {
+        limit.min(deadline.saturating_duration_since(clock::now()))
+    })
+}
+
+/// Over a connection to the backend, the head of the response.
+async fn respond(
+    worker: &Worker,
+    upstream: &Upstream,
+    backend: &Backend,
+    ends: Ends,
+    request: Request<RequestBody>,
+    deadline: Option<Instant>,
+) -> Result<Sent, Failed> {
     let wants_upgrade = request.headers().contains_key(UPGRADE);
     let sent = match upstream.protocol {
         // RFC 9113, 8.6: HTTP/2 has no upgrades of this kind.
         Protocol::Http2 if !wants_upgrade => {
-            exchange_shared(worker, upstream, &at_work.0, request).await
+            exchange_shared(worker, upstream, backend, ends, request, deadline).await
         }
-        _ => exchange_alone(worker, upstream, &at_work.0, request).await,
+        _ => exchange_alone(worker, upstream, backend, ends, request, deadline).await,
     };
     let (over, response) = sent?;
     let failed = Failed {
@@ -139,9 +190,7 @@ pub(super) async fn exchange(
     if is_switching && !wants_upgrade || is_length_doubtful(response.headers()) {
         return Err(failed);
     }
-    let (head, body) = response.into_parts();
-    let exchange = Exchange::new(Rc::clone(worker), upstream, at_work, over, body);
-    Ok(Response::from_parts(head, exchange))
+    Ok((over, response))
 }
 
 /// Whether a response says in two ways how long it is, or in one that nobody knows (RFC 9112, 6.3): hyper makes something
@@ -164,25 +213,30 @@ async fn exchange_alone(
     worker: &Worker,
     upstream: &Upstream,
     backend: &Backend,
+    ends: Ends,
     mut request: Request<RequestBody>,
+    deadline: Option<Instant>,
 ) -> Result<Sent, Failed> {
     loop {
         let (conn, is_fresh) = match worker.idle.take(backend.number) {
             Some(conn) => (conn, false),
-            None => match timeout(upstream.connect_timeout, Conn::open(backend)).await {
-                Ok(Ok(conn)) => (conn, true),
-                Ok(Err(why)) => return Err(unsent(why, request)),
-                Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
-            },
+            None => {
+                let limit = within(upstream.connect_timeout, deadline);
+                match timeout(limit, Conn::open(backend, ends)).await {
+                    Ok(Ok(conn)) => (conn, true),
+                    Ok(Err(why)) => return Err(unsent(why, request)),
+                    Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
+                }
+            }
         };
-        match timeout(upstream.response_timeout, send(conn, request)).await {
-            Ok(Ok((conn, response))) => return Ok((Over::Conn(conn), response)),
-            Ok(Err(Failed {
+        let limit = within(upstream.response_timeout, deadline);
+        match send(conn, request, limit).await {
+            Ok((conn, response)) => return Ok((Over::Conn(conn), response)),
+            Err(Failed {
                 request: Some(again),
                 ..
-            })) if !is_fresh => request = again,
-            Ok(Err(failed)) => return Err(failed),
-            Err(_) => return Err(TOO_LATE),
+            }) if !is_fresh => request = again,
+            Err(failed) => return Err(failed),
         }
     }
 }
@@ -202,25 +256,32 @@ fn unsent(why: Why, request: Request<RequestBody>) -> Failed {
 async fn send(
     mut conn: Conn,
     request: Request<RequestBody>,
+    limit: Duration,
 ) -> Result<(Conn, Response<Incoming>), Failed> {
     conn.said.begin();
+    conn.deadline.set(clock::now() + limit);
     let mut sent = pin!(conn.sender.try_send_request(request));
     let response = poll_fn(|cx| {
         if let Poll::Ready(response) = sent.as_mut().poll(cx) {
-            return Poll::Ready(response);
+            return Poll::Ready(Some(response));
         }
         if !conn.has_ended {
             conn.has_ended = Pin::new(&mut conn.driver).poll(cx).is_ready();
         }
-        sent.as_mut().poll(cx)
+        match sent.as_mut().poll(cx) {
+            Poll::Ready(response) => Poll::Ready(Some(response)),
+            Poll::Pending if conn.deadline.has_passed(cx) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
     })
     .await;
     match response {
-        Ok(response) => {
+        Some(Ok(response)) => {
             conn.said.respond();
             Ok((conn, response))
         }
-        Err(failed) => Err(failure(failed)),
+        Some(Err(failed)) => Err(failure(failed)),
+        None => Err(TOO_LATE),
     }
 }
 
@@ -239,7 +300,9 @@ async fn exchange_shared(
     worker: &Worker,
     upstream: &Upstream,
     backend: &Backend,
+    ends: Ends,
     request: Request<RequestBody>,
+    deadline: Option<Instant>,
 ) -> Result<Sent, Failed> {
     let (parts, body) = request.into_parts();
     let mut request = Request::from_parts(of_http2(parts, backend), body);
@@ -247,8 +310,8 @@ async fn exchange_shared(
         let mut stream = match worker.shared.take(backend.number) {
             Some(stream) => stream,
             None => {
-                let opened = worker.shared.open(backend, upstream.idle_timeout);
-                match timeout(upstream.connect_timeout, opened).await {
+                let opened = worker.shared.open(backend, ends, upstream.idle_timeout);
+                match timeout(within(upstream.connect_timeout, deadline), opened).await {
                     Ok(Ok(stream)) => stream,
                     Ok(Err(why)) => return Err(unsent(why, request)),
                     Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
@@ -256,7 +319,7 @@ async fn exchange_shared(
             }
         };
         let sent = stream.sender.try_send_request(request);
-        match timeout(upstream.response_timeout, sent).await {
+        match timeout(within(upstream.response_timeout, deadline), sent).await {
             Ok(Ok(response)) => return Ok((Over::Stream(stream), response)),
             Ok(Err(failed)) => match failure(failed) {
                 Failed {
@@ -277,7 +340,10 @@ fn of_http2(mut head: Parts, backend: &Backend) -> Parts {
     let authority = authority.and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let address = || Authority::try_from(backend.address.to_string()).ok();
     let mut uri = head.uri.into_parts();
-    uri.scheme = Some(Scheme::HTTP);
+    uri.scheme = Some(match backend.way.tls {
+        Some(_) => Scheme::HTTPS,
+        None => Scheme::HTTP,
+    });
     uri.authority = authority.or_else(address);
     head.uri = Uri::from_parts(uri).unwrap_or_default();
     head.version = Version::HTTP_2;
@@ -289,20 +355,4 @@ fn of_http2(mut head: Parts, backend: &Backend) -> Parts {
             .insert(TE, HeaderValue::from_static("trailers"));
     }
     head
-}
-
-/// A backend that works on a request.
-pub(super) struct AtWork(Arc<Backend>);
-
-impl AtWork {
-    fn new(backend: Arc<Backend>) -> Self {
-        backend.in_flight.fetch_add(1, Ordering::Relaxed);
-        AtWork(backend)
-    }
-}
-
-impl Drop for AtWork {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
 }
