@@ -266,7 +266,7 @@ Two nodes run, each a nameserver and a load balancer with two backends: eu (proc
 
   dig @{us} -p {dns_port} www.gslb.example.com +subnet=193.0.0.0/24 +short      a client in Europe
   curl --connect-to ::{eu}:{http_port} http://www.gslb.example.com/     what it is served there
-  {program} explain --url http://www.gslb.example.com/ --client 193.0.0.7 --state-dir {folder}/state-eu
+  {program} explain --url http://www.gslb.example.com/ --client 193.0.0.7 -c {folder}/eu.toml
   {program} registrations --state-dir {folder}/state-us
   curl -X POST http://{backend}:{http_port}/down                   a backend fails
   kill -9 {pid_eu}                                                 a node fails
