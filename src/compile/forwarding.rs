@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::forwarder as written;
 use crate::config::{self, Config, Member};
+use crate::hashing::of_octets;
+use crate::model::routing::{Index, Side, Split};
 use crate::model::{PolicyId, PoolId};
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Backend, Forward, Forwarding, HostPattern, PathPattern, Route, Upstream,
+    Action, Backend, Cache, Caching, Forward, Forwarding, Route, Upstream,
 };
 use crate::state::pools;
 
@@ -21,8 +23,8 @@ pub(super) fn compile(config: &Config, pools: &Pools, before: Option<&Forwarding
     };
     let routes: Box<[_]> = forwarder.routes.iter().map(route).collect();
     let mut upstreams: Vec<Option<Arc<Upstream>>> = vec![None; pools.pools.len()];
-    for route in &routes {
-        let Action::Forward(forward) = &route.action;
+    let forwards = routes.iter().flat_map(|route| route.action.forwards());
+    for forward in forwards {
         let reach = match &forward.to {
             pools::Member::Pool(pool) => std::slice::from_ref(pool),
             pools::Member::Policy(policy) => &pools.policies[policy.index()].reach,
@@ -34,31 +36,81 @@ pub(super) fn compile(config: &Config, pools: &Pools, before: Option<&Forwarding
     }
     let backends = backends(config, pools, &upstreams, before);
     Forwarding {
+        index: Index::new(routes.iter().map(|route| &route.matching)),
+        error_pages: forwarder.error_pages.clone(),
+        cache: cache(forwarder, before),
         routes,
         upstreams: upstreams.into(),
         backends,
     }
 }
 
+/// What there is already goes on, if it has the size that is wanted.
+fn cache(forwarder: &written::Forwarder, before: Option<&Forwarding>) -> Option<Arc<Cache>> {
+    let is_used = forwarder.routes.iter().any(|route| route.cache.is_some());
+    let size = forwarder.cache_size;
+    let known = before.and_then(|before| before.cache.clone());
+    let known = known.filter(|cache| cache.size() == size);
+    is_used.then(|| known.unwrap_or_else(|| Arc::new(Cache::new(size))))
+}
+
 fn route(route: &written::Route) -> Route {
-    let written::Action::Forward { to } = route.action;
     Route {
-        name: route.place.to_string().into(),
-        hosts: route.hosts.iter().map(host).collect(),
-        path: match &route.path {
-            written::PathPattern::Any => PathPattern::Any,
-            written::PathPattern::Exact(path) => PathPattern::Exact(path.as_str().into()),
-            written::PathPattern::Prefix(path) => PathPattern::Prefix(path.as_str().into()),
+        name: match &route.name {
+            Some(name) => name.as_str().into(),
+            None => route.place.to_string().into(),
         },
-        action: Action::Forward(Forward { to: member(to) }),
+        matching: route.matching.clone(),
+        action: action(&route.action),
+        rewrite: route.rewrite.clone(),
+        request_headers: route.request_headers.clone(),
+        response_headers: route.response_headers.clone(),
+        error_pages: route.error_pages.clone(),
+        compress: route.compress.clone(),
+        cache: route.cache.as_ref().map(|rules| Caching {
+            rules: rules.clone(),
+            space: space(route),
+        }),
     }
 }
 
-fn host(host: &written::HostPattern) -> HostPattern {
-    match host {
-        written::HostPattern::Exact(name) => HostPattern::Exact(name.as_str().into()),
-        written::HostPattern::Below(name) => HostPattern::Below(name.as_str().into()),
+/// Of all that decides which response a request gets.
+fn space(route: &written::Route) -> u64 {
+    let said = (
+        &route.name,
+        &route.matching,
+        &route.action,
+        &route.rewrite,
+        &route.request_headers,
+    );
+    of_octets(format!("{said:?}").as_bytes())
+}
+
+fn action(action: &written::Action) -> Action {
+    match action {
+        written::Action::Forward { to } => Action::Forward(forward(*to)),
+        written::Action::Split(split) => {
+            let sides = split.sides.iter().map(|side| Side {
+                name: side.name.clone(),
+                seed: side.seed,
+                weight: side.weight,
+                to: forward(side.to),
+            });
+            Action::Split(Split {
+                sides: sides.collect(),
+                header: split.header.clone(),
+                cookie: split.cookie.clone(),
+                sticky: split.sticky,
+            })
+        }
+        written::Action::Redirect(redirect) => Action::Redirect(redirect.clone()),
+        written::Action::Respond(respond) => Action::Respond(respond.clone()),
+        written::Action::Files(files) => Action::Files(files.clone()),
     }
+}
+
+fn forward(to: Member) -> Forward {
+    Forward { to: member(to) }
 }
 
 fn member(member: Member) -> pools::Member {

@@ -107,6 +107,48 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(count.checked_mul(*millis)?))
 }
 
+/// Octets per unit, largest first.
+const SIZES: [(&str, u64); 4] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+];
+
+/// `"512B"`, `"16KiB"`, `"1MiB"`, `"2GiB"`, within `range`; in octets.
+pub(super) fn size(reader: &mut Reader, value: &Value, range: RangeInclusive<u64>) -> Option<u64> {
+    const EXPECTED: &str = "a size such as \"64KiB\"";
+    let DeValue::String(text) = value.get_ref() else {
+        return reader.wrong_type(value, EXPECTED);
+    };
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (count, unit) = text.split_at(digits);
+    let unit = SIZES.iter().find(|(name, _)| *name == unit.trim_start());
+    let parsed = unit.and_then(|(_, octets)| count.parse::<u64>().ok()?.checked_mul(*octets));
+    let Some(size) = parsed else {
+        let message = format!("expected {EXPECTED}, found {}", quoted(text));
+        let help = "a whole number and B, KiB, MiB or GiB".to_owned();
+        reader.error(value.span(), message, Some(help));
+        return None;
+    };
+    if !range.contains(&size) {
+        let written = |octets: u64| {
+            let divides = |(_, unit): &&(&str, u64)| octets.is_multiple_of(*unit);
+            let unit = SIZES.iter().find(divides).filter(|_| octets > 0);
+            let (name, unit) = unit.unwrap_or(&SIZES[SIZES.len() - 1]);
+            format!("{}{name}", octets / unit)
+        };
+        let help = format!(
+            "expected {} to {}",
+            written(*range.start()),
+            written(*range.end())
+        );
+        reader.error(value.span(), format!("{text} is out of range"), Some(help));
+        return None;
+    }
+    Some(size)
+}
+
 /// A duration as it is written: in the longest unit that divides it.
 pub(super) struct Written(pub Duration);
 

@@ -30,11 +30,13 @@ pub fn bind(
         || available_parallelism().map_or(1, NonZero::get),
         usize::from,
     );
-    let listeners = config.listeners.iter();
+    let listeners = (0..).zip(&config.listeners);
+    let addresses = |(number, listener): (u16, &config::forwarder::Listener)| {
+        let addresses = listener.listen.clone();
+        addresses.into_iter().map(move |address| (number, address))
+    };
     let settings = Settings {
-        listen: listeners
-            .flat_map(|listener| listener.listen.clone())
-            .collect(),
+        listen: listeners.flat_map(addresses).collect(),
         threads,
         seed,
     };

@@ -37,11 +37,12 @@ pub(super) enum Protocol {
 }
 
 /// Serves one connection until its end, or until the threads stop.
-pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr, listener: u16) {
     // Responses are written whole or wait for their backend; nothing is won by waiting for more.
     let _ = stream.set_nodelay(true);
     let peer = Peer {
         address: peer,
+        listener,
         is_tls: false,
     };
     serve_http(worker, stream, peer, Protocol::Unknown).await;

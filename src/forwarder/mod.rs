@@ -10,21 +10,40 @@
 //! | `connection` | what does a client speak? |
 //! | `wire` | what comes and goes over its connection? |
 //! | `service` | what becomes of a request? |
+//! | `visit` | what is known of it? |
 //! | `route` | which route fits it? |
+//! | `rewrite`, `edits` | which path and headers go on? |
+//! | `redirect`, `respond`, `files` | what is said without a backend? |
+//! | `split` | to which side does it go? |
+//! | `cache` | is the response known already? |
 //! | `balance` | which backends shall it be sent to, in which order? |
 //! | `upstream` | how does it get there, and the response back? |
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
 //! | `body` | what are messages made of? |
 //! | `refusal` | what is said where there is no response? |
+//! | `dress` | what is done to every response of a route? |
+//! | `compress` | how does it take less room? |
+//! | `conditions` | does the client have it already? |
 
 mod balance;
 mod body;
+mod cache;
+mod compress;
+mod conditions;
 mod connection;
+mod dress;
+mod edits;
+mod files;
 mod headers;
+mod redirect;
 mod refusal;
+mod respond;
+mod rewrite;
 mod route;
 mod service;
+mod split;
 mod upstream;
+mod visit;
 mod wire;
 mod worker;
 
@@ -45,7 +64,8 @@ const BACKLOG: i32 = 4096;
 
 /// How to start.
 pub struct Settings {
-    pub listen: Vec<SocketAddr>,
+    /// With the place of the listener that each is of.
+    pub listen: Vec<(u16, SocketAddr)>,
     pub threads: usize,
     /// Makes draws repeatable.
     pub seed: Option<u64>,
@@ -67,7 +87,7 @@ impl std::fmt::Display for BindError {
 /// Sockets that are bound, and listen.
 pub struct Bound {
     /// By thread.
-    sockets: Vec<Vec<std::net::TcpListener>>,
+    sockets: Vec<Vec<(u16, std::net::TcpListener)>>,
     addresses: Vec<SocketAddr>,
     seed: Option<u64>,
 }
@@ -86,14 +106,14 @@ impl Bound {
     pub fn new(settings: &Settings) -> Result<Self, BindError> {
         let mut sockets: Vec<Vec<_>> = (0..settings.threads.max(1)).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
-        for &address in &settings.listen {
+        for &(listener, address) in &settings.listen {
             let mut taken = address;
             for sockets in &mut sockets {
                 let socket = listen(taken).map_err(|error| BindError { address, error })?;
                 taken = socket
                     .local_addr()
                     .map_err(|error| BindError { address, error })?;
-                sockets.push(socket);
+                sockets.push((listener, socket));
             }
             addresses.push(taken);
         }

@@ -6,29 +6,33 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper::{Method, Request, Response, StatusCode, Version};
 
 use super::balance::{self, Choice};
 use super::body::{RequestBody, ResponseBody};
-use super::headers;
+use super::cache::{self, Way};
+use super::dress::{self, Dress};
 use super::refusal::refuse;
-use super::route::{self, HostError};
 use super::upstream::{self, Failed, Why};
+use super::visit::Visit;
 use super::worker::Worker;
+use super::{edits, files, headers, redirect, respond, rewrite, route, split};
 use crate::locate::Client;
 use crate::state::Root;
-use crate::state::forwarding::{Action, Forward};
+use crate::state::forwarding::{Action, Forward, Route};
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
     pub address: SocketAddr,
+    /// The place of the listener that it came to.
+    pub listener: u16,
     pub is_tls: bool,
 }
 
-type Answer = Response<ResponseBody>;
+pub(super) type Answer = Response<ResponseBody>;
 
 /// Answers one request. It never fails: what goes wrong is a response, too.
 pub(super) async fn serve(
@@ -37,49 +41,82 @@ pub(super) async fn serve(
     request: Request<Incoming>,
 ) -> Result<Answer, Infallible> {
     let root = worker.root.load_full();
-    let routed = routed(&root, &request).map(|(forward, host)| (forward, host.to_owned()));
-    Ok(match routed {
-        Err(answer) => *answer,
-        Ok((forward, host)) => self::forward(&worker, &root, forward, peer, &host, request).await,
-    })
+    let (mut head, body) = request.into_parts();
+    let visit = match Visit::new(&mut head, peer) {
+        Ok(visit) => visit,
+        Err(why) => return Ok(refuse(StatusCode::BAD_REQUEST, why)),
+    };
+    let Some((number, route)) = route::find(&root.forwarding, &visit, &head.headers) else {
+        let answer = refuse(StatusCode::NOT_FOUND, "no route fits the request");
+        return Ok(dress::unrouted(&root.forwarding, answer));
+    };
+    let dress = Dress::of(&root.forwarding, route, &visit, &head);
+    let answer = match rewrite::rewrite(route, &visit, &mut head) {
+        Ok(()) => {
+            act(
+                &worker,
+                &root,
+                number,
+                &visit,
+                Request::from_parts(head, body),
+            )
+            .await
+        }
+        Err(why) => refuse(StatusCode::BAD_REQUEST, why),
+    };
+    Ok(dress.on(answer))
 }
 
-/// Where it goes, and for which host it is.
-fn routed<'r, 'q>(
-    root: &'r Root,
-    request: &'q Request<Incoming>,
-) -> Result<(&'r Forward, &'q str), Box<Answer>> {
-    let host = route::host_of(request).map_err(|error| {
-        Box::new(refuse(
-            StatusCode::BAD_REQUEST,
-            match error {
-                HostError::Missing => "the request has no Host header",
-                HostError::Several => "the request has several Host headers",
-                HostError::Unreadable => "the host of the request cannot be read",
-            },
-        ))
-    })?;
-    let route = route::find(&root.forwarding, host, request.uri().path());
-    let nowhere = || Box::new(refuse(StatusCode::NOT_FOUND, "no route fits the request"));
-    let Action::Forward(forward) = &route.ok_or_else(nowhere)?.action;
-    Ok((forward, host))
+/// Does what the route says.
+async fn act(
+    worker: &Rc<Worker>,
+    root: &Arc<Root>,
+    number: u32,
+    visit: &Visit,
+    request: Request<Incoming>,
+) -> Answer {
+    let way = |side| Way {
+        root: Arc::clone(root),
+        route: number,
+        side,
+    };
+    let route = &root.forwarding.routes[number as usize];
+    match &route.action {
+        Action::Forward(_) => {
+            let request = request.map(RequestBody::of);
+            cache::answer(worker, &way(0), visit, request).await
+        }
+        Action::Split(split) => {
+            let headers = request.headers();
+            let chosen = worker.draw(root, |draw| {
+                split::choose(split, visit, headers, draw.random)
+            });
+            let request = request.map(RequestBody::of);
+            let answer = cache::answer(worker, &way(chosen.side), visit, request).await;
+            chosen.remembered(answer)
+        }
+        Action::Redirect(redirect) => redirect::answer(redirect, route, visit),
+        Action::Respond(respond) => respond::answer(respond),
+        Action::Files(files) => files::answer(files, visit, &request.into_parts().0).await,
+    }
 }
 
-async fn forward(
+/// Sends it to a backend, and to another one where that is safe.
+pub(super) async fn forward(
     worker: &Rc<Worker>,
     root: &Arc<Root>,
     forward: &Forward,
-    peer: Peer,
-    host: &str,
-    request: Request<Incoming>,
+    route: &Route,
+    visit: &Visit,
+    request: Request<RequestBody>,
 ) -> Answer {
     let client = Client {
         subnet: None,
-        resolver: peer.address.ip(),
+        resolver: visit.peer.address.ip(),
     };
     let (mut head, body) = request.into_parts();
-    prepare(&mut head, &peer, host);
-    let body = RequestBody::of(body);
+    prepare(&mut head, visit);
+    edits::apply(&route.request_headers, &mut head.headers, route, visit);
     let again = Again::of(&head, &body);
     let mut request = Some(Request::from_parts(head, body));
     let mut tried = Vec::new();
@@ -135,23 +172,24 @@ impl Again {
 }
 
 /// Makes it a request to a backend.
-fn prepare(head: &mut Parts, peer: &Peer, host: &str) {
+fn prepare(head: &mut Parts, visit: &Visit) {
     headers::strip_hop_by_hop(&mut head.headers);
-    headers::tell_client(&mut head.headers, peer, host);
-    if let Some(authority) = head.uri.authority() {
-        // What the target says counts (RFC 9112, 3.2.2).
-        if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
-            head.headers.insert(HOST, host);
-        }
-        let path = head.uri.path_and_query().cloned();
-        head.uri = path.map_or_else(Uri::default, Uri::from);
-    }
+    headers::tell_client(&mut head.headers, &visit.peer, &visit.host);
     head.version = Version::HTTP_11;
     head.extensions.clear();
 }
 
+/// Marks a response that ends with its connection: whether all of it came, nobody can tell (RFC 9112, 6.3).
+#[derive(Clone, Copy)]
+pub(super) struct Unframed;
+
 fn answer(response: Response<upstream::Exchange>) -> Answer {
     let (mut head, body) = response.into_parts();
+    let is_framed = |name| head.headers.contains_key(name);
+    if head.version < Version::HTTP_2 && !is_framed(CONTENT_LENGTH) && !is_framed(TRANSFER_ENCODING)
+    {
+        head.extensions.insert(Unframed);
+    }
     headers::strip_hop_by_hop(&mut head.headers);
     head.version = Version::HTTP_11;
     Response::from_parts(head, ResponseBody::Upstream(body))

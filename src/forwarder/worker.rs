@@ -19,6 +19,8 @@ use crate::steering::{Draw, cursor_count};
 
 /// Pause after an accept call failed.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
+/// Threads that read files for one thread that serves.
+const FILE_THREADS_MAX: usize = 16;
 /// How often connections that wait for their next request are looked after.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -62,25 +64,32 @@ impl Worker {
 /// # Errors
 /// When the system gives no event queue.
 pub(super) fn main(
-    sockets: Vec<std::net::TcpListener>,
+    sockets: Vec<(u16, std::net::TcpListener)>,
     worker: Worker,
     stopping: watch::Receiver<Option<Duration>>,
 ) -> io::Result<impl FnOnce() + Send> {
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
+        .max_blocking_threads(FILE_THREADS_MAX)
         .build()?;
     let listeners = {
         let _inside = runtime.enter();
-        let listeners = sockets.into_iter().map(TcpListener::from_std);
+        let of_runtime = |(number, socket)| Ok((number, TcpListener::from_std(socket)?));
+        let listeners = sockets.into_iter().map(of_runtime);
         listeners.collect::<io::Result<Vec<_>>>()?
     };
     Ok(move || {
         let worker = Rc::new(worker);
         *worker.stopping.borrow_mut() = Some(stopping.clone());
         let tasks = LocalSet::new();
-        for listener in listeners {
-            tasks.spawn_local(accept_all(listener, Rc::clone(&worker), stopping.clone()));
+        for (number, listener) in listeners {
+            tasks.spawn_local(accept_all(
+                number,
+                listener,
+                Rc::clone(&worker),
+                stopping.clone(),
+            ));
         }
         tasks.spawn_local(sweep(Rc::clone(&worker), stopping.clone()));
         let mut stopping = stopping;
@@ -101,6 +110,7 @@ pub(super) async fn stop_signal(stopping: &mut watch::Receiver<Option<Duration>>
 }
 
 async fn accept_all(
+    number: u16,
     listener: TcpListener,
     worker: Rc<Worker>,
     mut stopping: watch::Receiver<Option<Duration>>,
@@ -112,7 +122,7 @@ async fn accept_all(
         };
         match accepted {
             Ok((stream, peer)) => {
-                spawn_local(connection::serve(Rc::clone(&worker), stream, peer));
+                spawn_local(connection::serve(Rc::clone(&worker), stream, peer, number));
             }
             Err(_) => sleep(ERROR_PAUSE).await,
         }

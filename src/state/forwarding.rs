@@ -1,18 +1,29 @@
 //! What the forwarder does with a request: routes, and what it knows of those whom they lead to.
 
+pub mod cache;
+mod route;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::pools::Member;
+use crate::model::routing::{ErrorPages, Index};
 use crate::model::{EndpointId, PoolId};
+pub use cache::Cache;
+pub use route::{Action, Caching, Forward, Route};
 
 /// The forwarding part of a root; empty where there is no forwarder.
 #[derive(Debug, Default)]
 pub struct Forwarding {
     /// In the order in which they are asked.
     pub routes: Box<[Route]>,
+    /// Over them.
+    pub index: Index,
+    /// Where no route fits, and where the route has no page of its own.
+    pub error_pages: ErrorPages,
+    /// What routes keep of responses; `None`: none keeps any.
+    pub cache: Option<Arc<Cache>>,
     /// By [`PoolId`]: `None` for those that no route leads to.
     pub upstreams: Box<[Option<Arc<Upstream>>]>,
     /// By [`EndpointId`]: `None` for those of such pools.
@@ -27,43 +38,6 @@ impl Forwarding {
     pub fn backend(&self, id: EndpointId) -> Option<&Arc<Backend>> {
         self.backends.get(id.index())?.as_ref()
     }
-}
-
-/// For whom it is, and what is done with it.
-#[derive(Debug)]
-pub struct Route {
-    pub name: Box<str>,
-    /// Empty: all.
-    pub hosts: Box<[HostPattern]>,
-    pub path: PathPattern,
-    pub action: Action,
-}
-
-/// In lower case, without a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostPattern {
-    Exact(Box<str>),
-    /// Every name below it: the part after `*`, with its dot.
-    Below(Box<str>),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PathPattern {
-    Any,
-    Exact(Box<str>),
-    /// Of whole segments, without a slash at its end: `/api` has `/api` and `/api/v1`, and not `/apis`.
-    Prefix(Box<str>),
-}
-
-#[derive(Debug)]
-pub enum Action {
-    Forward(Forward),
-}
-
-/// To a backend.
-#[derive(Debug)]
-pub struct Forward {
-    pub to: Member,
 }
 
 /// How the endpoints of a pool are spoken to.

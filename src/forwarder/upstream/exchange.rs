@@ -10,6 +10,7 @@ use hyper::body::{Body, Frame, Incoming};
 
 use super::{AtWork, Conn};
 use crate::clock;
+use crate::forwarder::body::BodyError;
 use crate::forwarder::worker::Worker;
 use crate::state::forwarding::Upstream;
 
@@ -48,14 +49,15 @@ impl Exchange {
     pub fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            return Poll::Ready(frame);
+            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)));
         }
         if let Some(conn) = &mut self.conn {
             conn.drive(cx);
         }
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        frame.map(|frame| frame.map(|frame| frame.map_err(BodyError::Broken)))
     }
 }
 
