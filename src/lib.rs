@@ -43,6 +43,7 @@
 //! | [`resolve`] | where do other people's names lead? | control |
 //! | [`health`] | which endpoints are up? | control |
 //! | [`overrides`] | what does the operator say against that? | control |
+//! | [`registrations`] | who joins a pool by itself, and for how long? | control |
 //! | [`load`] | how much is there to do, and who takes which share of it? | control |
 //! | [`plan`] | who would be sent elsewhere by a change? | both |
 //! | [`admin`] | what may be asked of a running server? | control |
@@ -77,6 +78,7 @@ pub mod plan;
 pub mod prefix_table;
 pub mod proxy_protocol;
 pub mod random;
+pub mod registrations;
 pub mod resolve;
 pub mod state;
 pub mod steering;

@@ -177,13 +177,13 @@ fn what_names_lead_to_changes_pools_only_and_a_reload_remembers_it() {
         let name = Name::parse("cdn.example.net").unwrap();
         [(name, vec![resolved(text)])].into()
     };
-    let one = compile::expand(&before, known("192.0.2.1"));
+    let one = compile::expand(&before, known("192.0.2.1").into());
     let endpoints = |whole: &Whole| whole.parts.pools.endpoints.len();
     assert_eq!((endpoints(&before), endpoints(&one)), (1, 2));
     let (old, new) = (&before.parts.served[0].zone, &one.parts.served[0].zone);
     assert!(Arc::ptr_eq(old, new), "zones are shared");
     assert!(Arc::ptr_eq(&before.world, &one.world));
-    let same = compile::expand(&one, known("192.0.2.1"));
+    let same = compile::expand(&one, known("192.0.2.1").into());
     assert!(Arc::ptr_eq(&one.parts.pools, &same.parts.pools));
 
     // Whether the configuration is read again or not.
@@ -193,7 +193,7 @@ fn what_names_lead_to_changes_pools_only_and_a_reload_remembers_it() {
         let (again, _) = compile::reload(&one, 0, &path, None).unwrap();
         assert!(Arc::ptr_eq(&one.parts.pools, &again.parts.pools));
     }
-    let other = compile::expand(&one, known("192.0.2.2"));
+    let other = compile::expand(&one, known("192.0.2.2").into());
     assert_eq!(endpoints(&other), 2);
     assert!(!Arc::ptr_eq(&one.parts.pools, &other.parts.pools));
 }
@@ -212,7 +212,7 @@ fn either_family_may_be_there_tomorrow() {
     };
     let names = ["cdn.example.net", "lb.example.net"].map(|name| Name::parse(name).unwrap());
     let addresses = Addresses::from(names.map(|name| (name, vec![resolved])));
-    let whole = compile::expand(&whole, addresses);
+    let whole = compile::expand(&whole, addresses.into());
     for policy in &whole.parts.pools.policies {
         assert!(policy.has(Family::V4) && policy.has(Family::V6));
     }

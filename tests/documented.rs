@@ -133,7 +133,7 @@ struct Example {
 impl Example {
     fn load(title: String, path: &Path) -> Self {
         let addresses = resolved(&fs::read_to_string(path).unwrap());
-        let adjust = move |config: &mut Config| config.expand(&addresses);
+        let adjust = move |config: &mut Config| config.expand(&addresses.clone().into());
         match compile::load(path, Some(&adjust)) {
             Ok((whole, _)) => Example { title, whole },
             Err(mistakes) => panic!("{title}: {:#?}", mistakes.sorted()),

@@ -103,6 +103,7 @@ fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetSpec 
         name: "web".into(),
         probe,
         port: 80,
+        keeps_port: true,
         at: None,
         interval: Duration::from_millis(50),
         timeout,

@@ -70,6 +70,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("overrides", &["durable", "glob", "model", "state"]),
+    ("registrations", &["durable"]),
     // Arithmetic on what is reported: it needs to know neither who reports nor who steers by it.
     ("load", &["model"]),
     (
@@ -116,6 +117,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "nameserver",
             "overrides",
             "random",
+            "registrations",
             "state",
             "steering",
         ],
@@ -138,6 +140,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "nameserver",
             "overrides",
             "random",
+            "registrations",
             "resolve",
             "state",
             "telemetry",
@@ -159,6 +162,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "overrides",
             "plan",
             "random",
+            "registrations",
             "state",
             "telemetry",
         ],

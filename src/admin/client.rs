@@ -55,6 +55,21 @@ pub async fn get<T: DeserializeOwned>(socket: &Path, path: &str) -> Result<T, Er
     receive(client(socket)?.get(format!("http://meridian{path}"))).await
 }
 
+/// `DELETE path` with a query.
+///
+/// # Errors
+/// Nobody listens there, or it cannot be done.
+pub async fn delete<T: DeserializeOwned>(
+    socket: &Path,
+    path: &str,
+    query: &[(&str, &str)],
+) -> Result<T, Error> {
+    let url = format!("http://meridian{path}");
+    let mut url = reqwest::Url::parse(&url).map_err(|e| Error::Failed(e.to_string()))?;
+    url.query_pairs_mut().extend_pairs(query);
+    receive(client(socket)?.delete(url)).await
+}
+
 fn client(socket: &Path) -> Result<reqwest::Client, Error> {
     // Tried first, since what the kernel says is hard to find in an HTTP client's error.
     UnixStream::connect(socket).map_err(|e| match e.kind() {

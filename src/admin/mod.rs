@@ -12,6 +12,9 @@
 //! | `GET /v1/load` | every [`Loaded`] |
 //! | `POST /v1/load` with a list of [`Report`](crate::load::Report)s | [`Taken`]; or 422, and then none is taken |
 //! | `POST /v1/observations` with a list of [`Observed`] | [`Taken`]; or 422, and then none is taken |
+//! | `GET /v1/registrations` | every [`Registered`] |
+//! | `POST /v1/registrations` with an [`Order`](crate::registrations::Order) | [`Joined`], with the [`Registered`] that it became; repeated, the lease begins anew |
+//! | `DELETE /v1/registrations?pool=web&address=192.0.2.1` | [`Joined`], with what was taken out |
 //! | `POST /v1/reload` | 200 with [`Reloaded`], or 422 with what is wrong with the new configuration |
 //!
 //! Errors are JSON: `{"error": "..."}`.
@@ -36,6 +39,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::overrides::{Override, What};
+use crate::registrations::Registration;
 
 /// What a server says of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -112,6 +116,28 @@ pub struct Standing {
     pub word: Override,
     /// How many endpoints it means.
     pub endpoints: usize,
+}
+
+/// An endpoint that has registered, and whether it is served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    #[serde(flatten)]
+    pub registration: Registration,
+    /// `up`, `down` or `unknown`; none where it is not served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+    /// Why it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// What came of an order to join or to leave: it holds, and pools are what they are by it within a moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Joined {
+    pub registration: Registration,
+    /// Why a restart will not know of it, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsaved: Option<String>,
 }
 
 /// What came of an order: it holds.

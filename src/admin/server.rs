@@ -17,12 +17,13 @@ use super::explain::{self, Believed, Explanation, Line, Question};
 use super::health::{Changed, HealthReport, History};
 use super::whom::Whom;
 use super::{
-    EndpointStatus, Loaded, Observed, Overridden, Reloaded, Said, Standing, Status, Taken, Which,
-    ZoneTrouble,
+    EndpointStatus, Joined, Loaded, Observed, Overridden, Registered, Reloaded, Said, Standing,
+    Status, Taken, Which, ZoneTrouble,
 };
 use crate::geoip::World;
 use crate::load::Report;
 use crate::overrides::{Order, key};
+use crate::registrations;
 use crate::state::feedback::Counters;
 use crate::state::{Root, RootReader};
 
@@ -39,6 +40,18 @@ pub enum Command {
     Load(Vec<Report>, oneshot::Sender<Result<Taken, String>>),
     /// Take these observations, or none where one is wrong.
     Observe(Vec<Observed>, oneshot::Sender<Result<Taken, String>>),
+    /// Let an endpoint join a pool, or stay in it.
+    Register(
+        registrations::Order,
+        oneshot::Sender<Result<Joined, String>>,
+    ),
+    /// Let one leave.
+    Deregister(
+        registrations::Leave,
+        oneshot::Sender<Result<Joined, String>>,
+    ),
+    /// Say who has registered.
+    Registrations(oneshot::Sender<Vec<Registered>>),
     /// Say what is known of loads.
     Loads(oneshot::Sender<Vec<Loaded>>),
 }
@@ -78,6 +91,10 @@ pub fn router(live: Arc<Live>) -> Router {
         .route("/v1/reload", post(reload))
         .route("/v1/load", get(loads).post(load))
         .route("/v1/observations", post(observe))
+        .route(
+            "/v1/registrations",
+            get(registrations).post(register).delete(deregister),
+        )
         .route("/v1/overrides", get(overrides).post(add_override))
         .route("/v1/overrides/clear", post(clear_overrides))
         .fallback(async || error(StatusCode::NOT_FOUND, "there is no such thing to ask for"))
@@ -293,10 +310,39 @@ async fn observe(
 }
 
 async fn loads(State(live): State<Arc<Live>>) -> Response {
-    let (reply, loads) = oneshot::channel();
-    let asked = live.commands.send(Command::Loads(reply)).await;
-    match (asked, loads.await) {
-        (Ok(()), Ok(loads)) => Json(loads).into_response(),
+    told(&live, Command::Loads).await
+}
+
+async fn register(
+    State(live): State<Arc<Live>>,
+    order: Result<Json<registrations::Order>, JsonRejection>,
+) -> Response {
+    command(&live, order, Command::Register).await
+}
+
+async fn deregister(
+    State(live): State<Arc<Live>>,
+    leave: Result<Query<registrations::Leave>, QueryRejection>,
+) -> Response {
+    match leave {
+        Ok(Query(leave)) => command(&live, Ok(Json(leave)), Command::Deregister).await,
+        Err(rejection) => error(rejection.status(), &rejection.body_text()),
+    }
+}
+
+async fn registrations(State(live): State<Arc<Live>>) -> Response {
+    told(&live, Command::Registrations).await
+}
+
+/// Has the control loop say what it knows.
+async fn told<T: Serialize>(
+    live: &Live,
+    command: impl FnOnce(oneshot::Sender<T>) -> Command,
+) -> Response {
+    let (reply, told) = oneshot::channel();
+    let asked = live.commands.send(command(reply)).await;
+    match (asked, told.await) {
+        (Ok(()), Ok(told)) => Json(told).into_response(),
         _ => error(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping"),
     }
 }

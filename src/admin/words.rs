@@ -129,6 +129,13 @@ impl Words<'_> {
                 "family",
                 format!("pool {} has no {family} address up", self.pool(*pool)),
             ),
+            Step::Unresolved { pool } if self.unresolved(*pool).is_empty() => (
+                "pool",
+                format!(
+                    "{}: nobody has registered, so nobody can say that there is no address: answers SERVFAIL",
+                    self.pool(*pool),
+                ),
+            ),
             Step::Unresolved { pool } => (
                 "alias",
                 format!(
@@ -298,7 +305,10 @@ impl Words<'_> {
         match why {
             Unusable::Unresolved => {
                 let names = pool.map_or_else(String::new, |id| self.unresolved(id));
-                format!("no such address of {names} is known")
+                match names.is_empty() {
+                    true => "nobody has registered there".to_owned(),
+                    false => format!("no such address of {names} is known"),
+                }
             }
             Unusable::FamilyMissing => "it has no address of the family".to_owned(),
             Unusable::NoneUp(candidates) => {

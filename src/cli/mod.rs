@@ -12,6 +12,7 @@ mod observe;
 mod overrides;
 mod plan;
 mod recorded;
+mod register;
 mod replay;
 mod running;
 mod serve;
@@ -68,6 +69,12 @@ enum Command {
     /// succeeded, `-` failed, the latest last), when the next one is due, an endpoint that goes by it (`+2`: and
     /// two more), and why. No more than three targets are told in full.
     Health(health::Arguments),
+    /// Let an endpoint join a pool of a running server, for as long as its lease
+    Register(register::Arguments),
+    /// Let an endpoint that registered leave its pool
+    Deregister(register::Leaving),
+    /// Show who has registered, until when, and what is believed of them
+    Registrations(register::Listing),
     /// Tell a running server how loaded pools and endpoints are, or see what it knows
     Load(load::Arguments),
     /// Tell a running server what was observed of an endpoint, where a monitor goes by that
@@ -105,6 +112,9 @@ pub fn main() -> ExitCode {
             Command::Replay(arguments) => replay::run(&arguments),
             Command::Override(arguments) => overrides::run(arguments).await,
             Command::Health(arguments) => health::run(arguments).await,
+            Command::Register(arguments) => register::run(arguments).await,
+            Command::Deregister(arguments) => register::run_leaving(arguments).await,
+            Command::Registrations(arguments) => register::run_listing(arguments).await,
             Command::Load(arguments) => load::run(arguments).await,
             Command::Observe(arguments) => observe::run(arguments).await,
             Command::Bench(arguments) => bench::run(*arguments).await,

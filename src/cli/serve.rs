@@ -66,7 +66,7 @@ async fn serve(arguments: Arguments, format: telemetry::Format) -> Result<(), St
         () = signals.stop() => return Ok(()),
     };
     tell(&warnings, format);
-    if let Err(e) = announce(&ready, daemon.listening(), daemon.forwarding()) {
+    if let Err(e) = announce(&ready, daemon.listening(), &daemon.forwarding()) {
         daemon.stop().await;
         return Err(StartError::System(e));
     }

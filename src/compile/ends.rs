@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::pools::members;
 use super::{Parts, ServedZone};
 use crate::config::{Config, Diagnostics, Member, Place};
 use crate::dns::{Name, QueryName};
@@ -99,7 +98,7 @@ fn pools_within(config: &Config, policy: PolicyId) -> BTreeSet<PoolId> {
             continue;
         }
         let policy = &config.policies[id.index()];
-        for member in members(policy) {
+        for member in policy.all_members() {
             match member {
                 Member::Pool(pool) => {
                     pools.insert(pool);

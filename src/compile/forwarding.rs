@@ -2,18 +2,22 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use hyper::header::HeaderValue;
 
 use crate::config::forwarder as written;
 use crate::config::{self, Config, Member};
 use crate::hashing::of_octets;
 use crate::model::routing::{Index, Side, Split};
 use crate::model::{PolicyId, PoolId};
+use crate::random::Random;
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Backend, Cache, Caching, Forward, Forwarding, Route, Upstream,
+    Action, Backend, Cache, Caching, Forward, Forwarding, Protocol, Route, Upstream,
 };
+use crate::state::listening::{Http, Listener};
 use crate::state::pools;
 
 /// Backends that there were before, at the same address, go on with what is known of them.
@@ -39,6 +43,7 @@ pub(super) fn compile(config: &Config, pools: &Pools, before: Option<&Forwarding
         index: Index::new(routes.iter().map(|route| &route.matching)),
         error_pages: forwarder.error_pages.clone(),
         cache: cache(forwarder, before),
+        listeners: forwarder.listeners.iter().map(listener).collect(),
         routes,
         upstreams: upstreams.into(),
         backends,
@@ -52,6 +57,43 @@ fn cache(forwarder: &written::Forwarder, before: Option<&Forwarding>) -> Option<
     let known = before.and_then(|before| before.cache.clone());
     let known = known.filter(|cache| cache.size() == size);
     is_used.then(|| known.unwrap_or_else(|| Arc::new(Cache::new(size))))
+}
+
+fn listener(listener: &written::Listener) -> Arc<Listener> {
+    Arc::new(Listener {
+        name: listener.name.as_str().into(),
+        addresses: listener.listen.clone().into(),
+        http: http(&listener.http),
+    })
+}
+
+fn http(http: &written::Http) -> Http {
+    let via = http.via.as_deref().unwrap_or_else(|| pseudonym());
+    Http {
+        head_max: http.head_max,
+        headers_max: http.headers_max,
+        target_max: http.target_max,
+        body_max: (http.body_max > 0).then_some(http.body_max),
+        head_timeout: http.head_timeout,
+        body_timeout: http.body_timeout,
+        write_timeout: http.write_timeout,
+        keep_alive: http.keep_alive,
+        upgrade_timeout: http.upgrade_timeout,
+        requests_max: http.requests_max,
+        streams_max: http.streams_max,
+        trusted: http.trusted_proxies.clone().into(),
+        via_values: ["1.0", "1.1", "2.0"].map(|version| {
+            HeaderValue::try_from(format!("{version} {via}"))
+                .unwrap_or_else(|_| HeaderValue::from_static("1.1 meridian"))
+        }),
+        via: via.into(),
+    }
+}
+
+/// What messages have come by where nothing is configured: no two processes have the same.
+fn pseudonym() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| format!("meridian-{:08x}", Random::from_os().next_u64() as u32))
 }
 
 fn route(route: &written::Route) -> Route {
@@ -122,8 +164,13 @@ fn member(member: Member) -> pools::Member {
 
 fn upstream(backend: &config::Backend) -> Upstream {
     Upstream {
+        protocol: match backend.protocol {
+            written::Protocol::Http1 => Protocol::Http1,
+            written::Protocol::Http2 => Protocol::Http2,
+        },
         connect_timeout: backend.connect_timeout,
         response_timeout: backend.response_timeout,
+        body_timeout: backend.body_timeout,
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
     }
@@ -152,7 +199,9 @@ fn backends(
         let pool = endpoint.pool.index();
         upstreams[pool].as_ref()?;
         let address = endpoint.destination.address()?;
-        let address = SocketAddr::new(address, config.pools[pool].backend.port);
+        let port = endpoint.destination.port();
+        let port = port.unwrap_or(config.pools[pool].backend.port);
+        let address = SocketAddr::new(address, port);
         let backend = known
             .entry(address)
             .or_insert_with(|| Arc::new(Backend::new(address, next_number())));

@@ -10,6 +10,7 @@ mod nested;
 pub mod pools;
 mod service;
 mod traffic;
+mod twins;
 mod webhook;
 mod whole;
 pub mod zone;
@@ -80,6 +81,7 @@ fn compile_after(
         apexes.check_balanced(zone, diagnostics);
         alone::check_apex(config, zone, diagnostics);
     }
+    twins::check(config, diagnostics);
     let mut found = Diagnostics::new();
     let served = zones::compile(config, &apexes, before, &mut found);
     let old = before.map(|before| before.old(world));

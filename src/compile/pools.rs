@@ -210,6 +210,9 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
             let destination = endpoint.destination.clone();
             let seed = match &destination {
                 Destination::Address(address) => hashing::of_address(*address),
+                Destination::Socket(socket) => {
+                    hashing::mix(hashing::of_address(socket.ip()) ^ u64::from(socket.port()))
+                }
                 Destination::Name(name) => hashing::of_octets(name.to_lowercase().as_wire()),
             };
             let item = Item {
@@ -250,7 +253,10 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
 fn of_alias(config: &Config) -> BTreeMap<EndpointId, OfAlias> {
     let endpoints = config.pools.iter().flat_map(|pool| &pool.endpoints);
     let numbered = (0..).map(EndpointId).zip(endpoints);
-    let of_alias = numbered.filter_map(|(id, endpoint)| Some((id, endpoint.of_alias.as_ref()?)));
+    let of_alias = numbered.filter_map(|(id, endpoint)| match &endpoint.origin {
+        config::Origin::Alias(of) => Some((id, of)),
+        config::Origin::Written | config::Origin::Registered => None,
+    });
     of_alias
         .map(|(id, of)| {
             let of_alias = OfAlias {
@@ -269,19 +275,8 @@ fn unresolved(config: &Config) -> BTreeMap<PoolId, Box<[Box<str>]>> {
             let names = pool.unresolved().map(|name| name.to_string().into());
             (id, names.collect::<Box<[_]>>())
         })
-        .filter(|(_, names)| !names.is_empty())
+        .filter(|(id, names)| !names.is_empty() || config.pools[id.index()].is_awaited())
         .collect()
-}
-
-/// What a policy may come to at once.
-pub(super) fn members(policy: &config::Policy) -> impl Iterator<Item = config::Member> {
-    let (rules, otherwise) = match &policy.order {
-        config::PolicyOrder::When { rules, otherwise } => (&rules[..], Some(*otherwise)),
-        config::PolicyOrder::Listed | config::PolicyOrder::Geo { .. } => (&[][..], None),
-    };
-    let ruled = rules.iter().map(|rule| rule.policy).chain(otherwise);
-    let members = policy.members.iter().map(|member| member.member);
-    (members.chain(policy.last_resort.iter().copied())).chain(ruled.map(config::Member::Policy))
 }
 
 /// What a policy can come to, nested ones included.
@@ -308,7 +303,7 @@ fn reach_of(config: &Config, id: PolicyId, done: &mut [Option<Reach>]) -> Reach 
         pools: Vec::new(),
         policies: vec![id],
     };
-    for member in members(&config.policies[id.index()]) {
+    for member in config.policies[id.index()].all_members() {
         match member {
             config::Member::Pool(pool) => reach.pools.push(pool),
             config::Member::Policy(policy) => {
@@ -351,9 +346,12 @@ impl Policies<'_> {
             let pools = reach.pools.iter().map(|pool| &self.pools[pool.index()]);
             pools.flat_map(Pool::endpoint_ids)
         };
-        // What other people's names lead to may be of either family at any time.
-        let has_alias = |id: &PoolId| !self.config.pools[id.index()].aliases.is_empty();
-        let has_either = source.has_names || reach.pools.iter().any(has_alias);
+        // What other people's names lead to may be of either family at any time, and so may who registers.
+        let is_open = |id: &PoolId| {
+            let pool = &self.config.pools[id.index()];
+            !pool.aliases.is_empty() || pool.registration.is_some()
+        };
+        let has_either = source.has_names || reach.pools.iter().any(is_open);
         let has = |family: Family| {
             has_either
                 || endpoints().any(|id| self.endpoints[id.index()].destination.serves(family))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::nested::Apexes;
 use super::zones::Before;
 use super::{Parts, compile_after, recompile_maps, relink, zonefile};
-use crate::config::{self, Addresses, At, Config, Diagnostics, Inputs, Network, Stamps};
+use crate::config::{self, At, Config, Diagnostics, Inputs, Network, Stamps, Unwritten};
 use crate::geoip::{self, World};
 
 /// A configuration with all that it names read and compiled.
@@ -19,8 +19,8 @@ pub struct Whole {
     pub parts: Parts,
     /// Of the databases and feeds, from before they were read.
     pub stamps: Stamps,
-    /// What the configuration's aliases were last known to lead to.
-    addresses: Arc<Addresses>,
+    /// What was last known of endpoints beside the configuration.
+    unwritten: Arc<Unwritten>,
 }
 
 struct Read {
@@ -59,10 +59,10 @@ fn load_after(
     adjust: Option<&Adjust>,
 ) -> Result<(Whole, Diagnostics), Diagnostics> {
     let same = before.and_then(|before| before.whole.config_if_same(path, adjust));
-    let addresses = before.map(|before| Arc::clone(&before.whole.addresses));
+    let unwritten = before.map(|before| Arc::clone(&before.whole.unwritten));
     let (config, read) = match same {
         Some(same) => same,
-        None => read_config(path, adjust, addresses.as_deref())?,
+        None => read_config(path, adjust, unwritten.as_deref())?,
     };
     let mut diagnostics = read.warnings.clone();
     let stamps = stamps(&config);
@@ -76,7 +76,7 @@ fn load_after(
                 world,
                 parts,
                 stamps,
-                addresses: addresses.unwrap_or_default(),
+                unwritten: unwritten.unwrap_or_default(),
             };
             Ok((whole, diagnostics))
         }
@@ -87,7 +87,7 @@ fn load_after(
 fn read_config(
     path: &Path,
     adjust: Option<&Adjust>,
-    addresses: Option<&Addresses>,
+    unwritten: Option<&Unwritten>,
 ) -> Result<(Arc<Config>, Arc<Read>), Diagnostics> {
     let config::Loaded {
         mut config,
@@ -98,8 +98,8 @@ fn read_config(
         adjust(&mut config);
     }
     // So that what is as it was before is seen to be.
-    if let Some(addresses) = addresses {
-        config.expand(addresses);
+    if let Some(unwritten) = unwritten {
+        config.expand(unwritten);
     }
     let read = Read {
         inputs,
@@ -131,12 +131,12 @@ pub fn load_databases(whole: &Whole) -> Result<(Whole, Diagnostics), Diagnostics
     Ok((whole, diagnostics))
 }
 
-/// The same when the configuration's aliases lead to `addresses`; all else is kept as it is.
-pub fn expand(whole: &Whole, addresses: Addresses) -> Whole {
-    let addresses = Arc::new(addresses);
-    let Some(pools) = whole.config.expanded(&addresses) else {
+/// The same with what is known of endpoints beside the configuration; all else is kept as it is.
+pub fn expand(whole: &Whole, unwritten: Unwritten) -> Whole {
+    let unwritten = Arc::new(unwritten);
+    let Some(pools) = whole.config.expanded(&unwritten) else {
         return Whole {
-            addresses,
+            unwritten,
             ..whole.clone()
         };
     };
@@ -146,7 +146,7 @@ pub fn expand(whole: &Whole, addresses: Addresses) -> Whole {
     Whole {
         config: Arc::new(config),
         parts,
-        addresses,
+        unwritten,
         ..whole.clone()
     }
 }

@@ -7,16 +7,18 @@ use ipnet::IpNet;
 use super::At;
 use super::reader::{Reader, Value, quoted};
 use super::scalar::{integer, text};
+use crate::model::Destination;
 
-/// An address that a client can be sent to.
-pub(super) fn endpoint_address(reader: &mut Reader, value: &Value) -> Option<IpAddr> {
-    const EXPECTED: &str = "an address such as \"192.0.2.1\" or \"2001:db8::1\"";
+/// An address that a client can be sent to, with a port of its own or without.
+pub(super) fn endpoint_destination(reader: &mut Reader, value: &Value) -> Option<Destination> {
+    const EXPECTED: &str =
+        "an address such as \"192.0.2.1\", \"2001:db8::1\" or \"192.0.2.1:8080\"";
     let text = text(reader, value, EXPECTED)?;
-    let Ok(address) = text.parse::<IpAddr>() else {
-        let help = text.parse::<SocketAddr>().ok().map(|with_port| {
-            let address = with_port.ip();
-            format!("DNS answers carry no port: \"{address}\"; probes take theirs from the monitor")
-        });
+    let destination = Destination::parse(text);
+    let address = destination.as_ref().and_then(Destination::address);
+    let (Some(destination), Some(address)) = (destination, address) else {
+        let has_port_0 = text.parse::<SocketAddr>().is_ok();
+        let help = has_port_0.then(|| "expected a port from 1 to 65535".to_owned());
         let message = format!("expected {EXPECTED}, found {}", quoted(text));
         reader.error(value.span(), message, help);
         return None;
@@ -28,7 +30,7 @@ pub(super) fn endpoint_address(reader: &mut Reader, value: &Value) -> Option<IpA
         reader.error(value.span(), message, help);
         return None;
     }
-    Some(address)
+    Some(destination)
 }
 
 /// Whether a client can connect to the address at all.

@@ -50,6 +50,7 @@ fn monitor(
     }
     let unwritten = probe.as_ref().map(|(_, port)| *port);
     let port = port_or_default(reader, &mut table, unwritten, at);
+    let keeps_port = port == 0 || table.key_span("port").is_some();
     let (interval, timeout) = pace(reader, &mut table);
     let mut count = |key| {
         table
@@ -67,6 +68,7 @@ fn monitor(
         name: name.to_owned(),
         probe: probe?.0,
         port,
+        keeps_port,
         at,
         interval,
         timeout,

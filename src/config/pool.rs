@@ -2,20 +2,22 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::address::{endpoint_address, socket};
+use super::address::{endpoint_destination, socket};
 use super::forwarder::backend;
 use super::load::{capacity, pool_load};
 use super::reader::{Reader, Table, Value, quoted};
 use super::references::References;
+use super::registration::registration;
 use super::scalar::{boolean, choice, integer, list, text};
 use super::units::duration;
 use super::unprobed::one_or_all;
 use super::zone::absolute_name;
-use super::{ALIAS_ADDRESSES_MAX, Alias, Endpoint, Place, Pool};
+use super::{ALIAS_ADDRESSES_MAX, Alias, Endpoint, Origin, Place, Pool};
 use crate::dns::Name;
 use crate::hashing::rendezvous::ITEMS_MAX;
 use crate::model::{Balance, Destination, MinHealthy};
@@ -59,12 +61,24 @@ fn pool(
     let load = pool_load(reader, &mut table);
     let backend = table.optional(reader, "backend", backend);
     let example = "[\"192.0.2.1\"]";
-    let endpoints = table.required(reader, "endpoints", example, |reader, value| {
-        endpoints(reader, value, is_monitored, endpoints_left)
-    });
+    let registration = table.optional(reader, "registration", registration);
+    let registered_max = registration.map_or(0, |registration| registration.max as usize);
+    let may_be_empty = table.key_span("registration").is_some();
+    let is_room = take(endpoints_left, registered_max);
+    let read = |reader: &mut Reader, value: &Value| {
+        endpoints(reader, value, is_monitored, may_be_empty, endpoints_left)
+    };
+    let endpoints = match may_be_empty && table.key_span("endpoints").is_none() {
+        true => Some((Vec::new(), Vec::new())),
+        false => table.required(reader, "endpoints", example, read),
+    };
+    let registration_span = table.key_span("registration");
     table.finish(reader);
+    if let Some(span) = registration_span {
+        check_registration(reader, span, is_room, endpoints.as_ref());
+    }
     let most = |(endpoints, aliases): &(Vec<Endpoint>, Vec<Alias>)| {
-        endpoints.len() + aliases.len() * ALIAS_ADDRESSES_MAX
+        endpoints.len() + aliases.len() * ALIAS_ADDRESSES_MAX + registered_max
     };
     let most = endpoints.as_ref().map(most);
     if let (Some(Balance::Rendezvous), Some(span), Some(most)) = (balance, balance_span, most)
@@ -93,10 +107,31 @@ fn pool(
         slow_start,
         manual_resume: manual_resume.unwrap_or(false),
         load,
+        registration,
         backend: backend.unwrap_or_default(),
         endpoints,
         aliases,
     })
+}
+
+/// `registration`, where there is one, goes with the endpoints that are written.
+fn check_registration(
+    reader: &mut Reader,
+    span: Range<usize>,
+    is_room: bool,
+    endpoints: Option<&(Vec<Endpoint>, Vec<Alias>)>,
+) {
+    if !is_room {
+        let message = format!("more than {ENDPOINTS_MAX} endpoints in all");
+        let help = "those that may register count".to_owned();
+        reader.error(span, message, Some(help));
+    } else if let Some((endpoints, _)) = endpoints
+        && endpoints.iter().any(|e| e.destination.address().is_none())
+    {
+        let message = "endpoints cannot register in a pool of names";
+        let help = "who registers is an address; write two pools, and a policy of both";
+        reader.error(span, message, Some(help.to_owned()));
+    }
 }
 
 /// How one of several is chosen.
@@ -140,6 +175,7 @@ fn endpoints<'t>(
     reader: &mut Reader,
     value: &'t Value<'t>,
     is_monitored: bool,
+    may_be_empty: bool,
     left: &mut usize,
 ) -> Option<(Vec<Endpoint>, Vec<Alias>)> {
     let written = value.get_ref().as_array().map_or(0, |array| array.len());
@@ -187,7 +223,7 @@ fn endpoints<'t>(
         reader.error(value.span(), message, help);
         return None;
     }
-    if written == 0 {
+    if written == 0 && !may_be_empty {
         let help = "a pool needs one endpoint at least".to_owned();
         reader.error(value.span(), "`endpoints` is empty", Some(help));
     }
@@ -206,11 +242,11 @@ fn element<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) ->
     let place = reader.place(value.span().start);
     if let DeValue::String(_) = value.get_ref() {
         return Some(Element::Endpoint(Endpoint {
-            destination: Destination::Address(endpoint_address(reader, value)?),
+            destination: endpoint_destination(reader, value)?,
             weight: 1,
             check: None,
             capacity: None,
-            of_alias: None,
+            origin: Origin::Written,
             place,
         }));
     }
@@ -232,7 +268,7 @@ fn element<'t>(reader: &mut Reader, value: &'t Value<'t>, is_monitored: bool) ->
         weight: weight.unwrap_or(1),
         check,
         capacity,
-        of_alias: None,
+        origin: Origin::Written,
         place,
     }))
 }
@@ -262,8 +298,7 @@ fn destination(reader: &mut Reader, table: &mut Table) -> Option<Destination> {
     let name = table.optional(reader, "cname", other_name);
     let Some(span) = table.key_span("cname") else {
         let example = "\"192.0.2.1\"";
-        let address = table.required(reader, "address", example, endpoint_address);
-        return address.map(Destination::Address);
+        return table.required(reader, "address", example, endpoint_destination);
     };
     if table.entry("address").is_some() {
         let message = "an endpoint has an `address` or a `cname`, and not both";

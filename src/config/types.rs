@@ -319,6 +319,8 @@ pub struct Monitor {
     /// Destination port; `check = "address:port"` of an endpoint wins. Default: 80, 443 for https and tls, 53
     /// for dns; 0 where there is none (icmp, file, a command that is not given any); else required.
     pub port: u16,
+    /// Whether that goes before the port that an endpoint has of its own: where it is written, and where there is none.
+    pub keeps_port: bool,
     /// What it asks, whatever endpoint it watches: the database that they all need. Default: the endpoint.
     pub at: Option<SocketAddr>,
     /// From start to start of two probes of one target. Default 5 s; 50 ms..=1 h.
@@ -358,9 +360,12 @@ pub struct Pool {
     /// Whether an endpoint that went down stays down until somebody clears that. Default false.
     pub manual_resume: bool,
     pub load: PoolLoad,
+    /// Who may join while the server runs. Default: nobody.
+    pub registration: Option<Registration>,
     /// How the forwarder speaks to its endpoints.
     pub backend: Backend,
-    /// Addresses, or names, but not both. What `aliases` lead to stands behind those that are written.
+    /// Addresses, or names, but not both. Behind those that are written stand those that registered, and then what
+    /// `aliases` lead to. None need be written where endpoints may register.
     pub endpoints: Vec<Endpoint>,
     pub aliases: Vec<Alias>,
 }
@@ -395,21 +400,42 @@ pub struct Shed {
     pub floor: f64,
 }
 
-/// One element of `endpoints`: `"192.0.2.1"`, `{ address, weight, check, capacity }`, or the same with `cname` instead
+/// One element of `endpoints`: `"192.0.2.1"`, `"192.0.2.1:8080"`, `{ address, weight, check, capacity }`, or the same with `cname` instead
 /// of `address`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Endpoint {
     pub destination: Destination,
     /// 0..=65535; 0 is the last resort of its pool. Default 1.
     pub weight: u16,
-    /// What is probed. Default: the address at the monitor's port; of a name, the first address that it has at the
+    /// What is probed. Default: the address, at the monitor's port if one is written there, or else its own, or else that
+    /// of the monitor's kind; of a name, the first address that it has at the
     /// time (`[resolver]`).
     pub check: Option<SocketAddr>,
     /// As that of a pool. Default: its part of the pool's, by weight.
     pub capacity: Option<u32>,
-    /// None where it is written as it is.
-    pub of_alias: Option<OfAlias>,
+    pub origin: Origin,
     pub place: Place,
+}
+
+/// Where an endpoint comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Origin {
+    /// It is written as it is.
+    Written,
+    /// It registered, for as long as it says so.
+    Registered,
+    /// Another name leads there.
+    Alias(OfAlias),
+}
+
+/// `registration = { max = 64, lease_max = "10m" }`: endpoints may join the pool while the server runs, each for as long
+/// as its lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// At a time: 1..=10,000. Default 64.
+    pub max: u32,
+    /// The longest that a lease may be: 1 s..=24 h. Default 10 min.
+    pub lease_max: Duration,
 }
 
 /// Which alias led to an endpoint.
@@ -463,6 +489,17 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// What it may come to at once.
+    pub fn all_members(&self) -> impl Iterator<Item = Member> {
+        let (rules, otherwise) = match &self.order {
+            PolicyOrder::When { rules, otherwise } => (&rules[..], Some(*otherwise)),
+            PolicyOrder::Listed | PolicyOrder::Geo { .. } => (&[][..], None),
+        };
+        let ruled = rules.iter().map(|rule| rule.policy).chain(otherwise);
+        let members = self.members.iter().map(|member| member.member);
+        (members.chain(self.last_resort.iter().copied())).chain(ruled.map(Member::Policy))
+    }
+
     /// Whether it stands in the file as it is, and was not made of a rule.
     pub fn is_written(&self) -> bool {
         !self.name.contains('/')

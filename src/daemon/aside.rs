@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::compile::{self, Adjust, Whole};
-use crate::config::{Addresses, Diagnostics, Place};
+use crate::config::{Diagnostics, Place, Unwritten};
 use crate::state::{Root, publish};
 
 type Loaded = Result<(Whole, Diagnostics), Diagnostics>;
@@ -43,11 +43,11 @@ pub fn reload_databases(before: Whole) -> JoinLoad {
     })
 }
 
-/// What is served, when the aliases in it lead to these addresses.
-pub fn expand(before: Whole, addresses: Addresses) -> JoinLoad {
+/// What is served, with what is known of endpoints beside its configuration.
+pub fn expand(before: Whole, unwritten: Unwritten) -> JoinLoad {
     on_thread(before.config.path.clone(), move || {
         step_back();
-        Ok((compile::expand(&before, addresses), Diagnostics::new()))
+        Ok((compile::expand(&before, unwritten), Diagnostics::new()))
     })
 }
 

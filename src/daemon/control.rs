@@ -4,32 +4,35 @@
 //! [`Work`], a task whose result it takes over when it is there. Meanwhile verdicts are published
 //! and a stop is a stop.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::changes::Changes;
 use super::exporting::Exporting;
+use super::forwarding::{Forwarding, Taken as Addresses};
 use super::lagging::Lagging;
 use super::limiting::Limiting;
 use super::loading::Loading;
 use super::overriding::Overriding;
 use super::preparation::Prepared;
 use super::recovery::{Recovery, Seen};
+use super::registering::{Done, Registering};
 use super::resolving::Resolving;
 use super::verdicts::Verdicts;
 use super::{Notice, aside};
-use crate::admin::{Command, Live, Reloaded, Said, Standing, Taken, Which, ZoneTrouble};
+use crate::admin::{Command, Joined, Live, Reloaded, Said, Standing, Taken, Which, ZoneTrouble};
 use crate::clock;
 use crate::compile::{Adjust, ServedZone, Whole};
-use crate::config::{Diagnostic, Diagnostics, Place, Server};
+use crate::config::{Config, Diagnostic, Diagnostics, Place, Server};
 use crate::geoip::watch::{Watcher, watch};
 use crate::model::{EndpointId, PoolId, Share, Verdict};
 use crate::overrides::{self, Action};
+use crate::registrations::{self, Registration};
 use crate::state::Publisher;
 use crate::state::health::{EndpointHealth, Health};
 
@@ -54,9 +57,15 @@ pub struct Control {
     pub overriding: Overriding,
     pub recovery: Recovery,
     pub loading: Loading,
+    pub registering: Registering,
     pub resolving: Resolving,
+    /// When pools may be compiled for endpoints that nobody wrote, at the soonest.
+    pub expand_from: Instant,
+    /// Whether they are to be.
+    pub is_unexpanded: bool,
     pub notices: Option<mpsc::UnboundedSender<Notice>>,
     pub changes: Changes,
+    pub forwarding: Forwarding,
     pub exporting: Exporting,
     pub lagging: Lagging,
     /// Delivers what is posted to the webhook.
@@ -73,26 +82,35 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// Reloads that wait for the one under way; more are refused.
 const REQUESTS_MAX: usize = 16;
 
+/// After pools were compiled for endpoints that nobody wrote: so many times as long as it took, nothing is compiled for
+/// others, so that those who come and go all the time have a fifth of a core at most.
+const PAUSES: u32 = 4;
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+
 /// Reading again, for one reason.
 enum Request {
     /// Everything; somebody waits for the outcome.
     Everything(oneshot::Sender<Result<Reloaded, Vec<String>>>),
     /// Databases and feeds: one was replaced.
     Databases,
-    /// Nothing: names that pools have as aliases lead elsewhere.
-    Aliases,
+    /// Nothing: endpoints joined or left, or names that pools have as aliases lead elsewhere.
+    Unwritten,
 }
 
 /// What reading again came to.
-type Outcome = Result<(Whole, Prepared, Diagnostics), Diagnostics>;
+type Outcome = Result<(Whole, (Prepared, Addresses), Diagnostics), Diagnostics>;
 
 /// A request being worked on.
 struct Work {
     request: Request,
+    began: Instant,
     task: JoinHandle<Outcome>,
 }
 
-/// Who waits for what came of an operator's word.
+/// Who waits for what came of an order to join or leave.
+type JoinedTo = oneshot::Sender<Result<Joined, String>>;
+
+/// The same of a word.
 type SaidTo = oneshot::Sender<Result<Said, String>>;
 
 type Databases = Option<(Watcher, mpsc::Receiver<()>)>;
@@ -110,7 +128,7 @@ impl Control {
         let mut work: Option<Work> = None;
         loop {
             if work.is_none() {
-                work = requests.pop_front().map(|request| self.start(request));
+                work = self.next(&mut requests).map(|request| self.start(request));
             }
             tokio::select! {
                 changes = self.verdicts.changed(&self.whole.parts, self.notices.as_ref()) => {
@@ -140,18 +158,25 @@ impl Control {
                     Command::Observe(observations, reply) => {
                         let _ = reply.send(self.verdicts.observe(&observations, &self.whole.parts));
                     }
+                    Command::Register(order, reply) => self.register(order, reply),
+                    Command::Deregister(leave, reply) => self.deregister(&leave, reply),
+                    Command::Registrations(reply) => {
+                        let root = self.publisher.current();
+                        let _ = reply.send(self.registering.told(&self.whole.config, &root));
+                    }
                     Command::Loads(reply) => {
                         let _ = reply.send(self.loading.told(&self.whole));
                     }
                 },
                 Some(()) = replaced(&mut databases) => requests.push_back(Request::Databases),
-                () = self.resolving.changed() => {
-                    // One for all that changed before it begins.
-                    if !requests.iter().any(|request| matches!(request, Request::Aliases)) {
-                        requests.push_back(Request::Aliases);
+                () = self.resolving.changed() => self.is_unexpanded = true,
+                () = tokio::time::sleep_until(self.expand_from.into()),
+                    if work.is_none() && self.is_unexpanded => {}
+                (request, took, outcome) = finished(&mut work) => {
+                    if matches!(request, Request::Unwritten) {
+                        let pause = (PAUSES * took).max(PAUSE_MIN);
+                        self.expand_from = clock::now() + pause;
                     }
-                }
-                (request, outcome) = finished(&mut work) => {
                     let stamps = self.whole.stamps.clone();
                     let published = self.take_over(request, outcome);
                     if published && (databases.is_none() || self.whole.stamps != stamps) {
@@ -169,6 +194,7 @@ impl Control {
                         self.lagging.look(engine.tempo().take_worst());
                     }
                     self.expire_overrides();
+                    self.expire_registrations();
                     self.go_on();
                     self.shed();
                 }
@@ -354,6 +380,74 @@ impl Control {
             .publish(self.whole.parts.root(generation, health));
     }
 
+    /// What is to be done next. All that changed of endpoints that nobody wrote is one thing, which waits for its time.
+    fn next(&mut self, requests: &mut VecDeque<Request>) -> Option<Request> {
+        let next = requests.pop_front();
+        if next.is_some() || !self.is_unexpanded || clock::now() < self.expand_from {
+            return next;
+        }
+        self.is_unexpanded = false;
+        Some(Request::Unwritten)
+    }
+
+    fn register(&mut self, order: registrations::Order, reply: JoinedTo) {
+        match self.registering.add(order, &self.whole.config) {
+            Ok(Done {
+                registration,
+                changed,
+            }) => {
+                if changed != registrations::Changed::Nothing {
+                    self.follow_registrations();
+                }
+                self.save_registrations(registration, reply);
+            }
+            Err(why) => {
+                let _ = reply.send(Err(why));
+            }
+        }
+    }
+
+    fn deregister(&mut self, leave: &registrations::Leave, reply: JoinedTo) {
+        match self.registering.leave(leave) {
+            Ok(registration) => {
+                self.follow_registrations();
+                self.save_registrations(registration, reply);
+            }
+            Err(why) => {
+                let _ = reply.send(Err(why));
+            }
+        }
+    }
+
+    fn expire_registrations(&mut self) {
+        if self.registering.expire() {
+            self.follow_registrations();
+            // What was wrong with that is logged.
+            drop(self.registering.save());
+        }
+    }
+
+    /// Those that drain do so at once; who joined, left or weighs something else is followed when pools are compiled.
+    fn follow_registrations(&mut self) {
+        self.is_unexpanded = true;
+        let pools = &self.whole.parts.pools;
+        let drains = self.registering.drains();
+        let changes = self.overriding.give_anew(drains, pools, &self.verdicts);
+        self.publish_overridden(changes);
+    }
+
+    /// Answers once that is saved, so that who registered knows whether it outlives a restart.
+    fn save_registrations(&mut self, registration: Registration, reply: JoinedTo) {
+        let saved = self.registering.save();
+        tokio::spawn(async move {
+            let unsaved = saved.await.unwrap_or_else(|e| Some(e.to_string()));
+            let _ = reply.send(Ok(Joined {
+                registration,
+                unsaved,
+            }));
+        });
+    }
+
     /// Begins to read again, aside.
     fn start(&mut self, request: Request) -> Work {
         let before = self.whole.clone();
@@ -364,11 +458,19 @@ impl Control {
                 aside::reload(before.clone(), self.path.clone(), self.adjust.clone())
             }
             Request::Databases => aside::reload_databases(before.clone()),
-            Request::Aliases => aside::expand(before.clone(), self.resolving.names.addresses()),
+            Request::Unwritten => {
+                let joined = self.registering.joined();
+                aside::expand(before.clone(), self.resolving.names.unwritten(joined))
+            }
         };
         // The others have the names that there are.
         let is_new = matches!(request, Request::Everything(_));
         let names = Arc::clone(&self.resolving.names);
+        let joined = match is_new {
+            true => self.registering.joined(),
+            false => HashMap::new(),
+        };
+        let forwarding = self.forwarding.clone();
         let task = tokio::spawn(async move {
             let read = reading.await;
             // Also where reading failed: whoever prepares next is not to be overtaken by it.
@@ -378,12 +480,20 @@ impl Control {
             let (mut whole, warnings) = read?;
             let mut grace = whole.config.server.startup_grace;
             if is_new {
-                (whole, grace) = names.expanded(Some(&before.config), whole, grace).await?;
+                (whole, grace) = names
+                    .expanded(Some(&before.config), whole, joined, grace)
+                    .await?;
             }
+            let forwarder = whole.config.forwarder.as_ref();
+            let addresses = forwarding.prepare(forwarder, &whole.parts.forwarding)?;
             let prepared = preparation.prepare(&before, &whole, grace).await?;
-            Ok((whole, prepared, warnings))
+            Ok((whole, (prepared, addresses), warnings))
         });
-        Work { request, task }
+        Work {
+            request,
+            began: clock::now(),
+            task,
+        }
     }
 
     /// Publishes what was read, or says why not; true when it was published.
@@ -391,7 +501,7 @@ impl Control {
         let (what, reply) = match request {
             Request::Everything(reply) => ("configuration", Some(reply)),
             Request::Databases => ("geoip databases", None),
-            Request::Aliases => {
+            Request::Unwritten => {
                 self.lead_elsewhere(outcome);
                 return false;
             }
@@ -399,7 +509,7 @@ impl Control {
         let told = match outcome {
             Ok((whole, prepared, found)) => {
                 log(&found);
-                self.warn_of_what_needs_a_restart(&whole.config.server);
+                self.warn_of_what_needs_a_restart(&whole.config);
                 self.adopt(whole, prepared);
                 let zones_in_trouble = self.tell_of_trouble();
                 tracing::info!(config = %self.path.display(), "{what} reloaded");
@@ -427,7 +537,7 @@ impl Control {
         published
     }
 
-    /// Publishes what aliases lead to now. That is in the log already.
+    /// Publishes who registered and what aliases lead to now. That is in the log already.
     fn lead_elsewhere(&mut self, outcome: Outcome) {
         match outcome {
             Ok((whole, prepared, _)) => {
@@ -441,9 +551,10 @@ impl Control {
         }
     }
 
-    fn adopt(&mut self, whole: Whole, prepared: Prepared) {
+    fn adopt(&mut self, whole: Whole, (prepared, addresses): (Prepared, Addresses)) {
         let before = std::mem::replace(&mut self.whole, whole);
         self.loading.adopt(&self.whole);
+        self.registering.adopt();
         self.live.world.store(Arc::clone(&self.whole.world));
         match self.verdicts.adopt(prepared, &self.whole.parts) {
             Some(health) => {
@@ -461,6 +572,9 @@ impl Control {
                 self.finishing = Some(tokio::task::spawn_blocking(finish));
             }
             None => self.publish(Arc::clone(&self.publisher.current().health)),
+        }
+        if let Err(e) = self.forwarding.adopt(addresses) {
+            tracing::error!("[forwarder] {e}: requests are taken where they were before");
         }
         self.changes.adopt(&self.whole.parts);
         let metrics = self.whole.config.metrics.as_ref();
@@ -493,8 +607,8 @@ impl Control {
         troubles
     }
 
-    fn warn_of_what_needs_a_restart(&self, new: &Server) {
-        let old = &self.started;
+    fn warn_of_what_needs_a_restart(&self, config: &Config) {
+        let (old, new) = (&self.started, &config.server);
         let keys = [
             ("listen", old.listen != new.listen),
             ("state_dir", old.state_dir != new.state_dir),
@@ -526,6 +640,9 @@ impl Control {
                 "[server] {} changed since the start: that takes a restart",
                 changed.join(", ")
             );
+        }
+        if self.forwarding.needs_restart(config.forwarder.as_ref()) {
+            tracing::warn!("[forwarder] threads changed since the start: that takes a restart");
         }
     }
 
@@ -577,7 +694,7 @@ async fn replaced(databases: &mut Databases) -> Option<()> {
 }
 
 /// Waits for the work under way, and takes it.
-async fn finished(work: &mut Option<Work>) -> (Request, Outcome) {
+async fn finished(work: &mut Option<Work>) -> (Request, Duration, Outcome) {
     let outcome = match work {
         Some(work) => (&mut work.task).await,
         None => std::future::pending().await,
@@ -592,8 +709,11 @@ async fn finished(work: &mut Option<Work>) -> (Request, Outcome) {
         Err(diagnostics)
     });
     match work.take() {
-        Some(work) => (work.request, outcome),
-        None => (Request::Databases, outcome),
+        Some(work) => {
+            let took = clock::now().saturating_duration_since(work.began);
+            (work.request, took, outcome)
+        }
+        None => (Request::Databases, Duration::ZERO, outcome),
     }
 }
 

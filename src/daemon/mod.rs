@@ -21,6 +21,7 @@ mod observing;
 mod overriding;
 mod preparation;
 mod recovery;
+mod registering;
 mod resolving;
 mod spilling;
 mod verdicts;
@@ -39,6 +40,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::health::History;
 use crate::admin::{self, Command, Live, Reloaded, Socket};
+use crate::clock;
 use crate::compile::Adjust;
 use crate::config::Diagnostics;
 use crate::model::Verdict;
@@ -56,6 +58,7 @@ use limiting::Limiting;
 use loading::Loading;
 use overriding::Overriding;
 use recovery::Recovery;
+use registering::Registering;
 use resolving::Resolving;
 use verdicts::Verdicts;
 
@@ -112,7 +115,7 @@ pub struct Daemon {
     commands: mpsc::Sender<Command>,
     control: JoinHandle<()>,
     admin: Option<(Socket, JoinHandle<()>)>,
-    forwarding: Option<Forwarding>,
+    forwarding: Forwarding,
     live: Arc<Live>,
     drain_time: Duration,
 }
@@ -142,13 +145,17 @@ impl Daemon {
         let mut nameserver_settings = nameserver_settings(server, seed, samples);
         keep_descriptors(&mut nameserver_settings.tcp, files_max);
         let bound = Nameserver::bind(nameserver_settings).map_err(StartError::Bind)?;
-        let forwarding =
-            forwarding::bind(whole.config.forwarder.as_ref(), seed).map_err(StartError::System)?;
+        let forwarder = whole.config.forwarder.as_ref();
+        let taken = forwarding::take(forwarder, &whole.parts.forwarding)
+            .map_err(|e| StartError::System(e.to_string()))?;
         // Before the verdicts that are saved there are read: they may be another server's.
         let admin = claim(server.state_dir.as_deref()).map_err(StartError::System)?;
+        let registering =
+            Registering::open(server.state_dir.as_deref()).map_err(StartError::System)?;
         let resolving = Resolving::start();
         let grace = whole.config.server.startup_grace;
-        let expanding = resolving.names.expanded(None, whole, grace);
+        let joined = registering.joined();
+        let expanding = resolving.names.expanded(None, whole, joined, grace);
         let (whole, grace) = expanding.await.map_err(StartError::Config)?;
         let server = &whole.config.server;
         let verdicts = Verdicts::start(&whole, &health, grace)
@@ -157,6 +164,7 @@ impl Daemon {
         let pools = &whole.parts.pools;
         let mut overriding =
             Overriding::open(server.state_dir.as_deref(), pools).map_err(StartError::System)?;
+        overriding.give(registering.drains(), pools);
         let health = overriding.imposed(verdicts.health(pools), pools);
         let health = health.with_shares(pools, overriding.pool_shares());
         let publisher = Publisher::new(whole.parts.root(1, Arc::new(health)));
@@ -184,10 +192,7 @@ impl Daemon {
             .start(root)
             .map_err(|e| StartError::System(e.to_string()))?;
         let _ = live.counters.set(nameserver.counters().to_vec());
-        let forwarding = forwarding
-            .map(|bound| Forwarding::start(bound, &live.root))
-            .transpose()
-            .map_err(StartError::System)?;
+        let forwarding = Forwarding::start(taken, &live.root, seed).map_err(StartError::System)?;
         let drain_time = server.drain_time;
         let (orders, order_queue) = mpsc::channel(16);
         let changes = Changes::new(history);
@@ -209,7 +214,10 @@ impl Daemon {
             path,
             adjust,
             loading: Loading::new(&whole),
+            registering,
             resolving,
+            expand_from: clock::now(),
+            is_unexpanded: false,
             started: whole.config.server.clone(),
             whole,
             publisher,
@@ -218,6 +226,7 @@ impl Daemon {
             recovery: Recovery::default(),
             notices,
             changes,
+            forwarding: forwarding.clone(),
             exporting,
             lagging: Lagging::default(),
             postman: tokio::spawn(postman),
@@ -240,8 +249,8 @@ impl Daemon {
     }
 
     /// Where requests are taken, with the ports that were really taken.
-    pub fn forwarding(&self) -> &[SocketAddr] {
-        self.forwarding.as_ref().map_or(&[], Forwarding::addresses)
+    pub fn forwarding(&self) -> Vec<SocketAddr> {
+        self.forwarding.addresses()
     }
 
     /// Where it listens, with the ports that were really taken.
@@ -315,7 +324,7 @@ impl Daemon {
         }
         let nameserver = self.nameserver;
         let forwarding = self.forwarding;
-        let _ = tokio::task::spawn_blocking(move || forwarding.map(Forwarding::stop)).await;
+        let _ = tokio::task::spawn_blocking(move || forwarding.stop()).await;
         let _ = tokio::task::spawn_blocking(move || nameserver.stop(STOP_GRACE)).await;
         let _ = self.orders.send(Order::Stop).await;
         let _ = self.control.await;

@@ -19,6 +19,8 @@ type Changes = Vec<(EndpointId, EndpointHealth)>;
 /// The words that stand, and what they make of the endpoints that are served.
 pub struct Overriding {
     book: Book,
+    /// Words that others have from somewhere else, as if they stood before all.
+    given: Vec<Override>,
     imposed: Imposed,
     /// The part that an endpoint takes because it is slow.
     slow: HashMap<EndpointId, Share>,
@@ -41,8 +43,9 @@ impl Overriding {
             tracing::info!(endpoints = %word.what, "still {word}");
         }
         Ok(Overriding {
-            imposed: book.imposed(pools, clock::unix_ms()),
+            imposed: book.imposed(&[], pools, clock::unix_ms()),
             book,
+            given: Vec::new(),
             slow: HashMap::new(),
             slow_changed: false,
             version: 0,
@@ -157,7 +160,7 @@ impl Overriding {
         for word in words.filter(|word| word.what.endpoints(pools).is_empty()) {
             tracing::warn!(endpoints = %word.what, "no endpoint (any more) to be {word}");
         }
-        self.imposed = self.book.imposed(pools, clock::unix_ms());
+        self.look_again(pools);
     }
 
     /// Takes an order; what stands then, and what changes by it.
@@ -256,10 +259,31 @@ impl Overriding {
     /// Looks again what is imposed; the endpoints of which anything was said or is said now are returned.
     fn look(&mut self, pools: &Pools, verdicts: &Verdicts) -> Changes {
         let before: Vec<EndpointId> = self.endpoints().collect();
-        self.imposed = self.book.imposed(pools, clock::unix_ms());
+        self.look_again(pools);
         let endpoints = before.into_iter().chain(self.endpoints());
         let observed = |id| verdicts.endpoint(pools, id);
         endpoints.map(|id| (id, self.word(id, observed))).collect()
+    }
+
+    fn look_again(&mut self, pools: &Pools) {
+        self.imposed = self.book.imposed(&self.given, pools, clock::unix_ms());
+    }
+
+    /// Takes words that stand somewhere else, instead of those that were given before.
+    pub fn give(&mut self, given: Vec<Override>, pools: &Pools) {
+        self.given = given;
+        self.look_again(pools);
+    }
+
+    /// The same while all is served; what changes by it.
+    pub fn give_anew(
+        &mut self,
+        given: Vec<Override>,
+        pools: &Pools,
+        verdicts: &Verdicts,
+    ) -> Changes {
+        self.given = given;
+        self.look(pools, verdicts)
     }
 
     /// For the admin API.

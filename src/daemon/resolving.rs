@@ -1,5 +1,6 @@
 //! The names that pools have as aliases: what they lead to, beside the control loop.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 use super::aside;
 use crate::clock;
 use crate::compile::Whole;
-use crate::config::{self, Addresses, Config, Diagnostics};
+use crate::config::{self, Config, Diagnostics, Joined, Unwritten};
 use crate::resolve::{Aliases, Upstream, Written};
 
 /// Names that are followed, and where it is seen that they lead elsewhere.
@@ -43,7 +44,7 @@ impl Resolving {
 }
 
 impl Names {
-    /// `whole` with what its aliases lead to: new ones are asked about once, until `grace` is over at most.
+    /// `whole` with those that `registered`, and with what its aliases lead to: new ones are asked about once, until `grace` is over at most.
     /// Those of the configuration `before` are followed on. What is left of `grace` comes with it.
     ///
     /// # Errors
@@ -52,10 +53,12 @@ impl Names {
         &self,
         before: Option<&Config>,
         whole: Whole,
+        registered: HashMap<String, Vec<Joined>>,
         grace: Duration,
     ) -> Result<(Whole, Duration), Diagnostics> {
         let mut names = whole.config.alias_names();
         if names.is_empty() {
+            let (whole, _) = aside::expand(whole, self.unwritten(registered)).await?;
             return Ok((whole, grace));
         }
         let begun = clock::now();
@@ -71,7 +74,7 @@ impl Names {
                 "going on although not every alias is resolved yet{such_as}"
             );
         }
-        let (whole, _) = aside::expand(whole, self.addresses()).await?;
+        let (whole, _) = aside::expand(whole, self.unwritten(registered)).await?;
         let took = clock::now().saturating_duration_since(begun);
         Ok((whole, grace.saturating_sub(took)))
     }
@@ -81,8 +84,12 @@ impl Names {
         self.aliases.set_names(config.alias_names());
     }
 
-    pub fn addresses(&self) -> Addresses {
-        self.aliases.addresses()
+    /// What is known of endpoints beside the configuration.
+    pub fn unwritten(&self, registered: HashMap<String, Vec<Joined>>) -> Unwritten {
+        Unwritten {
+            addresses: self.aliases.addresses(),
+            registered,
+        }
     }
 
     fn ask_of(&self, settings: &config::Resolver) {

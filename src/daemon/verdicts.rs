@@ -216,12 +216,17 @@ impl Verdicts {
         };
         let (of_pool, at) = match which.rsplit_once('/') {
             Some((pool, destination)) => (Some(pool), Destination::parse(destination)),
-            None => (None, which.parse().ok().map(Destination::Address)),
+            None => {
+                let meant = Destination::parse(which);
+                (None, meant.filter(|meant| meant.address().is_some()))
+            }
         };
         let mut changes = Vec::new();
         for (id, endpoint) in pools.endpoints.iter().enumerate() {
             let pool = &*pools.pools[endpoint.pool.index()].name;
-            let is_at = at.as_ref() == Some(&endpoint.destination);
+            let is_at = at
+                .as_ref()
+                .is_some_and(|at| at.means(&endpoint.destination));
             if pool == which || (is_at && of_pool.is_none_or(|of| of == pool)) {
                 let id = EndpointId(id as u32);
                 changes.push((id, steady(pools, id, verdict)));

@@ -3,14 +3,19 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::cache::Filled;
 use super::compress::Compressed;
 use super::files::FileBody;
+use super::framing::Refused;
+use super::patience::Patience;
+use super::session::Session;
 use super::upstream::Exchange;
 
 /// Of a request on its way to a backend.
@@ -18,8 +23,53 @@ pub(super) enum RequestBody {
     /// Nothing, which can be sent again.
     Empty,
     /// As the client sends it.
-    Incoming(Incoming),
+    Incoming(Received),
 }
+
+/// What a client sends, as far as it may.
+pub(super) struct Received {
+    body: Incoming,
+    session: Rc<Session>,
+    /// Octets that there may be. `None`: any.
+    left: Option<u64>,
+    patience: Patience,
+}
+
+/// Why a body ends before its end.
+#[derive(Debug)]
+pub(super) enum BodyError {
+    /// Its connection has.
+    Broken(hyper::Error),
+    TooLarge,
+    TooSlow,
+    /// A file that cannot be read, or octets that cannot be compressed.
+    Io(io::Error),
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BodyError::Broken(error) => error.fmt(f),
+            BodyError::TooLarge => f.write_str(TOO_LARGE.why),
+            BodyError::TooSlow => f.write_str(TOO_SLOW.why),
+            BodyError::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+/// RFC 9110, 15.5.14.
+pub(super) const TOO_LARGE: Refused = Refused {
+    status: StatusCode::PAYLOAD_TOO_LARGE,
+    why: "the body is too large",
+};
+
+/// RFC 9110, 15.5.9.
+const TOO_SLOW: Refused = Refused {
+    status: StatusCode::REQUEST_TIMEOUT,
+    why: "the body took too long",
+};
 
 /// Of a response on its way to the client.
 pub(super) enum ResponseBody {
@@ -36,32 +86,43 @@ pub(super) enum ResponseBody {
     Compressed(Box<Compressed>),
 }
 
-/// Why a body ends before its end.
-#[derive(Debug)]
-pub(super) enum BodyError {
-    /// Its connection has.
-    Broken(hyper::Error),
-    /// A file that cannot be read, or octets that cannot be compressed.
-    Io(io::Error),
-}
-
-impl fmt::Display for BodyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BodyError::Broken(error) => error.fmt(f),
-            BodyError::Io(error) => error.fmt(f),
+impl RequestBody {
+    /// What goes wrong with it, `session` is told.
+    pub fn of(body: Incoming, session: &Rc<Session>) -> Self {
+        match body.is_end_stream() {
+            true => RequestBody::Empty,
+            false => RequestBody::Incoming(Received {
+                body,
+                session: Rc::clone(session),
+                left: session.http().body_max,
+                patience: Patience::new(session.http().body_timeout),
+            }),
         }
     }
 }
 
-impl std::error::Error for BodyError {}
-
-impl RequestBody {
-    pub fn of(body: Incoming) -> Self {
-        match body.is_end_stream() {
-            true => RequestBody::Empty,
-            false => RequestBody::Incoming(body),
+impl Received {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            if !self.patience.has_ended(cx) {
+                return Poll::Pending;
+            }
+            self.session.set_fault(TOO_SLOW);
+            return Poll::Ready(Some(Err(BodyError::TooSlow)));
+        };
+        self.patience.renew();
+        if let (Some(Ok(frame)), Some(left)) = (&frame, self.left) {
+            let len = frame.data_ref().map_or(0, Bytes::len) as u64;
+            let Some(less) = left.checked_sub(len) else {
+                self.session.set_fault(TOO_LARGE);
+                return Poll::Ready(Some(Err(BodyError::TooLarge)));
+            };
+            self.left = Some(less);
         }
+        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
     }
 }
 
@@ -79,29 +140,29 @@ impl ResponseBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
             RequestBody::Empty => Poll::Ready(None),
-            RequestBody::Incoming(body) => Pin::new(body).poll_frame(cx),
+            RequestBody::Incoming(received) => received.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             RequestBody::Empty => true,
-            RequestBody::Incoming(body) => body.is_end_stream(),
+            RequestBody::Incoming(received) => received.body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             RequestBody::Empty => SizeHint::with_exact(0),
-            RequestBody::Incoming(body) => body.size_hint(),
+            RequestBody::Incoming(received) => received.body.size_hint(),
         }
     }
 }

@@ -1,30 +1,55 @@
 //! What does a client speak?
 
-use std::future::Future;
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
 use hyper::rt::Executor;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
-use super::service::{self, Peer};
+use super::body::ResponseBody;
+use super::service::{self, Asked, Peer};
+use super::session::{Session, Waits};
+use super::upgrade;
 use super::wire::Wire;
-use super::worker::{Worker, stop_signal};
-
-/// How long the head of a request may take, from the end of the last response on.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+use super::worker::Worker;
+use crate::state::listening::Spot;
 
 /// What begins a connection of HTTP/2 (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Of the body of a request, how many octets may be on their way or wait to be forwarded: of one stream of HTTP/2, and
+/// of all streams of a connection.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Octets of a response that wait for the client, of one stream of HTTP/2.
+const SEND_MAX: usize = 64 * 1024;
+
+/// How long, and for how many octets, a connection that the server has ended is read to its end, so that the client gets
+/// to read why (RFC 9112, 9.6).
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_OCTETS: usize = 256 * 1024;
+
+/// Header fields that hyper reads without an allocation.
+const HEADERS_USUAL: u16 = 100;
+/// Octets that hyper may read beside a head that is as long as it may be.
+const HEAD_BESIDES: usize = 64 * 1024;
 
 /// What a connection is known to speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,90 +62,279 @@ pub(super) enum Protocol {
 }
 
 /// Serves one connection until its end, or until the threads stop.
-pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr, listener: u16) {
+pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr, spot: Spot) {
     // Responses are written whole or wait for their backend; nothing is won by waiting for more.
     let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
     let peer = Peer {
         address: peer,
-        listener,
+        local,
         is_tls: false,
+        spot,
     };
     serve_http(worker, stream, peer, Protocol::Unknown).await;
 }
 
-/// Serves HTTP over `io` until its end, or until the threads stop.
+/// Serves HTTP over `io` until its end, or until what is under way when it is drained has ended.
 pub(super) async fn serve_http<I>(worker: Rc<Worker>, io: I, peer: Peer, protocol: Protocol)
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let mut wire = Wire::new(io);
+    let Some(session) = worker.session(peer.spot) else {
+        return;
+    };
+    let _entry = worker.sessions.enter(Rc::clone(&session));
+    let mut wire = Wire::new(io, Rc::clone(&session));
+    let mut first = Vec::new();
     let is_http2 = match protocol {
         Protocol::Http1 => false,
         Protocol::Http2 => true,
-        Protocol::Unknown => match timeout(HEAD_TIMEOUT, speaks_http2(&mut wire)).await {
-            Ok(Ok(is_http2)) => is_http2,
-            Ok(Err(_)) | Err(_) => return,
-        },
+        Protocol::Unknown => {
+            let speaks = speaks_http2(wire.inner(), &mut first);
+            match timeout(session.http().keep_alive, speaks).await {
+                Ok(Ok(is_http2)) => is_http2,
+                Ok(Err(_)) | Err(_) => return,
+            }
+        }
     };
-    let Some(mut stopping) = worker.stopping.borrow().clone() else {
-        return;
-    };
-    let service = service_fn(move |request| service::serve(Rc::clone(&worker), peer, request));
-    let stopped = async move {
-        stop_signal(&mut stopping).await;
-    };
-    let io = TokioIo::new(wire);
     if is_http2 {
-        let connection = http2::Builder::new(Here).serve_connection(io, service);
-        drive(connection, http2::Connection::graceful_shutdown, stopped).await;
+        wire.is_other(first);
+        serve_http2(&worker, wire, peer, session).await;
     } else {
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(io, service);
-        drive(connection, http1::Connection::graceful_shutdown, stopped).await;
+        wire.is_http1(first);
+        serve_http1(&worker, wire, peer, session).await;
     }
 }
 
-/// Runs a connection; once `stopped`, it is told to finish what is under way.
-async fn drive<C: Future>(connection: C, finish: fn(Pin<&mut C>), stopped: impl Future) {
-    let mut connection = pin!(connection);
-    let is_stopped = tokio::select! {
-        // What ended it, the client knows.
-        _ = connection.as_mut() => false,
-        _ = stopped => true,
-    };
-    if is_stopped {
-        finish(connection.as_mut());
-        let _ = connection.await;
-    }
-}
-
-/// Whether a connection begins as one of HTTP/2 does. What was read to know it is read again by whoever comes next.
-async fn speaks_http2<I: AsyncRead + Unpin>(wire: &mut Wire<I>) -> io::Result<bool> {
-    let mut first = Vec::with_capacity(PREFACE.len());
-    let speaks = loop {
-        if wire.inner().read_buf(&mut first).await? == 0 {
-            break false;
+/// Whether a connection begins as one of HTTP/2 does. `first` is what was read to know it.
+async fn speaks_http2<I>(io: &mut I, first: &mut Vec<u8>) -> io::Result<bool>
+where
+    I: AsyncRead + Unpin,
+{
+    loop {
+        if io.read_buf(first).await? == 0 {
+            return Ok(false);
         }
         let compared = first.len().min(PREFACE.len());
         if first[..compared] != PREFACE[..compared] {
-            break false;
+            return Ok(false);
         }
         if compared == PREFACE.len() {
-            break true;
+            return Ok(true);
+        }
+    }
+}
+
+async fn serve_http1<I>(worker: &Rc<Worker>, wire: Wire<I>, peer: Peer, session: Rc<Session>)
+where
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let service = {
+        let (worker, session) = (Rc::clone(worker), Rc::clone(&session));
+        service_fn(move |request| answer(&worker, Rc::clone(&session), None, peer, request))
+    };
+    let mut builder = http1::Builder::new();
+    let http = session.http();
+    if http.headers_max > HEADERS_USUAL {
+        builder.max_headers(http.headers_max.into());
+    }
+    builder.max_buf_size(http.head_max as usize + HEAD_BESIDES);
+    let mut connection = builder.serve_connection(TokioIo::new(wire), service);
+    let finish = http1::Connection::graceful_shutdown;
+    drive(&session, Pin::new(&mut connection), finish).await;
+    let parts = connection.into_parts();
+    let wire = parts.io.into_inner();
+    if let Some(upgraded) = session.take_upgraded() {
+        let idle = session.http().upgrade_timeout;
+        let (io, held) = wire.into_inner();
+        let early = [&parts.read_buf, &held[..]].concat();
+        upgrade::carry(io, &early, upgraded, idle).await;
+    } else if wire.is_amid() && session.due() != Some(Waits::Taker) {
+        linger(wire.into_inner().0).await;
+    }
+}
+
+async fn serve_http2<I>(worker: &Rc<Worker>, wire: Wire<I>, peer: Peer, session: Rc<Session>)
+where
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let next = Rc::new(RefCell::new(None));
+    let service = {
+        let (worker, above, next) = (Rc::clone(worker), Rc::clone(&session), Rc::clone(&next));
+        service_fn(move |request| {
+            // What a stream waits for is its own; how many there are, and may be, is the connection's.
+            let session = above.stream();
+            *next.borrow_mut() = Some(Rc::clone(&session));
+            if above.begin() >= above.http().requests_max {
+                above.drain();
+            }
+            let seat = Seat(Rc::clone(&above));
+            answer(&worker, session, Some(seat), peer, request)
+        })
+    };
+    let http = session.http();
+    let streams = Streams {
+        worker: Rc::clone(worker),
+        next,
+    };
+    let connection = http2::Builder::new(streams)
+        .max_concurrent_streams(http.streams_max)
+        .max_header_list_size(http.head_max)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_MAX)
+        .serve_connection(TokioIo::new(wire), service);
+    let finish = http2::Connection::graceful_shutdown;
+    drive(&session, pin!(connection), finish).await;
+}
+
+/// Runs a connection, until its client has been too slow; `finish` lets it finish what is under way.
+async fn drive<C: Future>(session: &Session, mut connection: Pin<&mut C>, finish: fn(Pin<&mut C>)) {
+    let mut is_finishing = false;
+    poll_fn(|cx| {
+        session.is_with(cx.waker());
+        let due = session.due();
+        if due == Some(Waits::Taker) {
+            return Poll::Ready(());
+        }
+        if !is_finishing && (session.is_draining() || due == Some(Waits::Request)) {
+            is_finishing = true;
+            finish(connection.as_mut());
+        }
+        // What ended it, the client knows.
+        connection.as_mut().poll(cx).map(drop)
+    })
+    .await;
+}
+
+/// Reads on for a while: a socket that is closed with something to read in it takes back what was sent last.
+async fn linger<I: AsyncRead + Unpin>(mut io: I) {
+    let reading = async {
+        let mut octets = vec![0; 4096];
+        let mut left = LINGER_OCTETS;
+        while let Ok(len @ 1..) = io.read(&mut octets).await {
+            let Some(less) = left.checked_sub(len) else {
+                return;
+            };
+            left = less;
         }
     };
-    wire.unread(first);
-    Ok(speaks)
+    let _ = timeout(LINGER, reading).await;
+}
+
+/// Answers one request; `above` is the place of its stream's connection.
+fn answer(
+    worker: &Rc<Worker>,
+    session: Rc<Session>,
+    above: Option<Seat>,
+    peer: Peer,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response<Served>, Infallible>> + use<> {
+    let worker = Rc::clone(worker);
+    let number = session.begin();
+    let seat = Seat(Rc::clone(&session));
+    async move {
+        // Of HTTP/1, hyper itself leaves it out.
+        let has_no_body = above.is_some() && request.method() == Method::HEAD;
+        let asked = Asked {
+            session: &session,
+            number,
+            peer,
+        };
+        let mut response = service::serve(&worker, asked, request).await;
+        if above.is_none() && number >= session.http().requests_max {
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
+        if has_no_body && let Some(len) = response.body().size_hint().exact() {
+            let len = HeaderValue::from(len);
+            response.headers_mut().entry(CONTENT_LENGTH).or_insert(len);
+        }
+        Ok(response.map(|body| Served {
+            body: (!has_no_body).then_some(body),
+            seat,
+            above,
+        }))
+    }
+}
+
+/// A request that is at work.
+struct Seat(Rc<Session>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// The body of a response, until it has ended.
+struct Served {
+    /// `None`: there is none.
+    body: Option<ResponseBody>,
+    seat: Seat,
+    /// The place of its stream's connection.
+    above: Option<Seat>,
+}
+
+impl Body for Served {
+    type Data = Bytes;
+    type Error = <ResponseBody as Body>::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let served = self.get_mut();
+        let Some(body) = &mut served.body else {
+            return Poll::Ready(None);
+        };
+        let frame = Pin::new(body).poll_frame(cx);
+        if served.above.is_some() {
+            // More is asked for when the client has taken that.
+            let is_given = matches!(frame, Poll::Ready(Some(Ok(_))));
+            served.seat.0.set_stalled(is_given);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let none = || SizeHint::with_exact(0);
+        self.body.as_ref().map_or_else(none, Body::size_hint)
+    }
 }
 
 /// Runs the streams of a connection on its own thread.
 #[derive(Clone)]
-struct Here;
+struct Streams {
+    worker: Rc<Worker>,
+    /// Of the stream that runs next.
+    next: Rc<RefCell<Option<Rc<Session>>>>,
+}
 
-impl<F: Future<Output = ()> + 'static> Executor<F> for Here {
+impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        spawn_local(stream);
+        let worker = Rc::clone(&self.worker);
+        let session = self.next.borrow_mut().take();
+        spawn_local(async move {
+            let Some(session) = session else {
+                return stream.await;
+            };
+            let _entry = worker.sessions.enter(Rc::clone(&session));
+            let mut stream = pin!(stream);
+            poll_fn(|cx| {
+                session.is_with(cx.waker());
+                match session.due() {
+                    Some(Waits::Taker) => Poll::Ready(()),
+                    _ => stream.as_mut().poll(cx),
+                }
+            })
+            .await;
+        });
     }
 }

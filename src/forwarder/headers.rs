@@ -1,21 +1,28 @@
-//! Which headers are of the connection only, and what is said of the client?
+//! Which headers are of the connection only, and what is said of the client and of the way?
 
-use hyper::HeaderMap;
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
 use hyper::header::{
-    CONNECTION, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, EXPECT, FORWARDED, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
+use hyper::{HeaderMap, Version};
 
-use super::service::Peer;
+use crate::state::listening::Http;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Takes out what is about one connection: what `Connection` names, and those headers that were always so (RFC 9110,
-/// 7.6.1).
+/// 7.6.1). `Trailer` says what the message has behind its body, and stays.
 pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         let named: Vec<HeaderName> = headers
@@ -34,8 +41,8 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
         KEEP_ALIVE,
         PROXY_CONNECTION,
         PROXY_AUTHORIZATION,
+        HTTP2_SETTINGS,
         TE,
-        TRAILER,
         TRANSFER_ENCODING,
         UPGRADE,
     ] {
@@ -43,40 +50,214 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Says who asks, and how. What the client says of that itself is not believed.
-pub(super) fn tell_client(headers: &mut HeaderMap, peer: &Peer, host: &str) {
-    let address = peer.address.ip().to_canonical().to_string();
-    if let Ok(address) = HeaderValue::from_maybe_shared(bytes::Bytes::from(address)) {
-        headers.insert(X_FORWARDED_FOR, address);
+/// The same of a request. What goes on is what the next hop is to do as this one does: trailers are taken (RFC 9110,
+/// 10.1.4), and `upgrade` is asked for. An expectation is met here (RFC 9110, 10.1.1).
+pub(super) fn strip_request(headers: &mut HeaderMap, upgrade: Option<HeaderValue>) {
+    let takes_trailers = headers.get_all(TE).iter().any(|value| {
+        let mut codings = value.as_bytes().split(|&octet| octet == b',');
+        codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    });
+    strip_hop_by_hop(headers);
+    headers.remove(EXPECT);
+    if takes_trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
-    let proto = match peer.is_tls {
-        true => "https",
-        false => "http",
-    };
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(proto));
-    if let Ok(host) = HeaderValue::from_str(host) {
-        headers.insert(X_FORWARDED_HOST, host);
+    if let Some(protocols) = upgrade {
+        headers.insert(UPGRADE, protocols);
+        headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Whether a request has come by here already (RFC 9110, 7.6.3).
+pub(super) fn has_come_by(headers: &HeaderMap, http: &Http) -> bool {
+    let by = |element: &str| {
+        let mut words = element.split_ascii_whitespace();
+        words.nth(1).is_some_and(|by| *by == *http.via)
+    };
+    headers.get_all(VIA).iter().any(|value| {
+        let elements = value.to_str().unwrap_or_default();
+        elements.split(',').any(by)
+    })
+}
 
-    #[test]
-    fn what_connection_names_goes_no_further() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("connection", "close, X-Secret"),
-            ("x-secret", "1"),
-            ("keep-alive", "timeout=5"),
-            ("te", "trailers"),
-            ("x-stays", "2"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
+/// Says that a message of `version` has come by here (RFC 9110, 7.6.3).
+pub(super) fn tell_way(headers: &mut HeaderMap, version: Version, http: &Http) {
+    let value = match version {
+        Version::HTTP_2 => &http.via_values[2],
+        Version::HTTP_10 => &http.via_values[0],
+        _ => &http.via_values[1],
+    };
+    headers.append(VIA, value.clone());
+}
+
+/// Who asks, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker<'h> {
+    /// Of the connection's other end.
+    pub peer: SocketAddr,
+    /// Of its own end.
+    pub port: u16,
+    pub is_tls: bool,
+    /// As the client wrote it, with a port if it did.
+    pub host: Option<&'h HeaderValue>,
+}
+
+/// What is said of a connection in every request that comes over it.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// Whom it is said of.
+    of: (IpAddr, u16, bool),
+    client: HeaderValue,
+    port: HeaderValue,
+    /// With the host that it was made for.
+    forwarded: (Option<HeaderValue>, HeaderValue),
+}
+
+impl Told {
+    fn new(asker: &Asker<'_>, address: IpAddr) -> Self {
+        Told {
+            of: (address, asker.port, asker.is_tls),
+            client: text(address.to_string()),
+            port: HeaderValue::from(asker.port),
+            forwarded: (asker.host.cloned(), forwarded(asker, address)),
         }
-        strip_hop_by_hop(&mut headers);
-        let left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
-        assert_eq!(left, ["x-stays"]);
+    }
+}
+
+/// Says who asks, and the address of the client that it is said of. What others say of that is kept if `http` trusts the
+/// peer, and replaced if not. `told` is what was said last.
+pub(super) fn tell_client(
+    headers: &mut HeaderMap,
+    asker: Asker<'_>,
+    http: &Http,
+    told: &mut Option<Told>,
+) -> IpAddr {
+    let address = asker.peer.ip().to_canonical();
+    let of = (address, asker.port, asker.is_tls);
+    let told = match told {
+        Some(told) if told.of == of => {
+            if told.forwarded.0.as_ref() != asker.host {
+                told.forwarded = (asker.host.cloned(), forwarded(&asker, address));
+            }
+            told
+        }
+        _ => told.insert(Told::new(&asker, address)),
+    };
+    let scheme = HeaderValue::from_static(scheme(&asker));
+    let host = asker.host.cloned();
+    if http.trusts(address) {
+        let client = client(headers, address, http);
+        append_to_list(headers, X_FORWARDED_FOR, &told.client);
+        append_to_list(headers, FORWARDED, &told.forwarded.1);
+        headers.entry(X_FORWARDED_PROTO).or_insert(scheme);
+        headers
+            .entry(X_FORWARDED_PORT)
+            .or_insert_with(|| told.port.clone());
+        if let Some(host) = host {
+            headers.entry(X_FORWARDED_HOST).or_insert(host);
+        }
+        return client;
+    }
+    headers.insert(X_FORWARDED_FOR, told.client.clone());
+    headers.insert(FORWARDED, told.forwarded.1.clone());
+    headers.insert(X_FORWARDED_PROTO, scheme);
+    headers.insert(X_FORWARDED_PORT, told.port.clone());
+    match host {
+        Some(host) => headers.insert(X_FORWARDED_HOST, host),
+        None => headers.remove(X_FORWARDED_HOST),
+    };
+    address
+}
+
+/// The last of those whom `X-Forwarded-For` names who is not trusted, from `peer` on, who is; or as far as it can be read.
+fn client(headers: &HeaderMap, peer: IpAddr, http: &Http) -> IpAddr {
+    let mut client = peer;
+    let values = headers.get_all(X_FORWARDED_FOR).iter().rev();
+    let named = values.flat_map(|value| value.to_str().unwrap_or("?").rsplit(','));
+    for address in named.map(|text| read_address(text.trim())) {
+        let Some(address) = address else {
+            break;
+        };
+        client = address;
+        if !http.trusts(address) {
+            break;
+        }
+    }
+    client
+}
+
+/// With or without a port, with or without brackets.
+fn read_address(text: &str) -> Option<IpAddr> {
+    let plain = || text.parse::<IpAddr>().ok();
+    let with_port = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let address = plain().or_else(with_port).or_else(bracketed)?;
+    Some(address.to_canonical())
+}
+
+/// One more element, on the line of the last one.
+fn append_to_list(headers: &mut HeaderMap, name: HeaderName, element: &HeaderValue) {
+    let mut all = Vec::new();
+    for value in headers.get_all(&name) {
+        all.extend_from_slice(value.as_bytes());
+        all.extend_from_slice(b", ");
+    }
+    all.extend_from_slice(element.as_bytes());
+    if let Ok(all) = HeaderValue::from_maybe_shared(Bytes::from(all)) {
+        headers.insert(name, all);
+    }
+}
+
+fn scheme(asker: &Asker<'_>) -> &'static str {
+    match asker.is_tls {
+        true => "https",
+        false => "http",
+    }
+}
+
+/// RFC 7239, 4: `for=192.0.2.1;host=www.example.com;proto=http`.
+fn forwarded(asker: &Asker<'_>, address: IpAddr) -> HeaderValue {
+    let mut element = String::with_capacity(80);
+    // Writing to a string cannot fail.
+    let _ = match address {
+        IpAddr::V4(address) => write!(element, "for={address}"),
+        IpAddr::V6(address) => write!(element, "for=\"[{address}]\""),
+    };
+    if let Some(host) = asker.host.and_then(|host| host.to_str().ok()) {
+        let is_token = host
+            .bytes()
+            .all(|octet| octet.is_ascii_alphanumeric() || b"-._".contains(&octet));
+        let _ = match is_token {
+            true => write!(element, ";host={host}"),
+            // RFC 9110, 5.6.4.
+            false => write!(
+                element,
+                ";host=\"{}\"",
+                host.replace('\\', "\\\\").replace('"', "\\\"")
+            ),
+        };
+    }
+    let _ = write!(element, ";proto={}", scheme(asker));
+    text(element)
+}
+
+/// Of visible characters.
+fn text(text: String) -> HeaderValue {
+    HeaderValue::from_maybe_shared(Bytes::from(text))
+        .unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}
+
+/// What the request is known by, on its whole way: as somebody who is trusted says, or a number that `draw` gives.
+pub(super) fn tell_request(headers: &mut HeaderMap, is_trusted: bool, draw: impl FnOnce() -> u128) {
+    if is_trusted && headers.contains_key(X_REQUEST_ID) {
+        return;
+    }
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let id = draw();
+    let digit = |place: u32| DIGITS[(id >> (4 * (31 - place)) & 15) as usize];
+    let id: Vec<u8> = (0..32).map(digit).collect();
+    if let Ok(id) = HeaderValue::from_maybe_shared(Bytes::from(id)) {
+        headers.insert(X_REQUEST_ID, id);
     }
 }

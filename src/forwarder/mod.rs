@@ -8,9 +8,14 @@
 //! |---|---|
 //! | `worker` | who serves a connection? |
 //! | `connection` | what does a client speak? |
+//! | [`framing`] | where do requests on it begin and end? |
 //! | `wire` | what comes and goes over its connection? |
+//! | `session` | what do the parts of a connection know together, and who is too slow? |
+//! | `sessions` | which connections does a thread have? |
+//! | `upgrade` | what becomes of one that another protocol was agreed on for? |
 //! | `service` | what becomes of a request? |
 //! | `visit` | what is known of it? |
+//! | `vet` | may it go on? |
 //! | `route` | which route fits it? |
 //! | `rewrite`, `edits` | which path and headers go on? |
 //! | `redirect`, `respond`, `files` | what is said without a backend? |
@@ -20,6 +25,7 @@
 //! | `upstream` | how does it get there, and the response back? |
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
 //! | `body` | what are messages made of? |
+//! | `patience` | how long is waited for the next part of one? |
 //! | `refusal` | what is said where there is no response? |
 //! | `dress` | what is done to every response of a route? |
 //! | `compress` | how does it take less room? |
@@ -34,15 +40,21 @@ mod connection;
 mod dress;
 mod edits;
 mod files;
+pub mod framing;
 mod headers;
+mod patience;
 mod redirect;
 mod refusal;
 mod respond;
 mod rewrite;
 mod route;
 mod service;
+mod session;
+mod sessions;
 mod split;
+mod upgrade;
 mod upstream;
+mod vet;
 mod visit;
 mod wire;
 mod worker;
@@ -53,19 +65,18 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 
 use crate::random::Random;
 use crate::state::RootReader;
-use worker::Worker;
+use crate::state::listening::Spot;
+use worker::Order;
 
 /// Connections that wait to be taken, per thread.
 const BACKLOG: i32 = 4096;
 
 /// How to start.
 pub struct Settings {
-    /// With the place of the listener that each is of.
-    pub listen: Vec<(u16, SocketAddr)>,
     pub threads: usize,
     /// Makes draws repeatable.
     pub seed: Option<u64>,
@@ -85,80 +96,138 @@ impl std::fmt::Display for BindError {
 }
 
 /// Sockets that are bound, and listen.
-pub struct Bound {
+pub struct Bound(Vec<Door>);
+
+struct Door {
+    spot: Spot,
+    /// With the port that was really taken.
+    address: SocketAddr,
     /// By thread.
-    sockets: Vec<Vec<(u16, std::net::TcpListener)>>,
-    addresses: Vec<SocketAddr>,
-    seed: Option<u64>,
+    sockets: Vec<std::net::TcpListener>,
 }
 
 /// Threads that forward.
 pub struct Forwarder {
-    threads: Vec<JoinHandle<()>>,
-    stop: watch::Sender<Option<Duration>>,
+    threads: Vec<Thread>,
+    listening: Vec<(Spot, SocketAddr)>,
+}
+
+struct Thread {
+    orders: mpsc::UnboundedSender<Order>,
+    handle: JoinHandle<()>,
+}
+
+/// What is listened on otherwise from now on.
+pub struct Change {
+    opened: Bound,
+    closed: Vec<Spot>,
 }
 
 impl Bound {
     /// Binds every address once for each thread.
     ///
     /// # Errors
-    /// With the first address that is not to be had.
-    pub fn new(settings: &Settings) -> Result<Self, BindError> {
-        let mut sockets: Vec<Vec<_>> = (0..settings.threads.max(1)).map(|_| Vec::new()).collect();
-        let mut addresses = Vec::new();
-        for &(listener, address) in &settings.listen {
+    /// With the first address that is not to be had; none is bound then.
+    pub fn new(spots: &[Spot], threads: usize) -> Result<Self, BindError> {
+        let door = |spot: &Spot| {
+            let address = spot.address;
+            let wrong = |error| BindError { address, error };
             let mut taken = address;
-            for sockets in &mut sockets {
-                let socket = listen(taken).map_err(|error| BindError { address, error })?;
-                taken = socket
-                    .local_addr()
-                    .map_err(|error| BindError { address, error })?;
-                sockets.push((listener, socket));
+            let mut sockets = Vec::new();
+            for _ in 0..threads.max(1) {
+                let socket = listen(taken).map_err(wrong)?;
+                taken = socket.local_addr().map_err(wrong)?;
+                sockets.push(socket);
             }
-            addresses.push(taken);
-        }
-        Ok(Bound {
-            sockets,
-            addresses,
-            seed: settings.seed,
-        })
-    }
-
-    /// With the ports that were really taken.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
-    }
-
-    /// Starts the threads, which read `root`.
-    ///
-    /// # Errors
-    /// When the system gives no thread or event queue; none runs then.
-    pub fn start(self, root: &RootReader) -> io::Result<Forwarder> {
-        let (stop, stopping) = watch::channel(None);
-        let mut threads = Vec::new();
-        for (number, sockets) in self.sockets.into_iter().enumerate() {
-            let random = match self.seed {
-                Some(seed) => Random::from_seed(seed.wrapping_add(number as u64)),
-                None => Random::from_os(),
-            };
-            let worker = Worker::new(root.clone(), random);
-            let stopping = stopping.clone();
-            let thread = std::thread::Builder::new()
-                .name(format!("forward-{number}"))
-                .spawn(worker::main(sockets, worker, stopping)?)?;
-            threads.push(thread);
-        }
-        Ok(Forwarder { threads, stop })
+            Ok(Door {
+                spot: *spot,
+                address: taken,
+                sockets,
+            })
+        };
+        spots.iter().map(door).collect::<Result<_, _>>().map(Bound)
     }
 }
 
 impl Forwarder {
+    /// Starts the threads, which read `root`. They take connections from `bound`, which is for as many.
+    ///
+    /// # Errors
+    /// When the system gives no thread or event queue; none runs then.
+    pub fn start(settings: &Settings, root: &RootReader, bound: Bound) -> io::Result<Self> {
+        let mut threads = Vec::new();
+        for number in 0..settings.threads.max(1) {
+            let random = match settings.seed {
+                Some(seed) => Random::from_seed(seed.wrapping_add(number as u64)),
+                None => Random::from_os(),
+            };
+            let (orders, queue) = mpsc::unbounded_channel();
+            let handle = std::thread::Builder::new()
+                .name(format!("forward-{number}"))
+                .spawn(worker::main(root.clone(), random, queue)?)?;
+            threads.push(Thread { orders, handle });
+        }
+        let mut forwarder = Forwarder {
+            threads,
+            listening: Vec::new(),
+        };
+        forwarder.open(bound);
+        Ok(forwarder)
+    }
+
+    /// What is listened on, with the ports that were really taken.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listening.iter().map(|door| door.1).collect()
+    }
+
+    /// Binds what of `spots` is not listened on yet. Nothing else changes before [`adopt`](Self::adopt).
+    ///
+    /// # Errors
+    /// With the first address that is not to be had; none is bound then.
+    pub fn prepare(&self, spots: &[Spot]) -> Result<Change, BindError> {
+        let is_there = |spot: &Spot| self.listening.iter().any(|door| door.0 == *spot);
+        let new: Vec<Spot> = spots
+            .iter()
+            .copied()
+            .filter(|spot| !is_there(spot))
+            .collect();
+        let there = self.listening.iter().map(|door| door.0);
+        Ok(Change {
+            opened: Bound::new(&new, self.threads.len())?,
+            closed: there.filter(|spot| !spots.contains(spot)).collect(),
+        })
+    }
+
+    /// Listens on what is new, once the root knows it. Of what is gone, connections that wait are taken still, and all
+    /// finish what is under way.
+    pub fn adopt(&mut self, change: Change) {
+        self.open(change.opened);
+        for spot in change.closed {
+            self.listening.retain(|door| door.0 != spot);
+            for thread in &self.threads {
+                let _ = thread.orders.send(Order::Close(spot));
+            }
+        }
+    }
+
+    fn open(&mut self, bound: Bound) {
+        for door in bound.0 {
+            self.listening.push((door.spot, door.address));
+            for (thread, socket) in self.threads.iter().zip(door.sockets) {
+                // A thread that is gone takes nothing.
+                let _ = thread.orders.send(Order::Open(door.spot, socket));
+            }
+        }
+    }
+
     /// Takes no more connections, and gives those that there are `drain` to finish what is under way. Blocks until
     /// then.
     pub fn stop(self, drain: Duration) {
-        let _ = self.stop.send(Some(drain));
+        for thread in &self.threads {
+            let _ = thread.orders.send(Order::Stop(drain));
+        }
         for thread in self.threads {
-            let _ = thread.join();
+            let _ = thread.handle.join();
         }
     }
 }

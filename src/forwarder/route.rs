@@ -13,13 +13,14 @@ pub(super) fn find<'f>(
     forwarding: &'f Forwarding,
     visit: &Visit,
     headers: &HeaderMap,
+    listener: &str,
 ) -> Option<(u32, &'f Route)> {
     let asked = Asked {
         host: &visit.host,
         path: visit.uri.path(),
         method: &visit.method,
         headers,
-        listener: visit.peer.listener,
+        listener,
     };
     let fits = |number: u32| forwarding.routes[number as usize].matching.fits(&asked);
     let found = forwarding.index.find(asked.host, asked.path, fits)?;

@@ -1,60 +1,85 @@
 //! What becomes of a request?
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::request::Parts;
+use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Version};
 
 use super::balance::{self, Choice};
 use super::body::{RequestBody, ResponseBody};
 use super::cache::{self, Way};
 use super::dress::{self, Dress};
+use super::headers::{self, Asker};
 use super::refusal::refuse;
+use super::session::Session;
 use super::upstream::{self, Failed, Why};
 use super::visit::Visit;
 use super::worker::Worker;
-use super::{edits, files, headers, redirect, respond, rewrite, route, split};
+use super::{edits, files, redirect, respond, rewrite, route, split, upgrade, vet};
 use crate::locate::Client;
 use crate::state::Root;
 use crate::state::forwarding::{Action, Forward, Route};
+use crate::state::listening::{Http, Spot};
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
     pub address: SocketAddr,
-    /// The place of the listener that it came to.
-    pub listener: u16,
+    /// Of its own end.
+    pub local: SocketAddr,
     pub is_tls: bool,
+    /// Where it came to.
+    pub spot: Spot,
+}
+
+/// A request on its way.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'s> {
+    pub session: &'s Rc<Session>,
+    /// Among those of the session, from 1 on.
+    pub number: u64,
+    pub peer: Peer,
 }
 
 pub(super) type Answer = Response<ResponseBody>;
 
 /// Answers one request. It never fails: what goes wrong is a response, too.
 pub(super) async fn serve(
-    worker: Rc<Worker>,
-    peer: Peer,
+    worker: &Rc<Worker>,
+    asked: Asked<'_>,
     request: Request<Incoming>,
-) -> Result<Answer, Infallible> {
+) -> Answer {
+    if let Some(refused) = asked.session.refused(asked.number) {
+        return refuse(refused.status, refused.why);
+    }
     let root = worker.root.load_full();
+    let listener = root.forwarding.listener(asked.peer.spot);
+    let http = &listener.unwrap_or(&asked.session.listener).http;
+    if let Err(refused) = vet::vet(&request, http) {
+        return refuse(refused.status, refused.why);
+    }
     let (mut head, body) = request.into_parts();
-    let visit = match Visit::new(&mut head, peer) {
+    let visit = match Visit::new(&mut head, asked) {
         Ok(visit) => visit,
-        Err(why) => return Ok(refuse(StatusCode::BAD_REQUEST, why)),
+        Err(why) => return refuse(StatusCode::BAD_REQUEST, why),
     };
-    let Some((number, route)) = route::find(&root.forwarding, &visit, &head.headers) else {
+    let listener = listener.unwrap_or(&asked.session.listener);
+    let found = route::find(&root.forwarding, &visit, &head.headers, &listener.name);
+    let Some((number, route)) = found else {
         let answer = refuse(StatusCode::NOT_FOUND, "no route fits the request");
-        return Ok(dress::unrouted(&root.forwarding, answer));
+        return dress::unrouted(&root.forwarding, answer);
     };
     let dress = Dress::of(&root.forwarding, route, &visit, &head);
     let answer = match rewrite::rewrite(route, &visit, &mut head) {
         Ok(()) => {
             act(
-                &worker,
+                worker,
                 &root,
                 number,
                 &visit,
@@ -64,7 +89,7 @@ pub(super) async fn serve(
         }
         Err(why) => refuse(StatusCode::BAD_REQUEST, why),
     };
-    Ok(dress.on(answer))
+    dress.on(answer)
 }
 
 /// Does what the route says.
@@ -81,18 +106,15 @@ async fn act(
         side,
     };
     let route = &root.forwarding.routes[number as usize];
+    let read = |body| RequestBody::of(body, &visit.session);
     match &route.action {
-        Action::Forward(_) => {
-            let request = request.map(RequestBody::of);
-            cache::answer(worker, &way(0), visit, request).await
-        }
+        Action::Forward(_) => cache::answer(worker, &way(0), visit, request.map(read)).await,
         Action::Split(split) => {
             let headers = request.headers();
             let chosen = worker.draw(root, |draw| {
                 split::choose(split, visit, headers, draw.random)
             });
-            let request = request.map(RequestBody::of);
-            let answer = cache::answer(worker, &way(chosen.side), visit, request).await;
+            let answer = cache::answer(worker, &way(chosen.side), visit, request.map(read)).await;
             chosen.remembered(answer)
         }
         Action::Redirect(redirect) => redirect::answer(redirect, route, visit),
@@ -110,12 +132,15 @@ pub(super) async fn forward(
     visit: &Visit,
     request: Request<RequestBody>,
 ) -> Answer {
+    let asked = visit.asked();
+    let listener = root.forwarding.listener(asked.peer.spot);
+    let http = &listener.unwrap_or(&asked.session.listener).http;
+    let (mut head, body) = request.into_parts();
+    let version = head.version;
     let client = Client {
         subnet: None,
-        resolver: visit.peer.address.ip(),
+        resolver: prepare(&mut head, &body, asked, http, || worker.number()),
     };
-    let (mut head, body) = request.into_parts();
-    prepare(&mut head, visit);
     edits::apply(&route.request_headers, &mut head.headers, route, visit);
     let again = Again::of(&head, &body);
     let mut request = Some(Request::from_parts(head, body));
@@ -126,16 +151,16 @@ pub(super) async fn forward(
             balance::choose(root, forward, &client, &tried, draw)
         });
         let (Some(Choice { upstream, backend }), Some(sent)) = (choice, request.take()) else {
-            return no_response(last);
+            return no_response(last, asked);
         };
         tried.push(backend.number);
         match upstream::exchange(worker, &upstream, backend, sent).await {
-            Ok(response) => return answer(response),
+            Ok(response) => return answer(response, asked, http, version),
             Err(Failed { why, request: left }) => {
                 last = Some(why);
                 request = left.or_else(|| again.as_ref()?.request());
                 if request.is_none() || tried.len() > upstream.retries as usize {
-                    return no_response(last);
+                    return no_response(last, asked);
                 }
             }
         }
@@ -171,32 +196,82 @@ impl Again {
     }
 }
 
-/// Makes it a request to a backend.
-fn prepare(head: &mut Parts, visit: &Visit) {
-    headers::strip_hop_by_hop(&mut head.headers);
-    headers::tell_client(&mut head.headers, &visit.peer, &visit.host);
+/// Makes it a request to a backend; the client that it is from.
+fn prepare(
+    head: &mut Parts,
+    body: &RequestBody,
+    asked: Asked<'_>,
+    http: &Http,
+    draw: impl FnOnce() -> u128,
+) -> IpAddr {
+    // hyper has seen that the connection can be had for it.
+    let is_offered = head.extensions.get::<OnUpgrade>().is_some();
+    let upgrade = (is_offered && matches!(body, RequestBody::Empty))
+        .then(|| upgrade::asked_for(&head.headers))
+        .flatten();
+    headers::strip_request(&mut head.headers, upgrade);
+    headers::tell_way(&mut head.headers, head.version, http);
+    let host = head.headers.get(HOST).cloned();
+    let asker = Asker {
+        peer: asked.peer.address,
+        port: asked.peer.local.port(),
+        is_tls: asked.peer.is_tls,
+        host: host.as_ref(),
+    };
+    let is_trusted = http.trusts(asker.peer.ip());
+    let client = asked
+        .session
+        .told(|told| headers::tell_client(&mut head.headers, asker, http, told));
+    headers::tell_request(&mut head.headers, is_trusted, draw);
+    if body.size_hint().exact().is_none() {
+        // For methods that have no body most of the time, hyper would leave it out.
+        let chunked = HeaderValue::from_static("chunked");
+        head.headers.insert(TRANSFER_ENCODING, chunked);
+    }
     head.version = Version::HTTP_11;
     head.extensions.clear();
+    client
 }
 
 /// Marks a response that ends with its connection: whether all of it came, nobody can tell (RFC 9112, 6.3).
 #[derive(Clone, Copy)]
 pub(super) struct Unframed;
 
-fn answer(response: Response<upstream::Exchange>) -> Answer {
+/// Makes a backend's response one to the client, who speaks `version`.
+fn answer(
+    response: Response<upstream::Exchange>,
+    asked: Asked<'_>,
+    http: &Http,
+    version: Version,
+) -> Answer {
     let (mut head, body) = response.into_parts();
     let is_framed = |name| head.headers.contains_key(name);
     if head.version < Version::HTTP_2 && !is_framed(CONTENT_LENGTH) && !is_framed(TRANSFER_ENCODING)
     {
         head.extensions.insert(Unframed);
     }
+    let protocol = head.headers.remove(UPGRADE);
     headers::strip_hop_by_hop(&mut head.headers);
-    head.version = Version::HTTP_11;
-    Response::from_parts(head, ResponseBody::Upstream(body))
+    headers::tell_way(&mut head.headers, head.version, http);
+    head.version = version;
+    if head.status != StatusCode::SWITCHING_PROTOCOLS {
+        return Response::from_parts(head, ResponseBody::Upstream(body));
+    }
+    let (Some(upgraded), Some(protocol)) = (body.upgraded(), protocol) else {
+        return no_response(Some(Why::NoResponse), asked);
+    };
+    asked.session.upgrade(upgraded);
+    head.headers.insert(UPGRADE, protocol);
+    let upgrade = HeaderValue::from_static("upgrade");
+    head.headers.insert(CONNECTION, upgrade);
+    Response::from_parts(head, ResponseBody::whole(Bytes::new()))
 }
 
 /// What is said when no backend has answered.
-fn no_response(last: Option<Why>) -> Answer {
+fn no_response(last: Option<Why>, asked: Asked<'_>) -> Answer {
+    if let Some(fault) = asked.session.fault() {
+        return refuse(fault.status, fault.why);
+    }
     match last {
         None => refuse(StatusCode::SERVICE_UNAVAILABLE, "no backend is up"),
         Some(Why::ConnectTimeout | Why::ResponseTimeout) => {
@@ -206,5 +281,6 @@ fn no_response(last: Option<Why>) -> Answer {
         Some(Why::Gone | Why::NoResponse) => {
             refuse(StatusCode::BAD_GATEWAY, "the backend gave no response")
         }
+        Some(Why::BrokenRequest) => refuse(StatusCode::BAD_REQUEST, "the body has no end"),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::rc::Rc;
 
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::request::Parts;
@@ -9,13 +10,17 @@ use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Uri};
 
 use super::route::{self, HostError};
-use super::service::Peer;
+use super::service::{Asked, Peer};
+use super::session::Session;
 use crate::model::routing::{Template, Variable, path};
 use crate::state::forwarding::Route;
 
 /// What the client asked for: it stays as it is when the request is changed on its way.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Visit {
+    pub session: Rc<Session>,
+    /// Among those of the session, from 1 on.
+    number: u64,
     pub peer: Peer,
     pub method: Method,
     /// In lower case, without a port.
@@ -26,28 +31,24 @@ pub(super) struct Visit {
 
 impl Visit {
     /// Brings the target into the form in which it is matched and sent on, and keeps what is known of the request.
-    pub fn new(head: &mut Parts, peer: Peer) -> Result<Self, &'static str> {
-        let host = route::host_of(head).map_err(|error| match error {
-            HostError::Missing => "the request has no Host header",
-            HostError::Several => "the request has several Host headers",
-            HostError::Unreadable => "the host of the request cannot be read",
-        })?;
-        let host = host.to_ascii_lowercase().into();
-        if let Some(authority) = head.uri.authority() {
-            // What the target says counts (RFC 9112, 3.2.2).
-            if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
-                head.headers.insert(HOST, host);
-            }
-            let path = head.uri.path_and_query().cloned();
-            head.uri = path.map_or_else(Uri::default, Uri::from);
-        }
-        settle(&mut head.uri, &head.method)?;
+    pub fn new(head: &mut Parts, asked: Asked<'_>) -> Result<Self, &'static str> {
+        let host = aim(head)?;
         Ok(Visit {
-            peer,
+            session: Rc::clone(asked.session),
+            number: asked.number,
+            peer: asked.peer,
             method: head.method.clone(),
             host,
             uri: head.uri.clone(),
         })
+    }
+
+    pub fn asked(&self) -> Asked<'_> {
+        Asked {
+            session: &self.session,
+            number: self.number,
+            peer: self.peer,
+        }
     }
 
     /// The text that a template stands for.
@@ -83,6 +84,26 @@ impl Visit {
             false => "http",
         }
     }
+}
+
+/// Brings the target into the form in which it is matched and sent on; the host that it is for.
+fn aim(head: &mut Parts) -> Result<Box<str>, &'static str> {
+    let host = route::host_of(head).map_err(|error| match error {
+        HostError::Missing => "the request has no Host header",
+        HostError::Several => "the request has several Host headers",
+        HostError::Unreadable => "the host of the request cannot be read",
+    })?;
+    let host = host.to_ascii_lowercase().into();
+    if let Some(authority) = head.uri.authority() {
+        // What the target says counts (RFC 9112, 3.2.2).
+        if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+            head.headers.insert(HOST, host);
+        }
+        let path = head.uri.path_and_query().cloned();
+        head.uri = path.map_or_else(Uri::default, Uri::from);
+    }
+    settle(&mut head.uri, &head.method)?;
+    Ok(host)
 }
 
 /// Characters that stand in no query are escaped (RFC 3986, 3.4).
@@ -131,17 +152,11 @@ mod tests {
 
     use super::*;
 
-    fn visit(target: &str) -> Result<(Visit, Parts), &'static str> {
+    fn head(target: &str) -> Parts {
         let request = Request::builder()
             .uri(target)
             .header(HOST, "WWW.Example.com:80");
-        let mut head = request.body(()).expect("a request").into_parts().0;
-        let peer = Peer {
-            address: "[::ffff:192.0.2.1]:1".parse().expect("an address"),
-            listener: 0,
-            is_tls: true,
-        };
-        Visit::new(&mut head, peer).map(|visit| (visit, head))
+        request.body(()).expect("a request").into_parts().0
     }
 
     #[test]
@@ -152,22 +167,22 @@ mod tests {
             ("http://other.example//a", "/a"),
             ("http://other.example", "/"),
         ] {
-            let (visit, head) = visit(target).expect(target);
+            let mut head = head(target);
+            let host = aim(&mut head).expect(target);
+            assert_eq!(head.uri.to_string(), expected, "{target}");
             assert_eq!(
-                (visit.uri.to_string().as_str(), &head.uri),
-                (expected, &visit.uri),
+                &*host == "www.example.com",
+                target.starts_with('/'),
                 "{target}"
             );
         }
-        assert!(visit("/%").is_err() && visit("*").is_err());
+        assert!(aim(&mut head("/%")).is_err() && aim(&mut head("*")).is_err());
     }
 
     #[test]
     fn the_host_of_the_target_is_the_host() {
-        let (of_target, head) = visit("http://Other.example:8080/").expect("a visit");
-        assert_eq!(&*of_target.host, "other.example");
+        let mut head = head("http://Other.example:8080/");
+        assert_eq!(&*aim(&mut head).expect("a host"), "other.example");
         assert_eq!(head.headers[HOST], "Other.example:8080");
-        let (of_header, _) = visit("/").expect("a visit");
-        assert_eq!(&*of_header.host, "www.example.com");
     }
 }

@@ -1,35 +1,58 @@
 //! Who serves a connection? A thread with a runtime, and what its connections share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::connection;
-use super::upstream::Idle;
+use super::session::Session;
+use super::sessions::Sessions;
+use super::upstream::{Idle, Shared};
+use crate::clock;
 use crate::random::Random;
-use crate::state::RootReader;
+use crate::state::listening::{Listener, Spot};
+use crate::state::{Root, RootReader};
 use crate::steering::{Draw, cursor_count};
 
 /// Pause after an accept call failed.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
 /// Threads that read files for one thread that serves.
 const FILE_THREADS_MAX: usize = 16;
-/// How often connections that wait for their next request are looked after.
-const SWEEP: Duration = Duration::from_secs(1);
+/// How often connections are looked at: whether clients are too slow, and those to backends have waited for too long.
+pub(super) const LOOK: Duration = Duration::from_millis(500);
+
+/// What a thread is told.
+pub(super) enum Order {
+    Open(Spot, std::net::TcpListener),
+    /// Takes what waits, and no more; what is under way there is finished.
+    Close(Spot),
+    /// The same of everything, and so long.
+    Stop(Duration),
+}
+
+pub(super) type Orders = mpsc::UnboundedReceiver<Order>;
 
 /// What the connections of a thread share.
 pub(super) struct Worker {
     pub root: RootReader,
     pub idle: Idle,
+    pub shared: Shared,
+    pub sessions: Sessions,
     dice: RefCell<Dice>,
-    pub stopping: RefCell<Option<watch::Receiver<Option<Duration>>>>,
+    /// What was listened on when somebody came there last.
+    known: RefCell<HashMap<Spot, Arc<Listener>>>,
+    is_stopping: Cell<bool>,
 }
 
 struct Dice {
@@ -38,104 +61,146 @@ struct Dice {
 }
 
 impl Worker {
-    pub fn new(root: RootReader, random: Random) -> Self {
+    fn new(root: RootReader, random: Random) -> Self {
         Worker {
             root,
             idle: Idle::default(),
+            shared: Shared::default(),
+            sessions: Sessions::default(),
             dice: RefCell::new(Dice {
                 random,
                 cursors: Vec::new(),
             }),
-            stopping: RefCell::new(None),
+            known: RefCell::default(),
+            is_stopping: Cell::new(false),
         }
     }
 
     /// Lends what tells two equal requests apart.
-    pub fn draw<T>(&self, root: &crate::state::Root, with: impl FnOnce(&mut Draw<'_>) -> T) -> T {
+    pub fn draw<T>(&self, root: &Root, with: impl FnOnce(&mut Draw<'_>) -> T) -> T {
         let mut dice = self.dice.borrow_mut();
         let Dice { random, cursors } = &mut *dice;
         cursors.resize(cursor_count(&root.pools), 0);
         with(&mut Draw { random, cursors })
     }
+
+    /// A number that no other request has.
+    pub fn number(&self) -> u128 {
+        let random = &mut self.dice.borrow_mut().random;
+        u128::from(random.next_u64()) << 64 | u128::from(random.next_u64())
+    }
+
+    /// For a connection that came to `spot`. Where nobody listens any more, it is to end soon; `None`: nobody ever did.
+    pub fn session(&self, spot: Spot) -> Option<Rc<Session>> {
+        let mut known = self.known.borrow_mut();
+        let root = self.root.load();
+        let now = root.forwarding.listener(spot);
+        if let Some(now) = now {
+            known.insert(spot, Arc::clone(now));
+        }
+        let session = Session::new(Arc::clone(known.get(&spot)?), spot);
+        if now.is_none() || self.is_stopping.get() {
+            session.drain();
+        }
+        Some(session)
+    }
 }
 
-/// What the thread does: serves until `stopping` has a value, and then as long as that says.
+/// What the thread does: as it is told, until it is to stop.
 ///
 /// # Errors
 /// When the system gives no event queue.
 pub(super) fn main(
-    sockets: Vec<(u16, std::net::TcpListener)>,
-    worker: Worker,
-    stopping: watch::Receiver<Option<Duration>>,
+    root: RootReader,
+    random: Random,
+    orders: Orders,
 ) -> io::Result<impl FnOnce() + Send> {
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .max_blocking_threads(FILE_THREADS_MAX)
         .build()?;
-    let listeners = {
-        let _inside = runtime.enter();
-        let of_runtime = |(number, socket)| Ok((number, TcpListener::from_std(socket)?));
-        let listeners = sockets.into_iter().map(of_runtime);
-        listeners.collect::<io::Result<Vec<_>>>()?
-    };
     Ok(move || {
-        let worker = Rc::new(worker);
-        *worker.stopping.borrow_mut() = Some(stopping.clone());
+        let worker = Rc::new(Worker::new(root, random));
         let tasks = LocalSet::new();
-        for (number, listener) in listeners {
-            tasks.spawn_local(accept_all(
-                number,
-                listener,
-                Rc::clone(&worker),
-                stopping.clone(),
-            ));
-        }
-        tasks.spawn_local(sweep(Rc::clone(&worker), stopping.clone()));
-        let mut stopping = stopping;
+        tasks.spawn_local(look_after(Rc::clone(&worker)));
         runtime.block_on(async {
-            let drain = tasks.run_until(stop_signal(&mut stopping)).await;
+            let drain = tasks.run_until(obey(&worker, orders)).await;
             // Past the drain time, whatever still runs is dropped with `tasks`.
             let _ = timeout(drain, tasks).await;
         });
     })
 }
 
-/// Completes when the threads are to stop, with the time that is left.
-pub(super) async fn stop_signal(stopping: &mut watch::Receiver<Option<Duration>>) -> Duration {
-    match stopping.wait_for(Option::is_some).await {
-        Ok(drain) => drain.unwrap_or_default(),
-        Err(_sender_gone) => Duration::ZERO,
-    }
-}
-
-async fn accept_all(
-    number: u16,
-    listener: TcpListener,
-    worker: Rc<Worker>,
-    mut stopping: watch::Receiver<Option<Duration>>,
-) {
+/// Opens and closes until it is to stop; the time that is left then.
+async fn obey(worker: &Rc<Worker>, mut orders: Orders) -> Duration {
+    let mut doors = HashMap::new();
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stop_signal(&mut stopping) => return,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                spawn_local(connection::serve(Rc::clone(&worker), stream, peer, number));
+        match orders.recv().await {
+            Some(Order::Open(spot, socket)) => {
+                // It fails where there is no event queue only, and there is one.
+                let Ok(listener) = TcpListener::from_std(socket) else {
+                    continue;
+                };
+                let (closing, closed) = oneshot::channel();
+                doors.insert(spot, closing);
+                spawn_local(accept_all(listener, Rc::clone(worker), spot, closed));
             }
-            Err(_) => sleep(ERROR_PAUSE).await,
+            Some(Order::Close(spot)) => {
+                doors.remove(&spot);
+                worker.sessions.drain(|session| session.spot == spot);
+            }
+            Some(Order::Stop(drain)) => {
+                worker.is_stopping.set(true);
+                worker.sessions.drain(|_| true);
+                return drain;
+            }
+            None => return Duration::ZERO,
         }
     }
 }
 
-/// Closes connections to backends that have waited for too long.
-async fn sweep(worker: Rc<Worker>, mut stopping: watch::Receiver<Option<Duration>>) {
-    let mut ticks = tokio::time::interval(SWEEP);
+/// Takes connections until `closed`, and then those that wait already.
+async fn accept_all(
+    listener: TcpListener,
+    worker: Rc<Worker>,
+    spot: Spot,
+    mut closed: oneshot::Receiver<()>,
+) {
+    let take = |(stream, peer): (TcpStream, SocketAddr)| {
+        spawn_local(connection::serve(Rc::clone(&worker), stream, peer, spot));
+    };
     loop {
-        tokio::select! {
-            _ = ticks.tick() => worker.idle.sweep(crate::clock::now()),
-            _ = stop_signal(&mut stopping) => return,
+        let accepted = tokio::select! {
+            biased;
+            accepted = listener.accept() => accepted,
+            _ = &mut closed => break,
+        };
+        match accepted {
+            Ok(accepted) => take(accepted),
+            Err(_) => sleep(ERROR_PAUSE).await,
+        }
+    }
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(Ok(accepted)) = listener.poll_accept(&mut cx) {
+        take(accepted);
+    }
+}
+
+/// Looks at connections now and then.
+async fn look_after(worker: Rc<Worker>) {
+    let mut ticks = interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let now = clock::now();
+        worker.idle.sweep(now);
+        worker.shared.sweep(now);
+        worker.sessions.look(now);
+        if worker.is_stopping.get() && worker.sessions.is_empty() {
+            // So that nothing is left to be done.
+            worker.shared.clear();
+            return;
         }
     }
 }

@@ -9,7 +9,6 @@
 //! An address wins over a pool. What is not named is unknown, and counts as its monitor's
 //! `unknown_is`.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,7 +28,8 @@ pub struct Frozen(Vec<Vec<Verdict>>);
 #[derive(Clone, Debug)]
 enum Subject<'a> {
     Pool(&'a str),
-    Address(IpAddr),
+    /// In every pool.
+    Destination(Destination),
     Endpoint(&'a str, Destination),
 }
 
@@ -119,7 +119,7 @@ impl Subject<'_> {
     fn rank(&self) -> u8 {
         match self {
             Subject::Pool(_) => 0,
-            Subject::Address(_) => 1,
+            Subject::Destination(_) => 1,
             Subject::Endpoint(..) => 2,
         }
     }
@@ -127,8 +127,8 @@ impl Subject<'_> {
     fn covers(&self, pool: &str, destination: &Destination) -> bool {
         match self {
             Subject::Pool(name) => *name == pool,
-            Subject::Address(address) => destination.address() == Some(*address),
-            Subject::Endpoint(name, of_pool) => *name == pool && of_pool == destination,
+            Subject::Destination(meant) => meant.means(destination),
+            Subject::Endpoint(name, of_pool) => *name == pool && of_pool.means(destination),
         }
     }
 
@@ -136,7 +136,7 @@ impl Subject<'_> {
     fn could_be_of_alias(&self, pool: &Pool) -> bool {
         let is_meant = match self {
             Subject::Pool(_) => false,
-            Subject::Address(_) => true,
+            Subject::Destination(_) => true,
             Subject::Endpoint(name, of_pool) => *name == pool.name && of_pool.address().is_some(),
         };
         is_meant && !pool.aliases.is_empty()
@@ -145,10 +145,10 @@ impl Subject<'_> {
 
 /// `None` when no endpoint of `config` is meant.
 fn subject<'a>(key: &'a str, config: &Config) -> Option<Subject<'a>> {
-    let subject = match (key.rsplit_once('/'), key.parse()) {
+    let subject = match (key.rsplit_once('/'), Destination::parse(key)) {
         (Some((pool, destination)), _) => Subject::Endpoint(pool, Destination::parse(destination)?),
-        (None, Ok(address)) => Subject::Address(address),
-        (None, Err(_)) => Subject::Pool(key),
+        (None, Some(meant)) if meant.address().is_some() => Subject::Destination(meant),
+        (None, _) => Subject::Pool(key),
     };
     let named = config.pools.iter().any(|pool| match &subject {
         Subject::Pool(name) => pool.name == *name,

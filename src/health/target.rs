@@ -79,6 +79,10 @@ impl TargetSpec {
         let whom = match (&endpoint.destination, monitor.at.or(check)) {
             (_, Some(elsewhere)) => Whom::Address(elsewhere),
             (Destination::Address(address), None) => Whom::Address(at_port(*address)),
+            (Destination::Socket(socket), None) => Whom::Address(match monitor.keeps_port {
+                true => at_port(socket.ip()),
+                false => *socket,
+            }),
             (Destination::Name(name), None) => Whom::Name(name.clone(), monitor.port),
         };
         let key = match &monitor.probe {
@@ -148,11 +152,12 @@ pub(super) mod tests {
             weight: 1,
             check: None,
             capacity: None,
-            of_alias: None,
+            origin: crate::config::Origin::Written,
             place: Place::file("c.toml"),
         };
         let pool = |(name, endpoints): &(&str, &[&str])| Pool {
             backend: Default::default(),
+            registration: None,
             name: (*name).into(),
             region: RegionId(0),
             monitor: Some(MonitorId(0)),
@@ -186,6 +191,7 @@ pub(super) mod tests {
             zones: Vec::new(),
             metrics: None,
             webhook: None,
+            forwarder: None,
         }
     }
 
@@ -207,6 +213,7 @@ pub(super) mod tests {
             name: "web".into(),
             probe,
             port: 8080,
+            keeps_port: true,
             at: None,
             interval: Duration::from_millis(500),
             timeout: Duration::from_millis(400),
@@ -235,6 +242,7 @@ pub(super) mod tests {
         // One of several keeps its port, and one that asks elsewhere asks there.
         let mut other = Monitor {
             port: 25,
+            keeps_port: true,
             ..web.clone()
         };
         let asked = |monitor: &Monitor| {

@@ -176,14 +176,19 @@ impl Book {
         self.clear(|word| word.until_unix_ms.is_some_and(|until| until <= now_unix_ms))
     }
 
-    /// What they make of `pools` and their endpoints.
-    pub fn imposed(&self, pools: &Pools, now_unix_ms: u64) -> Imposed {
+    /// What they, and before them those that are `given`, make of `pools` and their endpoints.
+    pub fn imposed(&self, given: &[Override], pools: &Pools, now_unix_ms: u64) -> Imposed {
         let held = |word: u64, endpoint: EndpointId| {
             let mut entries = self.contents.overrides.iter();
             let entry = entries.find(|entry| entry.word.id == word)?;
             entry.held.get(&key(pools, endpoint)).copied()
         };
-        imposed(self.overrides(), held, pools, now_unix_ms)
+        imposed(
+            given.iter().chain(self.overrides()),
+            held,
+            pools,
+            now_unix_ms,
+        )
     }
 }
 
@@ -282,8 +287,8 @@ mod tests {
         save(&book);
         let mut again = open(&folder);
         assert!(again.overrides().eq(book.overrides()));
-        let (imposed, now) = (again.imposed(&pools(), 2_000), 2_000);
-        assert_eq!(imposed, book.imposed(&pools(), now));
+        let (imposed, now) = (again.imposed(&[], &pools(), 2_000), 2_000);
+        assert_eq!(imposed, book.imposed(&[], &pools(), now));
         let forced = imposed.verdicts;
         assert_eq!(forced[&EndpointId(3)].health.verdict, Verdict::Down);
         assert_eq!(

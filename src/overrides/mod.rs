@@ -63,7 +63,7 @@ pub struct Order {
 /// A word that stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
-    /// Never given twice by one server.
+    /// Never given twice by one server; 0 of what stands in a registration.
     pub id: u64,
     pub what: What,
     pub action: Action,
@@ -109,6 +109,9 @@ impl std::fmt::Display for Override {
         if let Some(reason) = &self.reason {
             write!(f, ": {reason}")?;
         }
-        write!(f, " (override {})", self.id)
+        match self.id {
+            0 => f.write_str(" (by its registration)"),
+            id => write!(f, " (override {id})"),
+        }
     }
 }

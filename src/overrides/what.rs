@@ -16,7 +16,8 @@ use crate::state::pools::Pool;
 /// |---|---|
 /// | `eu` | the region and the pool of that name |
 /// | `region:eu`, `pool:web-eu` | the one or the other |
-/// | `192.0.2.1`, `2001:db8::1` | that address, in every pool |
+/// | `192.0.2.1`, `2001:db8::1` | that address, at any port, in every pool |
+/// | `192.0.2.1:8080` | what has that address and port, in every pool |
 /// | `web-eu/192.0.2.1`, `cdn/a.example.net` | that address, or other name, in one pool |
 ///
 /// In names, `*` stands for any characters. A name of digits alone is written with what it is (`pool:7`), as
@@ -65,11 +66,13 @@ impl FromStr for What {
         if text.len() > TEXT_MAX || text.ends_with(':') || text.starts_with('/') {
             return Err(unreadable());
         }
-        if let Ok(address) = text.parse() {
+        if let Some(destination @ (Destination::Address(_) | Destination::Socket(_))) =
+            Destination::parse(text)
+        {
             return Ok(What {
                 kind: Kind::Pool,
                 name: "*".to_owned(),
-                destination: Some(Destination::Address(address)),
+                destination: Some(destination),
             });
         }
         let (kind, name, destination) = match text.split_once('/') {
@@ -115,7 +118,9 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
         match (self.kind, &self.destination) {
-            (_, Some(Destination::Address(address))) if name == "*" => write!(f, "{address}"),
+            (_, Some(destination)) if name == "*" && destination.address().is_some() => {
+                write!(f, "{destination}")
+            }
             (_, Some(destination)) => write!(f, "{name}/{destination}"),
             (Kind::Any, None) => f.write_str(name),
             (Kind::Region, None) => write!(f, "region:{name}"),
@@ -150,7 +155,7 @@ impl What {
         let ids = pools_meant.flat_map(|id| pools.pools[id.index()].endpoint_ids());
         ids.filter(|id| {
             let meant = self.destination.as_ref();
-            meant.is_none_or(|meant| pools.endpoints[id.index()].destination == *meant)
+            meant.is_none_or(|meant| meant.means(&pools.endpoints[id.index()].destination))
         })
         .collect()
     }

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::pools::Endpoint;
-use crate::model::{Destination, EndpointId, Family};
+use crate::model::{EndpointId, Family};
 
 /// By [`EndpointId`] and family; where an endpoint has none of a family, anything stands.
 #[derive(Debug, Default)]
@@ -18,16 +18,16 @@ impl Addresses {
     pub fn new(endpoints: &[Endpoint]) -> Self {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for (index, endpoint) in endpoints.iter().enumerate() {
-            match endpoint.destination {
-                Destination::Address(IpAddr::V4(address)) => {
+            match endpoint.destination.address() {
+                Some(IpAddr::V4(address)) => {
                     v4.resize(index, Ipv4Addr::UNSPECIFIED);
                     v4.push(address);
                 }
-                Destination::Address(IpAddr::V6(address)) => {
+                Some(IpAddr::V6(address)) => {
                     v6.resize(index, Ipv6Addr::UNSPECIFIED);
                     v6.push(address);
                 }
-                Destination::Name(_) => {}
+                None => {}
             }
         }
         Addresses {
@@ -49,7 +49,7 @@ impl Addresses {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::PoolId;
+    use crate::model::{Destination, PoolId};
 
     #[test]
     fn every_endpoint_has_its_address_in_its_family() {

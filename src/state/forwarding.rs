@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::listening::{Listener, Spot};
 use crate::model::routing::{ErrorPages, Index};
 use crate::model::{EndpointId, PoolId};
 pub use cache::Cache;
@@ -16,6 +17,7 @@ pub use route::{Action, Caching, Forward, Route};
 /// The forwarding part of a root; empty where there is no forwarder.
 #[derive(Debug, Default)]
 pub struct Forwarding {
+    pub listeners: Box<[Arc<Listener>]>,
     /// In the order in which they are asked.
     pub routes: Box<[Route]>,
     /// Over them.
@@ -31,6 +33,34 @@ pub struct Forwarding {
 }
 
 impl Forwarding {
+    /// Whose `spot` is; `None`: it is listened on no longer.
+    pub fn listener(&self, spot: Spot) -> Option<&Arc<Listener>> {
+        let mut left = spot.nth;
+        self.listeners.iter().find(|listener| {
+            let of_it = listener.addresses.iter();
+            of_it.filter(|&&address| address == spot.address).any(|_| {
+                let is_it = left == 0;
+                left = left.saturating_sub(1);
+                is_it
+            })
+        })
+    }
+
+    /// Everything that is listened on.
+    pub fn spots(&self) -> Vec<Spot> {
+        let mut spots: Vec<Spot> = Vec::new();
+        for &address in self
+            .listeners
+            .iter()
+            .flat_map(|listener| &listener.addresses)
+        {
+            let nth = spots.iter().filter(|spot| spot.address == address).count();
+            let nth = nth as u16;
+            spots.push(Spot { address, nth });
+        }
+        spots
+    }
+
     pub fn upstream(&self, id: PoolId) -> Option<&Arc<Upstream>> {
         self.upstreams.get(id.index())?.as_ref()
     }
@@ -40,12 +70,22 @@ impl Forwarding {
     }
 }
 
+/// What is spoken with the endpoints of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Http1,
+    Http2,
+}
+
 /// How the endpoints of a pool are spoken to.
 #[derive(Debug)]
 pub struct Upstream {
+    pub protocol: Protocol,
     pub connect_timeout: Duration,
     /// From the request to the head of its response.
     pub response_timeout: Duration,
+    /// Between two parts of a response's body.
+    pub body_timeout: Duration,
     /// How long a connection may wait for its next request.
     pub idle_timeout: Duration,
     /// Further endpoints that a request may be sent to.

@@ -10,6 +10,7 @@ pub mod feedback;
 pub mod forwarding;
 pub mod health;
 pub mod identity;
+pub mod listening;
 pub mod look_ahead;
 pub mod map;
 pub mod name_table;

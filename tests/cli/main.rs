@@ -19,6 +19,7 @@ mod place;
 mod plan;
 mod process;
 mod query;
+mod registrations;
 mod replay;
 mod serve;
 mod serve_crowded;

@@ -50,6 +50,7 @@ pub fn serve(settings: Settings, service: Service) -> io::Result<Nameserver> {
         pools: Arc::default(),
         health: Arc::default(),
         service: Arc::new(service),
+        forwarding: Arc::default(),
     });
     Nameserver::bind(settings)
         .map_err(|e| std::io::Error::new(e.source.kind(), e))?

@@ -23,6 +23,7 @@ pub fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetS
         name: "m".into(),
         probe,
         port: address.port(),
+        keeps_port: true,
         interval: timeout * 2,
         timeout,
         rise: 2,

@@ -317,6 +317,7 @@ impl World {
             pools: Arc::new(pools),
             health: Arc::new(health),
             service: Arc::default(),
+            forwarding: Arc::default(),
         }
     }
 

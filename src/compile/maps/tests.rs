@@ -93,6 +93,7 @@ fn config(regions: Vec<Region>, policies: Vec<Policy>) -> Config {
         zones: Vec::new(),
         metrics: None,
         webhook: None,
+        forwarder: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reads `[forwarder]` and the `backend` of a pool.
 
 mod backend;
+mod http;
 mod route;
 
 use std::collections::HashMap;
@@ -17,8 +18,9 @@ use super::scalar::{integer, one_or_many};
 use super::units::size;
 use crate::model::routing::{ErrorPages, Index, Matching};
 
-pub use backend::Backend;
 pub(super) use backend::backend;
+pub use backend::{Backend, Protocol};
+pub use http::Http;
 pub use route::{Action, Route};
 
 /// Listeners, and routes, that can be configured, each.
@@ -48,12 +50,15 @@ pub struct Listener {
     pub name: String,
     /// Addresses; port 0 takes a free one.
     pub listen: Vec<SocketAddr>,
+    pub http: Http,
     pub place: Place,
 }
 
-/// How long backends have by default: to take a connection, to begin a response, to be asked again.
+/// How long backends have by default: to take a connection, to begin a response, to go on with it, to be
+/// asked again.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) fn forwarder(
@@ -115,10 +120,12 @@ fn listeners(reader: &mut Reader, value: &Value) -> Option<Vec<Listener>> {
                 Some(address)
             })
         });
+        let http = http::http(reader, &mut table);
         table.finish(reader);
         listeners.extend(listen.map(|listen| Listener {
             name: name.to_owned(),
             listen,
+            http,
             place: reader.place(key.span().start),
         }));
     }

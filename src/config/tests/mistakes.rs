@@ -455,18 +455,16 @@ fn numbers_out_of_range() {
 
 #[test]
 fn addresses() {
-    let address = "expected an address such as \"192.0.2.1\" or \"2001:db8::1\", found";
+    let address =
+        "expected an address such as \"192.0.2.1\", \"2001:db8::1\" or \"192.0.2.1:8080\", found";
     each_value_is_refused(
         "endpoints",
         "[\"192.0.2.4\"]",
         &[
             ("[¦\"192.0.2.256\"]", &format!("{address} \"192.0.2.256\"")),
             (
-                "[¦\"192.0.2.4:80\"]",
-                &format!(
-                    "{address} \"192.0.2.4:80\" (DNS answers carry no port: \"192.0.2.4\"; \
-                     probes take theirs from the monitor)"
-                ),
+                "[¦\"192.0.2.4:0\"]",
+                &format!("{address} \"192.0.2.4:0\" (expected a port from 1 to 65535)"),
             ),
             (
                 "[¦\"0.0.0.0\"]",

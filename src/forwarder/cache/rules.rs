@@ -20,7 +20,7 @@ const LONGEST: Duration = Duration::from_secs(1 << 31);
 /// Names in `Vary`.
 const VARIES_MAX: usize = 32;
 /// What the forwarder says of its own, of each client another thing.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "connection",
     "forwarded",
     "traceparent",
@@ -28,6 +28,7 @@ const OWN: [&str; 10] = [
     "via",
     "x-forwarded-for",
     "x-forwarded-host",
+    "x-forwarded-port",
     "x-forwarded-proto",
     "x-real-ip",
     "x-request-id",

@@ -8,9 +8,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
 
+use super::shared::Stream;
 use super::{AtWork, Conn};
 use crate::clock;
 use crate::forwarder::body::BodyError;
+use crate::forwarder::patience::Patience;
+use crate::forwarder::upgrade::Upgraded;
 use crate::forwarder::worker::Worker;
 use crate::state::forwarding::Upstream;
 
@@ -19,10 +22,19 @@ use crate::state::forwarding::Upstream;
 pub(crate) struct Exchange {
     worker: Rc<Worker>,
     upstream: Arc<Upstream>,
-    at_work: AtWork,
     /// `None` when it is dropped.
-    conn: Option<Conn>,
+    at_work: Option<AtWork>,
+    over: Over,
     body: Incoming,
+    patience: Patience,
+}
+
+/// What a response comes over.
+pub(super) enum Over {
+    Conn(Conn),
+    Stream(#[expect(dead_code, reason = "it counts as long as it is there")] Stream),
+    /// It is dropped.
+    Nothing,
 }
 
 impl Exchange {
@@ -30,14 +42,15 @@ impl Exchange {
         worker: Rc<Worker>,
         upstream: &Arc<Upstream>,
         at_work: AtWork,
-        conn: Conn,
+        over: Over,
         body: Incoming,
     ) -> Self {
         Exchange {
             worker,
+            patience: Patience::new(upstream.body_timeout),
             upstream: Arc::clone(upstream),
-            at_work,
-            conn: Some(conn),
+            at_work: Some(at_work),
+            over,
             body,
         }
     }
@@ -46,30 +59,48 @@ impl Exchange {
         &self.body
     }
 
+    /// The connection, where the response says that another protocol is spoken on it from now on.
+    pub fn upgraded(mut self) -> Option<Upgraded> {
+        let at_work = self.at_work.take()?;
+        let Over::Conn(conn) = std::mem::replace(&mut self.over, Over::Nothing) else {
+            return None;
+        };
+        let (io, first) = conn.upgraded()?;
+        Some(Upgraded { io, first, at_work })
+    }
+
     pub fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
-            return Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)));
-        }
-        if let Some(conn) = &mut self.conn {
+        let mut frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let (Poll::Pending, Over::Conn(conn)) = (&frame, &mut self.over) {
             conn.drive(cx);
+            frame = Pin::new(&mut self.body).poll_frame(cx);
         }
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        frame.map(|frame| frame.map(|frame| frame.map_err(BodyError::Broken)))
+        match frame {
+            Poll::Ready(frame) => {
+                self.patience.renew();
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
+            }
+            Poll::Pending if self.patience.has_ended(cx) => {
+                Poll::Ready(Some(Err(BodyError::TooSlow)))
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let Some(mut conn) = self.conn.take() else {
+        let over = std::mem::replace(&mut self.over, Over::Nothing);
+        let (Over::Conn(mut conn), Some(at_work)) = (over, &self.at_work) else {
             return;
         };
         let keeps = !self.upstream.idle_timeout.is_zero();
         if keeps && self.body.is_end_stream() && conn.is_ready() {
             let until = clock::now() + self.upstream.idle_timeout;
-            self.worker.idle.put(self.at_work.0.number, conn, until);
+            self.worker.idle.put(at_work.0.number, conn, until);
         }
     }
 }

@@ -1,11 +1,13 @@
 //! How does a request get to a backend, and the response back?
 //!
-//! A connection to a backend is driven by the task of the request that it carries, so that nobody has to be woken up
-//! on the way. One that waits for its next request is driven by nobody: whether it still stands is looked at when it
-//! is needed, and once a second.
+//! A connection of HTTP/1 to a backend is driven by the task of the request that it carries, so that nobody has to be
+//! woken up on the way. One that waits for its next request is driven by nobody: whether it still stands is looked at
+//! when it is needed, and now and then. A connection of HTTP/2 has a task of its own.
 
 mod exchange;
 mod idle;
+mod line;
+mod shared;
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -14,23 +16,39 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper::{Request, Response};
+use hyper::header::{
+    CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
+use hyper::http::request::Parts;
+use hyper::http::uri::{Authority, Scheme};
+use hyper::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::body::RequestBody;
 use super::worker::Worker;
-use crate::state::forwarding::{Backend, Upstream};
+use crate::state::forwarding::{Backend, Protocol, Upstream};
 pub(super) use exchange::Exchange;
+use exchange::Over;
 pub(super) use idle::Idle;
+use line::{Line, Said};
+pub(super) use shared::Shared;
+
+/// Octets that are read of a response and not forwarded yet, at most.
+const READ_MAX: usize = 128 * 1024;
 
 /// A connection to a backend, and the half of it that requests are given to.
 pub(super) struct Conn {
     sender: SendRequest<RequestBody>,
-    /// `None`: it has ended.
-    driver: Option<Box<Connection<TokioIo<TcpStream>, RequestBody>>>,
+    driver: Box<Connection<TokioIo<Line>, RequestBody>>,
+    /// The driver has nothing more to do.
+    has_ended: bool,
+    said: Rc<Said>,
 }
 
 impl Conn {
@@ -38,26 +56,39 @@ impl Conn {
         let stream = TcpStream::connect(backend.address).await;
         let stream = stream.map_err(|_| Why::Connect)?;
         let _ = stream.set_nodelay(true);
-        let handshake = http1::Builder::new().handshake(TokioIo::new(stream)).await;
+        let said = Rc::new(Said::default());
+        let io = TokioIo::new(Line::new(stream, Rc::clone(&said)));
+        let mut builder = http1::Builder::new();
+        let handshake = builder.max_buf_size(READ_MAX).handshake(io).await;
         let (sender, driver) = handshake.map_err(|_| Why::Connect)?;
         Ok(Conn {
             sender,
-            driver: Some(Box::new(driver)),
+            driver: Box::new(driver),
+            has_ended: false,
+            said,
         })
     }
 
     /// Lets it read and write what can be.
     fn drive(&mut self, cx: &mut Context<'_>) {
-        let driver = self.driver.as_mut();
-        if driver.is_some_and(|driver| Pin::new(driver).poll(cx).is_ready()) {
-            self.driver = None;
+        if !self.has_ended {
+            self.has_ended = Pin::new(&mut self.driver).poll(cx).is_ready();
         }
     }
 
     /// Whether it can take a request, as far as can be seen now.
     fn is_ready(&mut self) -> bool {
         self.drive(&mut Context::from_waker(Waker::noop()));
-        self.driver.is_some() && self.sender.is_ready()
+        !self.has_ended && self.sender.is_ready()
+    }
+
+    /// What is beneath it, and what was read of it already, once HTTP is at an end there.
+    fn upgraded(mut self) -> Option<(TcpStream, Bytes)> {
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.has_ended.then(|| {
+            let parts = self.driver.into_parts();
+            (parts.io.into_inner().into_inner(), parts.read_buf)
+        })
     }
 }
 
@@ -71,6 +102,8 @@ pub(super) enum Why {
     Gone,
     /// The request was sent, or a part of it, and there was no response, or one that cannot be read.
     NoResponse,
+    /// The client's body ended before its end.
+    BrokenRequest,
     ResponseTimeout,
 }
 
@@ -86,10 +119,53 @@ pub(super) async fn exchange(
     worker: &Rc<Worker>,
     upstream: &Arc<Upstream>,
     backend: Arc<Backend>,
-    mut request: Request<RequestBody>,
+    request: Request<RequestBody>,
 ) -> Result<Response<Exchange>, Failed> {
     let at_work = AtWork::new(backend);
-    let backend = &at_work.0;
+    let wants_upgrade = request.headers().contains_key(UPGRADE);
+    let sent = match upstream.protocol {
+        // RFC 9113, 8.6: HTTP/2 has no upgrades of this kind.
+        Protocol::Http2 if !wants_upgrade => {
+            exchange_shared(worker, upstream, &at_work.0, request).await
+        }
+        _ => exchange_alone(worker, upstream, &at_work.0, request).await,
+    };
+    let (over, response) = sent?;
+    let failed = Failed {
+        why: Why::NoResponse,
+        request: None,
+    };
+    let is_switching = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    if is_switching && !wants_upgrade || is_length_doubtful(response.headers()) {
+        return Err(failed);
+    }
+    let (head, body) = response.into_parts();
+    let exchange = Exchange::new(Rc::clone(worker), upstream, at_work, over, body);
+    Ok(Response::from_parts(head, exchange))
+}
+
+/// Whether a response says in two ways how long it is, or in one that nobody knows (RFC 9112, 6.3): hyper makes something
+/// of it, but there is no telling what the backend meant.
+fn is_length_doubtful(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).into_iter();
+    let mut codings = headers.get_all(TRANSFER_ENCODING).into_iter();
+    let (length, coding) = (lengths.next(), codings.next());
+    let is_known = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    lengths.next().is_some()
+        || codings.next().is_some()
+        || length.is_some() && coding.is_some()
+        || coding.is_some_and(|coding| !is_known(coding))
+}
+
+type Sent = (Over, Response<Incoming>);
+
+/// On a connection of its own.
+async fn exchange_alone(
+    worker: &Worker,
+    upstream: &Upstream,
+    backend: &Backend,
+    mut request: Request<RequestBody>,
+) -> Result<Sent, Failed> {
     loop {
         let (conn, is_fresh) = match worker.idle.take(backend.number) {
             Some(conn) => (conn, false),
@@ -100,25 +176,21 @@ pub(super) async fn exchange(
             },
         };
         match timeout(upstream.response_timeout, send(conn, request)).await {
-            Ok(Ok((conn, response))) => {
-                let (head, body) = response.into_parts();
-                let exchange = Exchange::new(Rc::clone(worker), upstream, at_work, conn, body);
-                return Ok(Response::from_parts(head, exchange));
-            }
+            Ok(Ok((conn, response))) => return Ok((Over::Conn(conn), response)),
             Ok(Err(Failed {
                 request: Some(again),
                 ..
             })) if !is_fresh => request = again,
             Ok(Err(failed)) => return Err(failed),
-            Err(_) => {
-                return Err(Failed {
-                    why: Why::ResponseTimeout,
-                    request: None,
-                });
-            }
+            Err(_) => return Err(TOO_LATE),
         }
     }
 }
+
+const TOO_LATE: Failed = Failed {
+    why: Why::ResponseTimeout,
+    request: None,
+};
 
 fn unsent(why: Why, request: Request<RequestBody>) -> Failed {
     Failed {
@@ -130,30 +202,93 @@ fn unsent(why: Why, request: Request<RequestBody>) -> Failed {
 async fn send(
     mut conn: Conn,
     request: Request<RequestBody>,
-) -> Result<(Conn, Response<hyper::body::Incoming>), Failed> {
+) -> Result<(Conn, Response<Incoming>), Failed> {
+    conn.said.begin();
     let mut sent = pin!(conn.sender.try_send_request(request));
     let response = poll_fn(|cx| {
         if let Poll::Ready(response) = sent.as_mut().poll(cx) {
             return Poll::Ready(response);
         }
-        let driver = conn.driver.as_mut();
-        if driver.is_some_and(|driver| Pin::new(driver).poll(cx).is_ready()) {
-            conn.driver = None;
+        if !conn.has_ended {
+            conn.has_ended = Pin::new(&mut conn.driver).poll(cx).is_ready();
         }
         sent.as_mut().poll(cx)
     })
     .await;
     match response {
-        Ok(response) => Ok((conn, response)),
-        Err(mut failed) => {
-            let request = failed.take_message();
-            let why = match request {
-                Some(_) => Why::Gone,
-                None => Why::NoResponse,
-            };
-            Err(Failed { why, request })
+        Ok(response) => {
+            conn.said.respond();
+            Ok((conn, response))
+        }
+        Err(failed) => Err(failure(failed)),
+    }
+}
+
+fn failure(mut failed: TrySendError<Request<RequestBody>>) -> Failed {
+    let request = failed.take_message();
+    let why = match request {
+        Some(_) => Why::Gone,
+        None if failed.error().is_user() => Why::BrokenRequest,
+        None => Why::NoResponse,
+    };
+    Failed { why, request }
+}
+
+/// Beside others on a connection of HTTP/2.
+async fn exchange_shared(
+    worker: &Worker,
+    upstream: &Upstream,
+    backend: &Backend,
+    request: Request<RequestBody>,
+) -> Result<Sent, Failed> {
+    let (parts, body) = request.into_parts();
+    let mut request = Request::from_parts(of_http2(parts, backend), body);
+    loop {
+        let mut stream = match worker.shared.take(backend.number) {
+            Some(stream) => stream,
+            None => {
+                let opened = worker.shared.open(backend, upstream.idle_timeout);
+                match timeout(upstream.connect_timeout, opened).await {
+                    Ok(Ok(stream)) => stream,
+                    Ok(Err(why)) => return Err(unsent(why, request)),
+                    Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
+                }
+            }
+        };
+        let sent = stream.sender.try_send_request(request);
+        match timeout(upstream.response_timeout, sent).await {
+            Ok(Ok(response)) => return Ok((Over::Stream(stream), response)),
+            Ok(Err(failed)) => match failure(failed) {
+                Failed {
+                    request: Some(again),
+                    ..
+                } if !stream.is_fresh => request = again,
+                failed => return Err(failed),
+            },
+            Err(_) => return Err(TOO_LATE),
         }
     }
+}
+
+/// As HTTP/2 says it (RFC 9113, 8.3.1): whom it is for stands in front of the headers.
+fn of_http2(mut head: Parts, backend: &Backend) -> Parts {
+    const CONNECTION_FIELDS: [HeaderName; 2] = [hyper::header::CONNECTION, TRANSFER_ENCODING];
+    let authority = head.headers.remove(HOST);
+    let authority = authority.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let address = || Authority::try_from(backend.address.to_string()).ok();
+    let mut uri = head.uri.into_parts();
+    uri.scheme = Some(Scheme::HTTP);
+    uri.authority = authority.or_else(address);
+    head.uri = Uri::from_parts(uri).unwrap_or_default();
+    head.version = Version::HTTP_2;
+    for name in CONNECTION_FIELDS {
+        head.headers.remove(name);
+    }
+    if head.headers.contains_key(TE) {
+        head.headers
+            .insert(TE, HeaderValue::from_static("trailers"));
+    }
+    head
 }
 
 /// A backend that works on a request.

@@ -184,7 +184,7 @@ mod tests {
             let (method, headers) = (Method::GET, HeaderMap::new());
             for (host, path) in &asked {
                 let path = if path.is_empty() { "/" } else { path };
-                let asked = Asked { host, path, method: &method, headers: &headers, listener: 0 };
+                let asked = Asked { host, path, method: &method, headers: &headers, listener: "" };
                 let found = index.find(host, path, |number| routes[number as usize].fits(&asked));
                 let first = routes.iter().position(|route| route.fits(&asked));
                 prop_assert_eq!(found, first.map(|number| number as u32));

@@ -46,8 +46,8 @@ pub struct Matching {
     pub headers: Box<[(HeaderName, Test)]>,
     /// All of them.
     pub cookies: Box<[(Box<str>, Test)]>,
-    /// One of them, by their places in the configuration.
-    pub listeners: Box<[u16]>,
+    /// One of them.
+    pub listeners: Box<[Box<str>]>,
 }
 
 /// What routes are asked about.
@@ -59,7 +59,7 @@ pub struct Asked<'a> {
     pub path: &'a str,
     pub method: &'a Method,
     pub headers: &'a HeaderMap,
-    pub listener: u16,
+    pub listener: &'a str,
 }
 
 impl Matching {
@@ -72,7 +72,8 @@ impl Matching {
         (self.hosts.is_empty() || self.hosts.iter().any(|pattern| pattern.fits(host)))
             && self.path.fits(path)
             && (self.methods.is_empty() || self.methods.contains(asked.method))
-            && (self.listeners.is_empty() || self.listeners.contains(&asked.listener))
+            && (self.listeners.is_empty()
+                || self.listeners.iter().any(|name| **name == *asked.listener))
             && self.headers.iter().all(|(name, test)| header(name, test))
             && self
                 .cookies

@@ -173,17 +173,17 @@ fn method(reader: &mut Reader, value: &Value) -> Option<Method> {
     method
 }
 
-fn listener(reader: &mut Reader, value: &Value, listeners: &[String]) -> Option<u16> {
+fn listener(reader: &mut Reader, value: &Value, listeners: &[String]) -> Option<Box<str>> {
     let name = text(reader, value, "the name of a listener such as \"web\"")?;
-    let place = listeners.iter().position(|listener| listener == name);
-    if place.is_none() {
+    if !listeners.iter().any(|listener| listener == name) {
         let names = listeners.iter().map(String::as_str);
         let known = || Some(format!("known: {}", listed(listeners)));
         let help = did_you_mean(name, names).or_else(known);
         let message = format!("no listener named {}", ticked(name));
         reader.error(value.span(), message, help);
+        return None;
     }
-    u16::try_from(place?).ok()
+    Some(name.into())
 }
 
 /// The name of a header.
