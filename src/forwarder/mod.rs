@@ -25,7 +25,7 @@
 //! | `upstream` | how does it get there, and the response back? |
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
 //! | `body` | what are messages made of? |
-//! | `patience` | how long is waited for the next part of one? |
+//! | `patience` | how long is waited for something? |
 //! | `refusal` | what is said where there is no response? |
 //! | `dress` | what is done to every response of a route? |
 //! | `compress` | how does it take less room? |

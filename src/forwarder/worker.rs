@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
@@ -53,6 +53,7 @@ pub(super) struct Worker {
     /// What was listened on when somebody came there last.
     known: RefCell<HashMap<Spot, Arc<Listener>>>,
     is_stopping: Cell<bool>,
+    now: Cell<Instant>,
 }
 
 struct Dice {
@@ -73,6 +74,7 @@ impl Worker {
             }),
             known: RefCell::default(),
             is_stopping: Cell::new(false),
+            now: Cell::new(clock::now()),
         }
     }
 
@@ -82,6 +84,11 @@ impl Worker {
         let Dice { random, cursors } = &mut *dice;
         cursors.resize(cursor_count(&root.pools), 0);
         with(&mut Draw { random, cursors })
+    }
+
+    /// The time of the last look around: up to [`LOOK`] ago, and for nothing.
+    pub fn now(&self) -> Instant {
+        self.now.get()
     }
 
     /// A number that no other request has.
@@ -194,6 +201,7 @@ async fn look_after(worker: Rc<Worker>) {
     loop {
         ticks.tick().await;
         let now = clock::now();
+        worker.now.set(now);
         worker.idle.sweep(now);
         worker.shared.sweep(now);
         worker.sessions.look(now);

@@ -1,4 +1,13 @@
 //! The forwarder, asked by scripted clients and answered by scripted backends.
 
+mod documented;
 mod framing;
 mod framing_model;
+mod harness;
+mod headers;
+mod http1;
+mod http2;
+mod limits;
+mod lying;
+mod reload;
+mod upgrade;

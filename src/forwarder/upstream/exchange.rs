@@ -10,7 +10,6 @@ use hyper::body::{Body, Frame, Incoming};
 
 use super::shared::Stream;
 use super::{AtWork, Conn};
-use crate::clock;
 use crate::forwarder::body::BodyError;
 use crate::forwarder::patience::Patience;
 use crate::forwarder::upgrade::Upgraded;
@@ -99,7 +98,7 @@ impl Drop for Exchange {
         };
         let keeps = !self.upstream.idle_timeout.is_zero();
         if keeps && self.body.is_end_stream() && conn.is_ready() {
-            let until = clock::now() + self.upstream.idle_timeout;
+            let until = self.worker.now() + self.upstream.idle_timeout;
             self.worker.idle.put(at_work.0.number, conn, until);
         }
     }

@@ -15,6 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -31,7 +32,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::body::RequestBody;
+use super::patience::Deadline;
 use super::worker::Worker;
+use crate::clock;
 use crate::state::forwarding::{Backend, Protocol, Upstream};
 pub(super) use exchange::Exchange;
 use exchange::Over;
@@ -49,6 +52,8 @@ pub(super) struct Conn {
     /// The driver has nothing more to do.
     has_ended: bool,
     said: Rc<Said>,
+    /// When there is to be a response.
+    deadline: Deadline,
 }
 
 impl Conn {
@@ -66,6 +71,7 @@ impl Conn {
             driver: Box::new(driver),
             has_ended: false,
             said,
+            deadline: Deadline::new(clock::now()),
         })
     }
 
@@ -175,14 +181,13 @@ async fn exchange_alone(
                 Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
             },
         };
-        match timeout(upstream.response_timeout, send(conn, request)).await {
-            Ok(Ok((conn, response))) => return Ok((Over::Conn(conn), response)),
-            Ok(Err(Failed {
+        match send(conn, request, upstream.response_timeout).await {
+            Ok((conn, response)) => return Ok((Over::Conn(conn), response)),
+            Err(Failed {
                 request: Some(again),
                 ..
-            })) if !is_fresh => request = again,
-            Ok(Err(failed)) => return Err(failed),
-            Err(_) => return Err(TOO_LATE),
+            }) if !is_fresh => request = again,
+            Err(failed) => return Err(failed),
         }
     }
 }
@@ -202,25 +207,32 @@ fn unsent(why: Why, request: Request<RequestBody>) -> Failed {
 async fn send(
     mut conn: Conn,
     request: Request<RequestBody>,
+    limit: Duration,
 ) -> Result<(Conn, Response<Incoming>), Failed> {
     conn.said.begin();
+    conn.deadline.set(clock::now() + limit);
     let mut sent = pin!(conn.sender.try_send_request(request));
     let response = poll_fn(|cx| {
         if let Poll::Ready(response) = sent.as_mut().poll(cx) {
-            return Poll::Ready(response);
+            return Poll::Ready(Some(response));
         }
         if !conn.has_ended {
             conn.has_ended = Pin::new(&mut conn.driver).poll(cx).is_ready();
         }
-        sent.as_mut().poll(cx)
+        match sent.as_mut().poll(cx) {
+            Poll::Ready(response) => Poll::Ready(Some(response)),
+            Poll::Pending if conn.deadline.has_passed(cx) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
     })
     .await;
     match response {
-        Ok(response) => {
+        Some(Ok(response)) => {
             conn.said.respond();
             Ok((conn, response))
         }
-        Err(failed) => Err(failure(failed)),
+        Some(Err(failed)) => Err(failure(failed)),
+        None => Err(TOO_LATE),
     }
 }
 
