@@ -506,6 +506,7 @@ fn operators_make_it_forget() {
     assert_eq!((kept.size, kept.addresses), (64 << 20, 4));
     assert_eq!(forgotten(Purge::All), 4);
     assert_eq!(fill(), 13);
-    let wrong = admin::client::post::<Purged>(&socket, "/v1/cache/purge", &what("no-path"));
+    let no_path = what("no-path");
+    let wrong = admin::client::post::<Purged>(&socket, "/v1/cache/purge", &no_path);
     assert!(site.runtime.block_on(wrong).is_err());
 }
