@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use hyper::header::HeaderValue;
 
+use super::transport::Transport;
 use crate::config::forwarder as written;
 use crate::config::{self, Config, Member};
 use crate::hashing::of_octets;
@@ -15,35 +16,44 @@ use crate::model::{PolicyId, PoolId};
 use crate::random::Random;
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Backend, Cache, Caching, Forward, Forwarding, Protocol, Route, Upstream,
+    Action, Backend, Cache, Caching, Entrance, Forward, Forwarding, Protocol, Route, Upstream, Way,
 };
 use crate::state::listening::{Http, Listener};
 use crate::state::pools;
 
-/// Backends that there were before, at the same address, go on with what is known of them.
-pub(super) fn compile(config: &Config, pools: &Pools, before: Option<&Forwarding>) -> Forwarding {
+/// Backends that there were before, at the same address and reached in the same way, go on with what is known of them.
+pub(super) fn compile(
+    config: &Config,
+    pools: &Pools,
+    transport: &Transport,
+    before: Option<&Forwarding>,
+) -> Forwarding {
     let Some(forwarder) = &config.forwarder else {
         return Forwarding::default();
     };
     let routes: Box<[_]> = forwarder.routes.iter().map(route).collect();
     let mut upstreams: Vec<Option<Arc<Upstream>>> = vec![None; pools.pools.len()];
-    let forwards = routes.iter().flat_map(|route| route.action.forwards());
-    for forward in forwards {
-        let reach = match &forward.to {
+    let of_routes = routes.iter().flat_map(|route| route.action.forwards());
+    let of_routes = of_routes.map(|forward| forward.to);
+    let of_entrances = transport.entrances.iter().flat_map(|e| e.members());
+    for to in of_routes.chain(of_entrances) {
+        let reach = match &to {
             pools::Member::Pool(pool) => std::slice::from_ref(pool),
             pools::Member::Policy(policy) => &pools.policies[policy.index()].reach,
         };
         for pool in reach {
             let pool = pool.index();
-            upstreams[pool] = Some(Arc::new(upstream(&config.pools[pool].backend)));
+            let way = transport.way(pool);
+            upstreams[pool] = Some(Arc::new(upstream(&config.pools[pool].backend, way)));
         }
     }
     let backends = backends(config, pools, &upstreams, before);
+    let listeners = forwarder.listeners.iter().zip(&transport.entrances);
     Forwarding {
         index: Index::new(routes.iter().map(|route| &route.matching)),
         error_pages: forwarder.error_pages.clone(),
         cache: cache(forwarder, before),
-        listeners: forwarder.listeners.iter().map(listener).collect(),
+        listeners: listeners.map(listener).collect(),
         routes,
         upstreams: upstreams.into(),
         backends,
@@ -59,11 +69,12 @@ fn cache(forwarder: &written::Forwarder, before: Option<&Forwarding>) -> Option<
     is_used.then(|| known.unwrap_or_else(|| Arc::new(Cache::new(size))))
 }
 
-fn listener(listener: &written::Listener) -> Arc<Listener> {
+fn listener((listener, entrance): (&written::Listener, &Arc<Entrance>)) -> Arc<Listener> {
     Arc::new(Listener {
         name: listener.name.as_str().into(),
         addresses: listener.listen.clone().into(),
         http: http(&listener.http),
+        entrance: Arc::clone(entrance),
     })
 }
 
@@ -155,14 +166,14 @@ fn forward(to: Member) -> Forward {
     Forward { to: member(to) }
 }
 
-fn member(member: Member) -> pools::Member {
+pub(super) fn member(member: Member) -> pools::Member {
     match member {
         Member::Pool(PoolId(id)) => pools::Member::Pool(PoolId(id)),
         Member::Policy(PolicyId(id)) => pools::Member::Policy(PolicyId(id)),
     }
 }
 
-fn upstream(backend: &config::Backend) -> Upstream {
+fn upstream(backend: &config::Backend, way: Arc<Way>) -> Upstream {
     Upstream {
         protocol: match backend.protocol {
             written::Protocol::Http1 => Protocol::Http1,
@@ -173,11 +184,12 @@ fn upstream(backend: &config::Backend) -> Upstream {
         body_timeout: backend.body_timeout,
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
+        way,
     }
 }
 
 /// Numbers that no two backends of the process share.
-fn next_number() -> u64 {
+pub(super) fn next_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
@@ -191,20 +203,20 @@ fn backends(
     let known = before
         .iter()
         .flat_map(|before| before.backends.iter().flatten());
-    let mut known: HashMap<SocketAddr, Arc<Backend>> = known
-        .map(|backend| (backend.address, Arc::clone(backend)))
+    let mut known: HashMap<(SocketAddr, u64), Arc<Backend>> = known
+        .map(|backend| ((backend.address, backend.way.number), Arc::clone(backend)))
         .collect();
     let endpoints = pools.endpoints.iter();
     let backends = endpoints.map(|endpoint| {
         let pool = endpoint.pool.index();
-        upstreams[pool].as_ref()?;
+        let way = &upstreams[pool].as_ref()?.way;
         let address = endpoint.destination.address()?;
         let port = endpoint.destination.port();
         let port = port.unwrap_or(config.pools[pool].backend.port);
         let address = SocketAddr::new(address, port);
         let backend = known
-            .entry(address)
-            .or_insert_with(|| Arc::new(Backend::new(address, next_number())));
+            .entry((address, way.number))
+            .or_insert_with(|| Arc::new(Backend::new(address, Arc::clone(way), next_number())));
         Some(Arc::clone(backend))
     });
     backends.collect()

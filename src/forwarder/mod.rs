@@ -7,6 +7,10 @@
 //! | file | question |
 //! |---|---|
 //! | `worker` | who serves a connection? |
+//! | `entrance` | what becomes of a connection before it is requests, or if it never is? |
+//! | `proxy` | whose is a connection that a proxy in front passes on? |
+//! | `tls` | how does a client's connection become a secret one? |
+//! | [`tcp`] | what becomes of a connection that is no requests? |
 //! | `connection` | what does a client speak? |
 //! | [`framing`] | where do requests on it begin and end? |
 //! | `wire` | what comes and goes over its connection? |
@@ -26,6 +30,7 @@
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
 //! | `body` | what are messages made of? |
 //! | `patience` | how long is waited for something? |
+//! | `shown` | what are backends told of a client's certificate? |
 //! | `refusal` | what is said where there is no response? |
 //! | `dress` | what is done to every response of a route? |
 //! | `compress` | how does it take less room? |
@@ -39,10 +44,12 @@ mod conditions;
 mod connection;
 mod dress;
 mod edits;
+mod entrance;
 mod files;
 pub mod framing;
 mod headers;
 mod patience;
+mod proxy;
 mod redirect;
 mod refusal;
 mod respond;
@@ -51,7 +58,10 @@ mod route;
 mod service;
 mod session;
 mod sessions;
+mod shown;
 mod split;
+pub mod tcp;
+mod tls;
 mod upgrade;
 mod upstream;
 mod vet;

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
+    UPGRADE,
+};
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -21,11 +24,12 @@ use super::session::Session;
 use super::upstream::{self, Failed, Why};
 use super::visit::Visit;
 use super::worker::Worker;
-use super::{edits, files, redirect, respond, rewrite, route, split, upgrade, vet};
+use super::{edits, files, redirect, respond, rewrite, route, shown, split, upgrade, vet};
 use crate::locate::Client;
+use crate::proxy_protocol::Ends;
 use crate::state::Root;
 use crate::state::forwarding::{Action, Forward, Route};
-use crate::state::listening::{Http, Spot};
+use crate::state::listening::{Http, Listener, Spot};
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -60,16 +64,35 @@ pub(super) async fn serve(
     }
     let root = worker.root.load_full();
     let listener = root.forwarding.listener(asked.peer.spot);
-    let http = &listener.unwrap_or(&asked.session.listener).http;
+    let listener = listener.unwrap_or(&asked.session.listener);
+    let mut answer = respond(worker, &root, listener, asked, request).await;
+    if let Some(hsts) = &listener.entrance.hsts {
+        answer
+            .headers_mut()
+            .insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
+    answer
+}
+
+async fn respond(
+    worker: &Rc<Worker>,
+    root: &Arc<Root>,
+    listener: &Listener,
+    asked: Asked<'_>,
+    request: Request<Incoming>,
+) -> Answer {
+    let http = &listener.http;
     if let Err(refused) = vet::vet(&request, http) {
         return refuse(refused.status, refused.why);
     }
     let (mut head, body) = request.into_parts();
+    if let Some(port) = listener.entrance.redirect_to_https {
+        return redirect::to_https(port, &head);
+    }
     let visit = match Visit::new(&mut head, asked) {
         Ok(visit) => visit,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, why),
     };
-    let listener = listener.unwrap_or(&asked.session.listener);
     let found = route::find(&root.forwarding, &visit, &head.headers, &listener.name);
     let Some((number, route)) = found else {
         let answer = refuse(StatusCode::NOT_FOUND, "no route fits the request");
@@ -80,7 +103,7 @@ pub(super) async fn serve(
         Ok(()) => {
             act(
                 worker,
-                &root,
+                root,
                 number,
                 &visit,
                 Request::from_parts(head, body),
@@ -142,6 +165,10 @@ pub(super) async fn forward(
         resolver: prepare(&mut head, &body, asked, http, || worker.number()),
     };
     edits::apply(&route.request_headers, &mut head.headers, route, visit);
+    let ends = Ends {
+        from: asked.peer.address,
+        to: asked.peer.local,
+    };
     let again = Again::of(&head, &body);
     let mut request = Some(Request::from_parts(head, body));
     let mut tried = Vec::new();
@@ -154,7 +181,7 @@ pub(super) async fn forward(
             return no_response(last, asked);
         };
         tried.push(backend.number);
-        match upstream::exchange(worker, &upstream, backend, sent).await {
+        match upstream::exchange(worker, &upstream, backend, ends, sent).await {
             Ok(response) => return answer(response, asked, http, version),
             Err(Failed { why, request: left }) => {
                 last = Some(why);
@@ -222,6 +249,7 @@ fn prepare(
     let client = asked
         .session
         .told(|told| headers::tell_client(&mut head.headers, asker, http, told));
+    shown::tell(&mut head.headers, asked.session.shown().as_deref());
     headers::tell_request(&mut head.headers, is_trusted, draw);
     if body.size_hint().exact().is_none() {
         // For methods that have no body most of the time, hyper would leave it out.

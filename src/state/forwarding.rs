@@ -1,7 +1,9 @@
 //! What the forwarder does with a request: routes, and what it knows of those whom they lead to.
 
 pub mod cache;
+mod entrance;
 mod route;
+mod way;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,10 +11,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::listening::{Listener, Spot};
+pub use crate::model::routing::HostPattern;
 use crate::model::routing::{ErrorPages, Index};
 use crate::model::{EndpointId, PoolId};
 pub use cache::Cache;
+pub use entrance::{ByName, Counter, Counts, Entrance, Mode, Tcp, Tls};
 pub use route::{Action, Caching, Forward, Route};
+pub use way::{ClientTls, Way};
 
 /// The forwarding part of a root; empty where there is no forwarder.
 #[derive(Debug, Default)]
@@ -90,6 +95,7 @@ pub struct Upstream {
     pub idle_timeout: Duration,
     /// Further endpoints that a request may be sent to.
     pub retries: u32,
+    pub way: Arc<Way>,
 }
 
 /// What the workers know of one endpoint together. It outlives reloads that keep the endpoint.
@@ -98,15 +104,18 @@ pub struct Backend {
     pub address: SocketAddr,
     /// Tells it from all others that the process has known.
     pub number: u64,
+    /// In which way its connections are made.
+    pub way: Arc<Way>,
     /// Requests, and connections of other protocols, that it works on.
     pub in_flight: AtomicU32,
 }
 
 impl Backend {
-    pub fn new(address: SocketAddr, number: u64) -> Self {
+    pub fn new(address: SocketAddr, way: Arc<Way>, number: u64) -> Self {
         Backend {
             address,
             number,
+            way,
             in_flight: AtomicU32::new(0),
         }
     }

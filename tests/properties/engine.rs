@@ -52,6 +52,7 @@ pub fn root_of(zone: Zone) -> Root {
             identity: identity(),
             ..Service::default()
         }),
+        forwarding: Arc::default(),
     }
 }
 
