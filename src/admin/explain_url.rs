@@ -84,7 +84,10 @@ pub fn explain_url(
             };
             steps.push(line("route", format!("{}: to {to}", route.name)));
         }
-        (Some(route), None) => steps.push(line("route", route.name.to_string())),
+        (Some(route), None) => {
+            let text = format!("{}: answered here, no backend is asked", route.name);
+            steps.push(line("route", text));
+        }
         (None, _) => steps.push(line("route", "none fits: 404".to_owned())),
     }
     steps.extend(explained.steps.iter().map(|step| words.line(step)));

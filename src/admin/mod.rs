@@ -22,6 +22,7 @@
 //!
 //! Errors are JSON: `{"error": "..."}`.
 
+mod cache;
 pub mod client;
 pub mod explain;
 pub mod explain_url;
@@ -33,6 +34,7 @@ mod socket;
 mod whom;
 mod words;
 
+pub use cache::{Kept, Purge, Purged};
 pub use server::{Command, Live, Teller, router};
 pub use socket::{Socket, running};
 pub use whom::Whom;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hyper::header::{HOST, HeaderName, REFERER, USER_AGENT};
-use hyper::{HeaderMap, Method, Request, Version};
+use hyper::{HeaderMap, Method, Uri, Version};
 use serde::Serialize;
 
 use crate::state::forwarding::Format;
@@ -49,16 +49,15 @@ pub(super) struct Over<'o> {
 }
 
 impl Said {
-    pub fn of<B>(request: &Request<B>) -> Self {
-        let headers = request.headers();
-        let authority = request.uri().authority();
-        let host = authority.map(|authority| authority.as_str().as_bytes().to_vec());
-        let target = request.uri().path_and_query();
-        let target = target.map_or("*", |target| target.as_str());
+    pub fn of(method: &Method, uri: &Uri, version: Version, headers: &HeaderMap) -> Self {
+        let host = uri
+            .authority()
+            .map(|authority| authority.as_str().as_bytes().to_vec());
+        let target = uri.path_and_query().map_or("*", |target| target.as_str());
         Said {
-            method: request.method().clone(),
+            method: method.clone(),
             target: String::from_utf8_lossy(cut(target.as_bytes())).into_owned(),
-            version: request.version(),
+            version,
             host: host.or_else(|| text(headers, &HOST)),
             referrer: text(headers, &REFERER),
             agent: text(headers, &USER_AGENT),
@@ -200,6 +199,8 @@ fn clf_time(unix_s: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hyper::Request;
+
     use super::*;
 
     fn said() -> Said {
@@ -209,7 +210,12 @@ mod tests {
             .header("user-agent", &b"a\"\\\xff\" 200 0"[..])
             .header("x-request-id", "7");
         let request = request.body(()).unwrap();
-        Said::of(&request)
+        Said::of(
+            request.method(),
+            request.uri(),
+            request.version(),
+            request.headers(),
+        )
     }
 
     fn over() -> Over<'static> {

@@ -38,7 +38,7 @@ pub(super) struct Attempts<'a> {
     /// Of the client's connection.
     pub ends: Ends,
     pub known: &'a Known,
-    pub story: &'a RefCell<Story>,
+    pub story: &'a Rc<RefCell<Story>>,
 }
 
 /// A response, and whose it is.

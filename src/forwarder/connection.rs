@@ -226,7 +226,7 @@ fn answer(
     async move {
         // Of HTTP/1, hyper itself leaves it out.
         let has_no_body = above.is_some() && request.method() == Method::HEAD;
-        let story = RefCell::new(Story::begin(&worker, peer));
+        let story = Rc::new(RefCell::new(Story::begin(&worker, peer)));
         let asked = Asked {
             session: &session,
             number,
@@ -242,8 +242,7 @@ fn answer(
             let len = HeaderValue::from(len);
             response.headers_mut().entry(CONTENT_LENGTH).or_insert(len);
         }
-        let mut story = story.into_inner();
-        story.answers(response.status());
+        story.borrow_mut().answers(response.status());
         Ok(response.map(|body| Served {
             body: (!has_no_body).then_some(body),
             seat,
@@ -269,14 +268,13 @@ struct Served {
     seat: Seat,
     /// The place of its stream's connection.
     above: Option<Seat>,
-    story: Story,
+    story: Rc<RefCell<Story>>,
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        if self.is_end_stream() {
-            self.story.is_whole();
-        }
+        let is_whole = self.is_end_stream();
+        self.story.borrow_mut().end(is_whole);
     }
 }
 
@@ -294,8 +292,8 @@ impl Body for Served {
         };
         let frame = Pin::new(body).poll_frame(cx);
         match &frame {
-            Poll::Ready(Some(Ok(frame))) => served.story.sends(frame),
-            Poll::Ready(None) => served.story.is_whole(),
+            Poll::Ready(Some(Ok(frame))) => served.story.borrow_mut().sends(frame),
+            Poll::Ready(None) => served.story.borrow_mut().end(true),
             Poll::Ready(Some(Err(_))) | Poll::Pending => {}
         }
         if served.above.is_some() {

@@ -1,19 +1,21 @@
 //! Where would a request go, and why? What [`service`](super::service) asks, asked with a recorder.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use hyper::Uri;
+use hyper::{HeaderMap, Method, Uri};
 
 use super::balance::{self, Ask, Choice};
 use super::known::Known;
 use super::route;
 use crate::clock;
 use crate::locate::Client;
+use crate::model::routing::{Asked, path};
 use crate::model::{ANSWERS_MAX, EndpointId, PoolId};
 use crate::random::Random;
 use crate::state::Root;
-use crate::state::forwarding::{Action, Backend, Route};
+use crate::state::forwarding::{Backend, Route};
 use crate::state::pools::Member;
 use crate::steering::{Draw, Step, cursor_count, forward};
 
@@ -40,14 +42,28 @@ pub fn explain<'r>(
     client: IpAddr,
     random: &mut Random,
 ) -> Explained<'r> {
+    let is_tls = uri.scheme_str() == Some("https");
+    let listeners = root.forwarding.listeners.iter();
+    let mut listeners = listeners.filter(|listener| listener.entrance.tls.is_some() == is_tls);
+    let asked = Asked {
+        host,
+        path: &path::normalise(uri.path()).unwrap_or(Cow::Borrowed(uri.path())),
+        method: &Method::GET,
+        headers: &HeaderMap::new(),
+        listener: listeners.next().map_or("", |listener| &listener.name),
+    };
+    let found = route::find_asked(&root.forwarding, &asked);
     let mut explained = Explained {
-        route: route::find(&root.forwarding, host, uri.path()),
+        route: found.map(|(_, route)| route),
         ..Explained::default()
     };
-    let Some(route) = explained.route else {
+    // Of a split, the first side; where no backend is asked, there is none.
+    let forward = explained
+        .route
+        .and_then(|route| route.action.forwards().next());
+    let Some(forward) = forward else {
         return explained;
     };
-    let Action::Forward(forward) = &route.action;
     explained.to = Some(forward.to);
     let client = Client {
         subnet: None,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hyper::StatusCode;
 use hyper::body::Frame;
-use hyper::{Request, StatusCode};
 
 use super::access_line::{self, Over, Said};
 use super::service::Peer;
@@ -15,7 +15,7 @@ use super::worker::Worker;
 use crate::clock;
 use crate::state::forwarding::{Backend, Logging, Told, Upstream};
 
-/// One request, from its head to the end of its response. It is told when it is dropped.
+/// One request, from its head to the end of its response. It is told at its end, or when it is dropped before.
 pub(super) struct Story {
     worker: Rc<Worker>,
     peer: Peer,
@@ -35,7 +35,7 @@ pub(super) struct Story {
     /// 0: there was no response.
     status: u16,
     octets: u64,
-    is_whole: bool,
+    is_over: bool,
 }
 
 impl Story {
@@ -53,17 +53,17 @@ impl Story {
             tries: 0,
             status: 0,
             octets: 0,
-            is_whole: false,
+            is_over: false,
         }
     }
 
     /// It is of this route, or of none yet.
-    pub fn is_of<B>(&mut self, told: &Arc<Told>, request: &Request<B>) {
+    pub fn is_of(&mut self, told: &Arc<Told>, said: impl FnOnce() -> Said) {
         let log = told.logging.as_ref();
         let log = log.filter(|log| log.sample >= 1.0 || self.worker.fraction() < log.sample);
         self.log = log.cloned();
         if self.log.is_some() && self.said.is_none() {
-            self.said = Some(Said::of(request));
+            self.said = Some(said());
         }
         self.told = Some(Arc::clone(told));
     }
@@ -106,14 +106,11 @@ impl Story {
         self.octets += frame.data_ref().map_or(0, |data| data.len() as u64);
     }
 
-    /// All of the response was sent.
-    pub fn is_whole(&mut self) {
-        self.is_whole = true;
-    }
-}
-
-impl Drop for Story {
-    fn drop(&mut self) {
+    /// Tells it, once. `is_whole`: all of the response was sent.
+    pub fn end(&mut self, is_whole: bool) {
+        if std::mem::replace(&mut self.is_over, true) {
+            return;
+        }
         let now = clock::now();
         let took = now.saturating_duration_since(self.began);
         let told = self.told.take();
@@ -142,12 +139,18 @@ impl Drop for Story {
             tries: self.tries,
             status: self.status,
             octets: self.octets,
-            is_whole: self.is_whole,
+            is_whole,
             before: sent.map(|(_, _, at)| at.saturating_duration_since(self.began)),
             waited: self.waited,
             took,
         };
         let line = access_line::line(logging.format, clock::unix_ms(), said, &over);
         logging.log.push(line);
+    }
+}
+
+impl Drop for Story {
+    fn drop(&mut self) {
+        self.end(false);
     }
 }

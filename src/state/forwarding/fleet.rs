@@ -181,7 +181,6 @@ impl Fleet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::forwarding::Way;
 
     const START_MS: u64 = 1_000_000;
 
@@ -266,14 +265,8 @@ mod tests {
         };
         for (count, most) in [(1, 0), (2, 1), (3, 1), (4, 2)] {
             let address = "127.0.0.1:80".parse().unwrap();
-            let way = Arc::new(Way {
-                number: 0,
-                tls: None,
-                proxy_protocol: None,
-                digest: Box::default(),
-            });
             let backends: Vec<_> = (0..count)
-                .map(|number| Arc::new(Backend::new(address, Arc::clone(&way), number, 1)))
+                .map(|number| Arc::new(Backend::new(address, Arc::default(), number, 1)))
                 .collect();
             let fleet = Fleet::default();
             let eject = |one: &&Arc<Backend>| fleet.eject(one, &backends, &by, START_MS);
