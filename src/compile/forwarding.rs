@@ -4,6 +4,7 @@ mod access;
 mod care;
 mod choosing;
 mod secrets;
+mod telling;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -58,9 +59,11 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
     let Some(forwarder) = &config.forwarder else {
         return Forwarding::default();
     };
+    let threads = forwarder.thread_count();
+    let mut telling = telling::Telling::new(forwarder, threads, before);
     let written = forwarder.routes.iter().enumerate();
     let routes: Box<[_]> = written
-        .map(|(at, written)| route(beside, at, written))
+        .map(|(at, written)| route(beside, at, written, &mut telling))
         .collect();
     let mut is_reached = vec![false; pools.pools.len()];
     for route in &routes {
@@ -76,7 +79,7 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
             is_reached[pool.index()] = true;
         }
     }
-    let backends = backends(beside, &is_reached);
+    let backends = backends(beside, &is_reached, threads);
     let preferences = choosing::Wanted::new(pools, &routes);
     let upstreams = (0..).map(PoolId).zip(is_reached).map(|(id, is_reached)| {
         let own = || upstream(beside, id, &backends, preferences.of(pools, id));
@@ -109,6 +112,9 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
             connections_max: forwarder.connections_max,
             per_client_max: forwarder.per_client_max,
         },
+        unrouted: telling.unrouted(),
+        rtts: before.map_or_else(Arc::default, |before| Arc::clone(&before.rtts)),
+        logs: telling.logs(),
     }
 }
 
@@ -168,12 +174,17 @@ fn reach(pools: &Pools, to: pools::Member) -> Vec<PoolId> {
     }
 }
 
-fn route(beside: &Beside<'_>, at: usize, route: &written::Route) -> Route {
+fn route(
+    beside: &Beside<'_>,
+    at: usize,
+    route: &written::Route,
+    telling: &mut telling::Telling<'_>,
+) -> Route {
+    let name: Box<str> = match &route.name {
+        Some(name) => name.as_str().into(),
+        None => route.place.to_string().into(),
+    };
     Route {
-        name: match &route.name {
-            Some(name) => name.as_str().into(),
-            None => route.place.to_string().into(),
-        },
         matching: route.matching.clone(),
         access: access::access(route.access.as_ref(), beside.maps.by_route[at]),
         rates: access::rates(route),
@@ -187,6 +198,8 @@ fn route(beside: &Beside<'_>, at: usize, route: &written::Route) -> Route {
             rules: rules.clone(),
             space: space(route),
         }),
+        told: telling.of_route(&name, route.access_log.as_ref()),
+        name,
     }
 }
 
@@ -245,6 +258,7 @@ fn upstream(
         .endpoint_ids()
         .filter_map(|id| backends[id.index()].clone());
     Upstream {
+        pool: pool.name.clone(),
         protocol: match backend.protocol {
             written::Protocol::Http1 => Protocol::Http1,
             written::Protocol::Http2 => Protocol::Http2,
@@ -267,7 +281,11 @@ pub(super) fn next_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-fn backends(beside: &Beside<'_>, is_reached: &[bool]) -> Box<[Option<Arc<Backend>>]> {
+fn backends(
+    beside: &Beside<'_>,
+    is_reached: &[bool],
+    threads: usize,
+) -> Box<[Option<Arc<Backend>>]> {
     let Beside { config, before, .. } = *beside;
     let pools = &beside.steering.pools;
     let known = before
@@ -287,9 +305,14 @@ fn backends(beside: &Beside<'_>, is_reached: &[bool]) -> Box<[Option<Arc<Backend
         let port = endpoint.destination.port();
         let port = port.unwrap_or(config.pools[pool].backend.port);
         let address = SocketAddr::new(address, port);
-        let backend = known
-            .entry((address, way.number))
-            .or_insert_with(|| Arc::new(Backend::new(address, Arc::clone(&way), next_number())));
+        let backend = known.entry((address, way.number)).or_insert_with(|| {
+            Arc::new(Backend::new(
+                address,
+                Arc::clone(&way),
+                next_number(),
+                threads,
+            ))
+        });
         Some(Arc::clone(backend))
     });
     backends.collect()

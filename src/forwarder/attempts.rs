@@ -3,6 +3,7 @@
 //! It is sent again only where that is safe: nothing of it was sent, or it changes nothing more the second time and can
 //! be sent as it was. Always to another endpoint, and only as long as the pool's budget lasts.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use super::balance::{self, Ask, Choice, Nothing};
 use super::body::RequestBody;
 use super::kept::Kept;
 use super::known::Known;
+use super::story::Story;
 use super::upstream::{self, AtWork, Exchange, Failed, Refused, Why};
 use super::worker::Worker;
 use crate::clock;
@@ -36,6 +38,7 @@ pub(super) struct Attempts<'a> {
     /// Of the client's connection.
     pub ends: Ends,
     pub known: &'a Known,
+    pub story: &'a RefCell<Story>,
 }
 
 /// A response, and whose it is.
@@ -98,6 +101,7 @@ impl Attempts<'_> {
                 }
             }
             tried.push(backend.number);
+            let told = Arc::clone(&backend);
             let outcomes = &self.root.forwarding.outcomes;
             let entering = AtWork::enter(&upstream, backend, outcomes, is_pools_trial, now_ms);
             let at_work = match by(deadline, entering).await {
@@ -112,10 +116,12 @@ impl Attempts<'_> {
             };
             poor = None;
             sends += 1;
+            self.story.borrow_mut().goes_to(told, &upstream);
             let exchange =
                 upstream::exchange(self.worker, &upstream, at_work, self.ends, sent, deadline);
             let why = match exchange.await {
                 Ok(response) => {
+                    self.story.borrow_mut().responds();
                     let status = response.status();
                     let answered = Answered { response, endpoint };
                     let is_poor = care.retry_statuses.contains(&status.as_u16());

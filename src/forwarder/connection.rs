@@ -25,6 +25,7 @@ use super::body::ResponseBody;
 use super::service::{self, Asked, Peer};
 use super::session::{Session, Waits};
 use super::shown::Shown;
+use super::story::Story;
 use super::upgrade;
 use super::wire::Wire;
 use super::worker::Worker;
@@ -225,10 +226,12 @@ fn answer(
     async move {
         // Of HTTP/1, hyper itself leaves it out.
         let has_no_body = above.is_some() && request.method() == Method::HEAD;
+        let story = Rc::new(RefCell::new(Story::begin(&worker, peer)));
         let asked = Asked {
             session: &session,
             number,
             peer,
+            story: &story,
         };
         let mut response = service::serve(&worker, asked, request).await;
         if above.is_none() && number >= session.http().requests_max {
@@ -239,10 +242,12 @@ fn answer(
             let len = HeaderValue::from(len);
             response.headers_mut().entry(CONTENT_LENGTH).or_insert(len);
         }
+        story.borrow_mut().answers(response.status());
         Ok(response.map(|body| Served {
             body: (!has_no_body).then_some(body),
             seat,
             above,
+            story,
         }))
     }
 }
@@ -263,6 +268,15 @@ struct Served {
     seat: Seat,
     /// The place of its stream's connection.
     above: Option<Seat>,
+    story: Rc<RefCell<Story>>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if self.is_end_stream() {
+            self.story.borrow_mut().is_whole();
+        }
+    }
 }
 
 impl Body for Served {
@@ -278,6 +292,11 @@ impl Body for Served {
             return Poll::Ready(None);
         };
         let frame = Pin::new(body).poll_frame(cx);
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => served.story.borrow_mut().sends(frame),
+            Poll::Ready(None) => served.story.borrow_mut().is_whole(),
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
         if served.above.is_some() {
             // More is asked for when the client has taken that.
             let is_given = matches!(frame, Poll::Ready(Some(Ok(_))));

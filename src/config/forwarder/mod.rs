@@ -1,6 +1,7 @@
 //! Reads `[forwarder]` and the `backend` of a pool.
 
 mod access;
+mod access_log;
 mod backend;
 mod balance;
 mod care;
@@ -11,7 +12,9 @@ mod route;
 mod tls;
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -25,6 +28,7 @@ use crate::model::routing::{ErrorPages, Index, Matching};
 
 pub use crate::model::routing::HostPattern;
 pub use access::{Access, Clients};
+pub use access_log::{AccessLog, LogFormat};
 pub(super) use backend::backend;
 pub use backend::{Backend, Protocol};
 pub use balance::{Balancing, Choosing, HashBy, SameSite, Secure, Sticky};
@@ -50,6 +54,8 @@ pub struct Forwarder {
     /// `[[forwarder.route]]`: the first that fits a request says what is done with it. One at least where a listener takes
     /// requests.
     pub routes: Vec<Route>,
+    /// Of requests whose route says nothing else. Default: none.
+    pub access_log: Option<AccessLog>,
     /// `secret_file`: 1 to 4 secrets that sessions' cookies are signed with, a line each of 32 hexadecimal digits; the
     /// first signs, and all of them are good. Nodes with equal secrets know each other's cookies. Default: the process's
     /// own, which no other knows, and which ends with it.
@@ -64,6 +70,14 @@ pub struct Forwarder {
     /// `cache_size = "64MiB"`: what all routes that have a `cache` keep together, bodies and headers: 1 MiB..=64 GiB.
     /// Default 64 MiB.
     pub cache_size: u64,
+}
+
+impl Forwarder {
+    /// How many threads serve.
+    pub fn thread_count(&self) -> usize {
+        let cores = || available_parallelism().map_or(1, NonZero::get);
+        self.threads.map_or_else(cores, usize::from)
+    }
 }
 
 /// Connections of clients, and those of one client, by default.
@@ -85,6 +99,7 @@ pub(super) fn forwarder(
     let (_, value) = top.entry("forwarder")?;
     let mut table = Table::of(reader, "[forwarder]", value, "a table [forwarder]")?;
     let threads = table.optional(reader, "threads", |r, v| integer(r, v, 1..=1024));
+    let log = table.optional(reader, "access_log", access_log::access_log);
     let secret_file = table.optional(reader, "secret_file", path);
     let connections = table.optional(reader, "connections_max", |r, v| {
         integer(r, v, 1..=10_000_000)
@@ -120,6 +135,7 @@ pub(super) fn forwarder(
         threads,
         listeners: listeners?,
         routes: routes?,
+        access_log: log.flatten(),
         secret_file,
         connections_max: connections.unwrap_or(CONNECTIONS_MAX),
         per_client_max: per_client.unwrap_or(PER_CLIENT_MAX),

@@ -7,6 +7,7 @@ mod response;
 mod split;
 
 use super::access::{Access, access};
+use super::access_log::{AccessLog, access_log};
 use super::balance::{Choosing, choosing};
 use super::rate::{Rate, rates};
 use crate::config::reader::{Reader, Table, Value};
@@ -51,6 +52,8 @@ pub struct Route {
     pub compress: Option<Compress>,
     /// `cache = true`, or `{ body_max = "1MiB", … }`. Default: nothing is kept.
     pub cache: Option<CacheRules>,
+    /// Default: as `[forwarder]` says; `Some(None)`: none.
+    pub access_log: Option<Option<AccessLog>>,
     pub place: Place,
 }
 
@@ -127,13 +130,15 @@ pub(super) fn route(
     for key in refused {
         table.refuse(reader, key, "means nothing where no backend is asked");
     }
+    let log = table.optional(reader, "access_log", access_log);
     table.finish(reader);
     Some(Route {
         name,
+        access_log: log,
+        choosing,
         matching: matching?,
         access,
         rates: rates.unwrap_or_default(),
-        choosing,
         action,
         rewrite,
         request_headers: request_headers.unwrap_or_default(),

@@ -1,6 +1,8 @@
 //! Routes as they are served.
 
-use super::{Access, Balancing, HashBy, Rate, Sticky};
+use std::sync::Arc;
+
+use super::{Access, Balancing, HashBy, Rate, Sticky, Told};
 use crate::model::routing::{
     CacheRules, Compress, ErrorPages, Files, HeaderEdits, Matching, Redirect, Respond, Rewrite,
     Split,
@@ -18,6 +20,7 @@ pub struct Route {
     /// All of them hold.
     pub rates: Box<[Rate]>,
     pub action: Action,
+    pub told: Arc<Told>,
     /// What becomes of the path on its way.
     pub rewrite: Option<Rewrite>,
     pub request_headers: HeaderEdits,
