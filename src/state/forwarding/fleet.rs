@@ -181,7 +181,6 @@ impl Fleet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::forwarding::Way;
 
     const START_MS: u64 = 1_000_000;
 
