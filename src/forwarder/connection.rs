@@ -93,9 +93,9 @@ where
         Protocol::Http2 => true,
         Protocol::Unknown => {
             let speaks = speaks_http2(wire.inner(), &mut first);
-            match timeout(session.http().keep_alive, speaks).await {
-                Ok(Ok(is_http2)) => is_http2,
-                Ok(Err(_)) | Err(_) => return,
+            match unless_over(&session, speaks).await {
+                Some(Ok(is_http2)) => is_http2,
+                Some(Err(_)) | None => return,
             }
         }
     };
@@ -106,6 +106,20 @@ where
         wire.is_http1(first);
         serve_http1(&worker, wire, peer, session).await;
     }
+}
+
+/// What `first` comes to; `None`: it takes too long, or nothing new is begun any more.
+async fn unless_over<F: Future>(session: &Session, first: F) -> Option<F::Output> {
+    let mut first = pin!(first);
+    poll_fn(|cx| {
+        session.is_with(cx.waker());
+        match first.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if session.is_draining() || session.due().is_some() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
 
 /// Whether a connection begins as one of HTTP/2 does. `first` is what was read to know it.
@@ -199,11 +213,17 @@ async fn drive<C: Future>(session: &Session, mut connection: Pin<&mut C>, finish
         if due == Some(Waits::Taker) {
             return Poll::Ready(());
         }
-        if !is_finishing && (session.is_draining() || due == Some(Waits::Request)) {
-            is_finishing = true;
-            finish(connection.as_mut());
-        }
         // What ended it, the client knows.
+        let polled = connection.as_mut().poll(cx).map(drop);
+        if polled.is_ready() || is_finishing {
+            return polled;
+        }
+        if !session.is_draining() && due != Some(Waits::Request) {
+            return polled;
+        }
+        // What has come already is begun.
+        is_finishing = true;
+        finish(connection.as_mut());
         connection.as_mut().poll(cx).map(drop)
     })
     .await;

@@ -57,6 +57,7 @@ impl<I> Wire<I> {
         }));
         self.held = first;
         self.scan_held();
+        self.tell();
     }
 
     /// It is something else that is spoken, from `first` on.

@@ -98,7 +98,8 @@ fn a_forwarder_may_come_with_a_reload_and_go() {
     assert!(site.talk(LAST).ends_with("ok"));
     site.reload(none).unwrap();
     assert!(site.addresses().is_empty());
-    assert!(std::net::TcpStream::connect(&a).is_err());
+    // The threads close it in their own time.
+    while std::net::TcpStream::connect(&a).is_ok() {}
 }
 
 #[test]

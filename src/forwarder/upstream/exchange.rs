@@ -26,6 +26,8 @@ pub(crate) struct Exchange {
     over: Over,
     body: Incoming,
     patience: Patience,
+    /// What ended the body before its end, to be told once what came before it is on its way.
+    broken: Option<BodyError>,
 }
 
 /// What a response comes over.
@@ -51,6 +53,7 @@ impl Exchange {
             at_work: Some(at_work),
             over,
             body,
+            broken: None,
         }
     }
 
@@ -72,6 +75,21 @@ impl Exchange {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(broken) = self.broken.take() {
+            return Poll::Ready(Some(Err(broken)));
+        }
+        match self.poll_body(cx) {
+            Poll::Ready(Some(Err(error))) => {
+                // The server drops what it has not written yet when it is told.
+                self.broken = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            frame => frame,
+        }
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut frame = Pin::new(&mut self.body).poll_frame(cx);
         if let (Poll::Pending, Over::Conn(conn)) = (&frame, &mut self.over) {
             conn.drive(cx);
