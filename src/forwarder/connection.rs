@@ -154,6 +154,9 @@ where
     if http.headers_max > HEADERS_USUAL {
         builder.max_headers(http.headers_max.into());
     }
+    // Whether the client has gone is looked at only where a response takes its time: hyper would read for it in the middle
+    // of every request, to a buffer of its own.
+    builder.half_close(true);
     builder.max_buf_size(http.head_max as usize + HEAD_BESIDES);
     let mut connection = builder.serve_connection(TokioIo::new(wire), service);
     let finish = http1::Connection::graceful_shutdown;

@@ -120,7 +120,7 @@ impl Told {
             of: (address, asker.port, asker.is_tls),
             client: text(address.to_string()),
             port: HeaderValue::from(asker.port),
-            forwarded: (asker.host.cloned(), forwarded(asker, address)),
+            forwarded: (asker.host.map(copied), forwarded(asker, address)),
         }
     }
 }
@@ -138,7 +138,7 @@ pub(super) fn tell_client(
     let told = match told {
         Some(told) if told.of == of => {
             if told.forwarded.0.as_ref() != asker.host {
-                told.forwarded = (asker.host.cloned(), forwarded(&asker, address));
+                told.forwarded = (asker.host.map(copied), forwarded(&asker, address));
             }
             told
         }
@@ -240,6 +240,11 @@ fn forwarded(asker: &Asker<'_>, address: IpAddr) -> HeaderValue {
     }
     let _ = write!(element, ";proto={}", scheme(asker));
     text(element)
+}
+
+/// Without the buffer that it was read to.
+fn copied(value: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
 }
 
 /// Of visible characters.

@@ -29,6 +29,7 @@ pub(super) struct Session {
     is_in_head: Cell<bool>,
     is_stalled: Cell<bool>,
     is_held: Cell<bool>,
+    is_probing: Cell<bool>,
     /// Requests whose responses have not ended.
     at_work: Cell<u32>,
     /// Requests so far.
@@ -65,6 +66,7 @@ impl Session {
             is_in_head: Cell::new(false),
             is_stalled: Cell::new(false),
             is_held: Cell::new(false),
+            is_probing: Cell::new(false),
             at_work: Cell::new(0),
             requests: Cell::new(0),
             refused: Cell::new(None),
@@ -137,6 +139,7 @@ impl Session {
     pub fn end(&self) {
         self.at_work.set(self.at_work.get().saturating_sub(1));
         self.moved();
+        self.is_probing.set(false);
         if self.is_held.take() {
             self.wake();
         }
@@ -179,11 +182,19 @@ impl Session {
             self.seen.set((waits, self.moves.get(), Some(now)));
             return;
         };
+        if waits == Waits::Nothing && !self.is_probing.replace(true) {
+            self.wake();
+        }
         let is_over = |limit| now.saturating_duration_since(since) >= limit;
         if self.limit(waits).is_some_and(is_over) {
             self.due.set(Some(waits));
             self.wake();
         }
+    }
+
+    /// Whether a response has been waited for for so long that it is time to look whether the client still does.
+    pub fn is_probing(&self) -> bool {
+        self.is_probing.get()
     }
 
     /// What it has waited for for too long.

@@ -122,12 +122,12 @@ impl<I> Wire<I> {
 
 impl<I: AsyncRead + Unpin> Wire<I> {
     /// Reads more to what is held; whether anything came.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<bool>> {
         let mut part = [0; PART];
         let mut part = ReadBuf::new(&mut part);
-        ready!(Pin::new(&mut self.io).poll_read(cx, &mut part))?;
+        let read = Pin::new(&mut self.io).poll_read(cx, &mut part)?;
         self.held.extend_from_slice(part.filled());
-        Poll::Ready(Ok(!part.filled().is_empty()))
+        Ok(read.map(|()| !part.filled().is_empty()))
     }
 
     /// Reads to `buf`, and takes back what may not be handed on; whether there is anything, or nothing to come.
@@ -193,15 +193,14 @@ impl<I: AsyncRead + Unpin> AsyncRead for Wire<I> {
                     }
                     read => read,
                 },
-                false => match wire.poll_more(cx) {
+                false => match wire.poll_more(cx)? {
                     // What there is of a head stays so.
-                    Poll::Ready(Ok(false)) => return Poll::Ready(Ok(())),
-                    read => {
-                        if read.is_ready() {
-                            wire.scan_held();
-                        }
-                        read
+                    Poll::Ready(false) => return Poll::Ready(Ok(())),
+                    Poll::Ready(true) => {
+                        wire.scan_held();
+                        Poll::Ready(Ok(true))
                     }
+                    Poll::Pending => Poll::Pending,
                 },
             };
             match read {
@@ -221,6 +220,24 @@ const TOO_SLOW: Refused = Refused {
     why: "the head took too long",
 };
 
+impl<I: AsyncRead + Unpin> Wire<I> {
+    /// Reads while a request that was read whole is at work, as far as there is room: an error where the client has gone.
+    fn poll_probe(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let is_between = self.framing.as_ref().is_some_and(Framing::is_between);
+        while is_between && !self.is_over && self.held.len() < PART {
+            match self.poll_more(cx)? {
+                Poll::Ready(true) => {
+                    self.scan_held();
+                    self.tell();
+                }
+                Poll::Ready(false) => return Err(io::ErrorKind::ConnectionAborted.into()),
+                Poll::Pending => break,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<I> Wire<I> {
     /// What was asked for beside HTTP was declined, so that what follows is the next request.
     fn release(&mut self) {
@@ -236,7 +253,7 @@ impl<I> Wire<I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Wire<I> {
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -260,6 +277,9 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.session.is_probing() {
+            self.poll_probe(cx)?;
+        }
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
         self.wrote(flushed)
     }

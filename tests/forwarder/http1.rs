@@ -244,6 +244,41 @@ fn a_large_body_waits_for_a_client_that_reads_slowly() {
     assert_eq!(client.rest().len(), LEN);
 }
 
+#[test]
+fn a_backend_works_for_nobody_who_has_gone() {
+    let (tell, told) = mpsc::channel();
+    let (tell_end, told_end) = mpsc::channel();
+    let port = backend(move |mut client, _| {
+        client.head();
+        tell.send(()).unwrap();
+        tell_end.send(client.is_closed()).unwrap();
+    });
+    let site = Site::to(port);
+    let mut client = site.connect();
+    client.send(GET);
+    told.recv_timeout(GUARD).unwrap();
+    drop(client);
+    assert!(told_end.recv_timeout(GUARD).unwrap());
+}
+
+#[test]
+fn a_request_that_comes_while_another_takes_its_time_is_not_lost() {
+    let port = backend(|mut client, number| {
+        while read_head(&mut client).is_some() {
+            if number == 0 {
+                std::thread::sleep(std::time::Duration::from_millis(1700));
+            }
+            client.send(OK);
+        }
+    });
+    let site = Site::to(port);
+    let mut client = site.connect();
+    client.send(GET);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    client.send(LAST);
+    assert_eq!(client.rest().matches("HTTP/1.1 200").count(), 2);
+}
+
 /// What the scanner refuses, with the status and the end that the client sees; the request in front of it is answered.
 #[test]
 fn rfc9112_11_2_requests_that_could_be_two_are_refused_and_the_connection_ends() {

@@ -32,7 +32,7 @@ pub(crate) struct Exchange {
 
 /// What a response comes over.
 pub(super) enum Over {
-    Conn(Conn),
+    Conn(Box<Conn>),
     Stream(#[expect(dead_code, reason = "it counts as long as it is there")] Stream),
     /// It is dropped.
     Nothing,
@@ -111,11 +111,13 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let over = std::mem::replace(&mut self.over, Over::Nothing);
-        let (Over::Conn(mut conn), Some(at_work)) = (over, &self.at_work) else {
+        let (Over::Conn(conn), Some(at_work)) = (over, &self.at_work) else {
             return;
         };
         let keeps = !self.upstream.idle_timeout.is_zero();
-        if keeps && self.body.is_end_stream() && conn.is_ready() {
+        // Whether it can take another request is looked at when there is one: by then what was read last is on its way
+        // to the client, and the buffer that it came to can be read to again.
+        if keeps && self.body.is_end_stream() && !conn.has_ended {
             let until = self.worker.now() + self.upstream.idle_timeout;
             self.worker.idle.put(at_work.0.number, conn, until);
         }
