@@ -7,49 +7,63 @@ use std::sync::{Arc, OnceLock};
 
 use hyper::header::HeaderValue;
 
+use super::transport::Transport;
 use crate::config::forwarder as written;
 use crate::config::{self, Config, Member};
 use crate::model::{PolicyId, PoolId};
 use crate::random::Random;
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Backend, Forward, Forwarding, HostPattern, PathPattern, Protocol, Route, Upstream,
+    Action, Backend, Entrance, Forward, Forwarding, HostPattern, PathPattern, Protocol, Route,
+    Upstream, Way,
 };
 use crate::state::listening::{Http, Listener};
 use crate::state::pools;
 
-/// Backends that there were before, at the same address, go on with what is known of them.
-pub(super) fn compile(config: &Config, pools: &Pools, before: Option<&Forwarding>) -> Forwarding {
+/// Backends that there were before, at the same address and reached in the same way, go on with what is known of them.
+pub(super) fn compile(
+    config: &Config,
+    pools: &Pools,
+    transport: &Transport,
+    before: Option<&Forwarding>,
+) -> Forwarding {
     let Some(forwarder) = &config.forwarder else {
         return Forwarding::default();
     };
     let routes: Box<[_]> = forwarder.routes.iter().map(route).collect();
     let mut upstreams: Vec<Option<Arc<Upstream>>> = vec![None; pools.pools.len()];
-    for route in &routes {
+    let of_routes = routes.iter().map(|route| {
         let Action::Forward(forward) = &route.action;
-        let reach = match &forward.to {
+        forward.to
+    });
+    let of_entrances = transport.entrances.iter().flat_map(|e| e.members());
+    for to in of_routes.chain(of_entrances) {
+        let reach = match &to {
             pools::Member::Pool(pool) => std::slice::from_ref(pool),
             pools::Member::Policy(policy) => &pools.policies[policy.index()].reach,
         };
         for pool in reach {
             let pool = pool.index();
-            upstreams[pool] = Some(Arc::new(upstream(&config.pools[pool].backend)));
+            let way = transport.way(pool);
+            upstreams[pool] = Some(Arc::new(upstream(&config.pools[pool].backend, way)));
         }
     }
     let backends = backends(config, pools, &upstreams, before);
+    let listeners = forwarder.listeners.iter().zip(&transport.entrances);
     Forwarding {
-        listeners: forwarder.listeners.iter().map(listener).collect(),
+        listeners: listeners.map(listener).collect(),
         routes,
         upstreams: upstreams.into(),
         backends,
     }
 }
 
-fn listener(listener: &written::Listener) -> Arc<Listener> {
+fn listener((listener, entrance): (&written::Listener, &Arc<Entrance>)) -> Arc<Listener> {
     Arc::new(Listener {
         name: listener.name.as_str().into(),
         addresses: listener.listen.clone().into(),
         http: http(&listener.http),
+        entrance: Arc::clone(entrance),
     })
 }
 
@@ -96,21 +110,21 @@ fn route(route: &written::Route) -> Route {
     }
 }
 
-fn host(host: &written::HostPattern) -> HostPattern {
+pub(super) fn host(host: &written::HostPattern) -> HostPattern {
     match host {
         written::HostPattern::Exact(name) => HostPattern::Exact(name.as_str().into()),
         written::HostPattern::Below(name) => HostPattern::Below(name.as_str().into()),
     }
 }
 
-fn member(member: Member) -> pools::Member {
+pub(super) fn member(member: Member) -> pools::Member {
     match member {
         Member::Pool(PoolId(id)) => pools::Member::Pool(PoolId(id)),
         Member::Policy(PolicyId(id)) => pools::Member::Policy(PolicyId(id)),
     }
 }
 
-fn upstream(backend: &config::Backend) -> Upstream {
+fn upstream(backend: &config::Backend, way: Arc<Way>) -> Upstream {
     Upstream {
         protocol: match backend.protocol {
             written::Protocol::Http1 => Protocol::Http1,
@@ -121,11 +135,12 @@ fn upstream(backend: &config::Backend) -> Upstream {
         body_timeout: backend.body_timeout,
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
+        way,
     }
 }
 
 /// Numbers that no two backends of the process share.
-fn next_number() -> u64 {
+pub(super) fn next_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
@@ -139,20 +154,20 @@ fn backends(
     let known = before
         .iter()
         .flat_map(|before| before.backends.iter().flatten());
-    let mut known: HashMap<SocketAddr, Arc<Backend>> = known
-        .map(|backend| (backend.address, Arc::clone(backend)))
+    let mut known: HashMap<(SocketAddr, u64), Arc<Backend>> = known
+        .map(|backend| ((backend.address, backend.way.number), Arc::clone(backend)))
         .collect();
     let endpoints = pools.endpoints.iter();
     let backends = endpoints.map(|endpoint| {
         let pool = endpoint.pool.index();
-        upstreams[pool].as_ref()?;
+        let way = &upstreams[pool].as_ref()?.way;
         let address = endpoint.destination.address()?;
         let port = endpoint.destination.port();
         let port = port.unwrap_or(config.pools[pool].backend.port);
         let address = SocketAddr::new(address, port);
         let backend = known
-            .entry(address)
-            .or_insert_with(|| Arc::new(Backend::new(address, next_number())));
+            .entry((address, way.number))
+            .or_insert_with(|| Arc::new(Backend::new(address, Arc::clone(way), next_number())));
         Some(Arc::clone(backend))
     });
     backends.collect()

@@ -10,6 +10,7 @@ mod nested;
 pub mod pools;
 mod service;
 mod traffic;
+mod transport;
 mod twins;
 mod webhook;
 mod whole;
@@ -33,6 +34,7 @@ use crate::state::zone::ZoneEntry;
 use crate::state::{Health, Map, Pools, Root, Service, Zone, Zones};
 use maps::Maps;
 use nested::Apexes;
+use transport::Transport;
 use zones::Before;
 
 /// Everything in a root but health. Cheap to clone: parts that did not change are shared.
@@ -47,6 +49,8 @@ pub struct Parts {
     pub pools: Arc<Pools>,
     pub service: Arc<Service>,
     pub forwarding: Arc<Forwarding>,
+    /// How the forwarder's connections are made.
+    transport: Arc<Transport>,
     /// Who is told about changes of verdicts.
     pub webhook: Option<Arc<Hook>>,
     /// What has to be probed: `targets[i]` is `pools.targets[i]`.
@@ -88,12 +92,19 @@ fn compile_after(
     let maps = new_maps(old.as_ref(), config, world).map_err(|errors| diagnostics.extend(errors));
     let service = service::compile(config, diagnostics);
     let webhook = webhook::compile(config, diagnostics);
+    let transport = transport::compile(config, old.as_ref().map(|old| old.parts), diagnostics);
     let is_refused = diagnostics.has_errors() || served.len() < config.zones.len();
     diagnostics.extend(found);
     if is_refused {
         return None;
     }
-    let mut parts = link(old.as_ref(), config, served, maps.ok()?, Arc::new(service?));
+    let mut parts = link(
+        old.as_ref(),
+        config,
+        served,
+        maps.ok()?,
+        (Arc::new(service?), Arc::new(transport?)),
+    );
     parts.webhook = webhook;
     advice::warn_of_steered_nodata(config, &parts.pools, diagnostics);
     advice::warn_of_ipv4_forms(config, diagnostics);
@@ -115,8 +126,8 @@ pub fn recompile_maps(config: &Config, world: &World, parts: &Parts) -> Result<P
         has_maps: false,
     };
     let maps = new_maps(Some(&old), config, world)?;
-    let service = Arc::clone(&parts.service);
-    let linked = link(Some(&old), config, parts.served.to_vec(), maps, service);
+    let kept = (Arc::clone(&parts.service), Arc::clone(&parts.transport));
+    let linked = link(Some(&old), config, parts.served.to_vec(), maps, kept);
     Ok(Parts {
         webhook: parts.webhook.clone(),
         ..linked
@@ -130,8 +141,9 @@ fn relink(before: &Config, config: &Config, parts: &Parts) -> Parts {
         parts,
         has_maps: true,
     };
-    let (maps, service) = (Arc::clone(&parts.made_maps), Arc::clone(&parts.service));
-    let linked = link(Some(&old), config, parts.served.to_vec(), maps, service);
+    let maps = Arc::clone(&parts.made_maps);
+    let kept = (Arc::clone(&parts.service), Arc::clone(&parts.transport));
+    let linked = link(Some(&old), config, parts.served.to_vec(), maps, kept);
     Parts {
         webhook: parts.webhook.clone(),
         ..linked
@@ -169,7 +181,7 @@ fn link(
     config: &Config,
     mut served: Vec<ServedZone>,
     maps: Arc<Maps>,
-    service: Arc<Service>,
+    (service, transport): (Arc<Service>, Arc<Transport>),
 ) -> Parts {
     let mut policies = Policies::new(config);
     let own_lists = traffic::zone_lists(config);
@@ -192,7 +204,7 @@ fn link(
     let zones = Zones::new(entries.collect());
     let steering = Steering::after(old, config, &maps, policies.gone());
     let before = old.map(|old| &*old.parts.forwarding);
-    let forwarding = forwarding::compile(config, &steering.pools, before);
+    let forwarding = forwarding::compile(config, &steering.pools, &transport, before);
     Parts {
         zones: Arc::new(zones),
         served: served.into(),
@@ -201,6 +213,7 @@ fn link(
         pools: steering.pools,
         service,
         forwarding: Arc::new(forwarding),
+        transport,
         webhook: None,
         targets: steering.targets,
         target_numbers: steering.target_numbers,

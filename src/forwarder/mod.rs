@@ -7,6 +7,10 @@
 //! | file | question |
 //! |---|---|
 //! | `worker` | who serves a connection? |
+//! | `entrance` | what becomes of a connection before it is requests, or if it never is? |
+//! | `proxy` | whose is a connection that a proxy in front passes on? |
+//! | `tls` | how does a client's connection become a secret one? |
+//! | [`tcp`] | what becomes of a connection that is no requests? |
 //! | `connection` | what does a client speak? |
 //! | [`framing`] | where do requests on it begin and end? |
 //! | `wire` | what comes and goes over its connection? |
@@ -21,19 +25,27 @@
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
 //! | `body` | what are messages made of? |
 //! | `patience` | how long is waited for something? |
+//! | `shown` | what are backends told of a client's certificate? |
+//! | `redirect` | where is a request sent that came without TLS? |
 //! | `refusal` | what is said where there is no response? |
 
 mod balance;
 mod body;
 mod connection;
+mod entrance;
 pub mod framing;
 mod headers;
 mod patience;
+mod proxy;
+mod redirect;
 mod refusal;
 mod route;
 mod service;
 mod session;
 mod sessions;
+mod shown;
+pub mod tcp;
+mod tls;
 mod upgrade;
 mod upstream;
 mod vet;

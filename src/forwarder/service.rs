@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use hyper::header::{
+    CONNECTION, HOST, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, UPGRADE,
+};
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
@@ -21,10 +23,12 @@ use super::upgrade;
 use super::upstream::{self, Failed, Why};
 use super::vet;
 use super::worker::Worker;
+use super::{redirect, shown};
 use crate::locate::Client;
+use crate::proxy_protocol::Ends;
 use crate::state::Root;
 use crate::state::forwarding::{Action, Forward};
-use crate::state::listening::{Http, Spot};
+use crate::state::listening::{Http, Listener, Spot};
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -59,32 +63,53 @@ pub(super) async fn serve(
     }
     let root = worker.root.load_full();
     let listener = root.forwarding.listener(asked.peer.spot);
-    let http = &listener.unwrap_or(&asked.session.listener).http;
+    let listener = listener.unwrap_or(&asked.session.listener);
+    let mut answer = respond(worker, &root, listener, asked, request).await;
+    if let Some(hsts) = &listener.entrance.hsts {
+        answer
+            .headers_mut()
+            .insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
+    answer
+}
+
+async fn respond(
+    worker: &Rc<Worker>,
+    root: &Arc<Root>,
+    listener: &Listener,
+    asked: Asked<'_>,
+    request: Request<Incoming>,
+) -> Answer {
+    let http = &listener.http;
     if let Err(refused) = vet::vet(&request, http) {
         return refuse(refused.status, refused.why);
     }
-    match routed(&root, &request) {
+    if let Some(port) = listener.entrance.redirect_to_https {
+        return redirect::to_https(port, &request);
+    }
+    match routed(root, &request) {
         Err(answer) => *answer,
-        Ok(forward) => self::forward(worker, &root, forward, asked, http, request).await,
+        Ok(forward) => self::forward(worker, root, forward, asked, http, request).await,
     }
 }
 
 /// Where it goes.
 fn routed<'r>(root: &'r Root, request: &Request<Incoming>) -> Result<&'r Forward, Box<Answer>> {
-    let host = route::host_of(request).map_err(|error| {
-        Box::new(refuse(
-            StatusCode::BAD_REQUEST,
-            match error {
-                HostError::Missing => "the request has no Host header",
-                HostError::Several => "the request has several Host headers",
-                HostError::Unreadable => "the host of the request cannot be read",
-            },
-        ))
-    })?;
+    let host = route::host_of(request).map_err(|error| Box::new(no_host(error)))?;
     let route = route::find(&root.forwarding, host, request.uri().path());
     let nowhere = || Box::new(refuse(StatusCode::NOT_FOUND, "no route fits the request"));
     let Action::Forward(forward) = &route.ok_or_else(nowhere)?.action;
     Ok(forward)
+}
+
+/// What is said where a request names no host.
+pub(super) fn no_host(error: HostError) -> Answer {
+    let why = match error {
+        HostError::Missing => "the request has no Host header",
+        HostError::Several => "the request has several Host headers",
+        HostError::Unreadable => "the host of the request cannot be read",
+    };
+    refuse(StatusCode::BAD_REQUEST, why)
 }
 
 async fn forward(
@@ -102,6 +127,10 @@ async fn forward(
         subnet: None,
         resolver: prepare(&mut head, &body, asked, http, || worker.number()),
     };
+    let ends = Ends {
+        from: asked.peer.address,
+        to: asked.peer.local,
+    };
     let again = Again::of(&head, &body);
     let mut request = Some(Request::from_parts(head, body));
     let mut tried = Vec::new();
@@ -114,7 +143,7 @@ async fn forward(
             return no_response(last, asked);
         };
         tried.push(backend.number);
-        match upstream::exchange(worker, &upstream, backend, sent).await {
+        match upstream::exchange(worker, &upstream, backend, ends, sent).await {
             Ok(response) => return answer(response, asked, http, version),
             Err(Failed { why, request: left }) => {
                 last = Some(why);
@@ -190,6 +219,7 @@ fn prepare(
     let client = asked
         .session
         .told(|told| headers::tell_client(&mut head.headers, asker, http, told));
+    shown::tell(&mut head.headers, asked.session.shown().as_deref());
     headers::tell_request(&mut head.headers, is_trusted, draw);
     if body.size_hint().exact().is_none() {
         // For methods that have no body most of the time, hyper would leave it out.

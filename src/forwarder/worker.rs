@@ -15,9 +15,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::connection;
+use super::entrance;
 use super::session::Session;
 use super::sessions::Sessions;
+use super::tcp;
 use super::upstream::{Idle, Shared};
 use crate::clock;
 use crate::random::Random;
@@ -46,6 +47,8 @@ pub(super) struct Worker {
     pub root: RootReader,
     pub idle: Idle,
     pub shared: Shared,
+    /// What connections that are no requests are read to.
+    pub buffer: tcp::Buffer,
     pub sessions: Sessions,
     dice: RefCell<Dice>,
     /// What was listened on when somebody came there last.
@@ -65,6 +68,7 @@ impl Worker {
             root,
             idle: Idle::default(),
             shared: Shared::default(),
+            buffer: tcp::Buffer::default(),
             sessions: Sessions::default(),
             dice: RefCell::new(Dice {
                 random,
@@ -93,6 +97,15 @@ impl Worker {
     pub fn number(&self) -> u128 {
         let random = &mut self.dice.borrow_mut().random;
         u128::from(random.next_u64()) << 64 | u128::from(random.next_u64())
+    }
+
+    /// Who listens at `spot`, or did last; `None`: nobody ever did.
+    pub fn listener(&self, spot: Spot) -> Option<Arc<Listener>> {
+        let mut known = self.known.borrow_mut();
+        if let Some(now) = self.root.load().forwarding.listener(spot) {
+            known.insert(spot, Arc::clone(now));
+        }
+        known.get(&spot).cloned()
     }
 
     /// For a connection that came to `spot`. Where nobody listens any more, it is to end soon; `None`: nobody ever did.
@@ -172,7 +185,7 @@ async fn accept_all(
     mut closed: oneshot::Receiver<()>,
 ) {
     let take = |(stream, peer): (TcpStream, SocketAddr)| {
-        spawn_local(connection::serve(Rc::clone(&worker), stream, peer, spot));
+        spawn_local(entrance::serve(Rc::clone(&worker), stream, peer, spot));
     };
     loop {
         let accepted = tokio::select! {

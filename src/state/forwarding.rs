@@ -1,5 +1,8 @@
 //! What the forwarder does with a request: routes, and what it knows of those whom they lead to.
 
+mod entrance;
+mod way;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,6 +11,8 @@ use std::time::Duration;
 use super::listening::{Listener, Spot};
 use super::pools::Member;
 use crate::model::{EndpointId, PoolId};
+pub use entrance::{ByName, Counter, Counts, Entrance, Mode, Tcp, Tls};
+pub use way::{ClientTls, Way};
 
 /// The forwarding part of a root; empty where there is no forwarder.
 #[derive(Debug, Default)]
@@ -116,6 +121,7 @@ pub struct Upstream {
     pub idle_timeout: Duration,
     /// Further endpoints that a request may be sent to.
     pub retries: u32,
+    pub way: Arc<Way>,
 }
 
 /// What the workers know of one endpoint together. It outlives reloads that keep the endpoint.
@@ -124,15 +130,18 @@ pub struct Backend {
     pub address: SocketAddr,
     /// Tells it from all others that the process has known.
     pub number: u64,
+    /// In which way its connections are made.
+    pub way: Arc<Way>,
     /// Requests, and connections of other protocols, that it works on.
     pub in_flight: AtomicU32,
 }
 
 impl Backend {
-    pub fn new(address: SocketAddr, number: u64) -> Self {
+    pub fn new(address: SocketAddr, way: Arc<Way>, number: u64) -> Self {
         Backend {
             address,
             number,
+            way,
             in_flight: AtomicU32::new(0),
         }
     }

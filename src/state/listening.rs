@@ -1,10 +1,13 @@
 //! What the forwarder holds its clients to.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
 use ipnet::IpNet;
+
+use super::forwarding::Entrance;
 
 /// One address that is listened on, as it is configured. It says the same across reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +24,7 @@ pub struct Listener {
     /// As they are configured: port 0 stands for whichever was taken.
     pub addresses: Box<[SocketAddr]>,
     pub http: Http,
+    pub entrance: Arc<Entrance>,
 }
 
 /// How HTTP is spoken with those who come to a listener.

@@ -2,24 +2,24 @@
 
 mod backend;
 mod http;
+mod listener;
 mod route;
+mod tls;
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::Place;
-use super::address::socket;
-use super::reader::{Reader, Table, Value, in_order};
+use super::reader::{Reader, Table, Value};
 use super::references::References;
-use super::scalar::{integer, one_or_many};
+use super::scalar::integer;
 
 pub(super) use backend::backend;
 pub use backend::{Backend, Protocol};
 pub use http::Http;
+pub use listener::{Hsts, Listener, Mode, Tcp};
 pub use route::{Action, HostPattern, PathPattern, Route};
+pub use tls::{BackendTls, CertificateFiles, ClientCertificates, ServerTls, Versions};
 
 /// Listeners, and routes, that can be configured, each.
 const TABLES_MAX: usize = 65_535;
@@ -31,18 +31,9 @@ pub struct Forwarder {
     pub threads: Option<u16>,
     /// `[forwarder.listener.NAME]`: one at least.
     pub listeners: Vec<Listener>,
-    /// `[[forwarder.route]]`: the first that fits a request says what is done with it. One at least.
+    /// `[[forwarder.route]]`: the first that fits a request says what is done with it. One at least where a listener takes
+    /// requests.
     pub routes: Vec<Route>,
-}
-
-/// `[forwarder.listener.NAME]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Listener {
-    pub name: String,
-    /// Addresses; port 0 takes a free one.
-    pub listen: Vec<SocketAddr>,
-    pub http: Http,
-    pub place: Place,
 }
 
 /// How long backends have by default: to take a connection, to begin a response, to go on with it, to be
@@ -61,57 +52,27 @@ pub(super) fn forwarder(
     let mut table = Table::of(reader, "[forwarder]", value, "a table [forwarder]")?;
     let threads = table.optional(reader, "threads", |r, v| integer(r, v, 1..=1024));
     let example = "{ web = { listen = \"0.0.0.0:8080\" } }";
-    let listeners = table.required(reader, "listener", example, listeners);
-    let example = "[{ to = \"a pool or a policy\" }]";
-    let routes = table.required(reader, "route", example, |reader, value| {
-        routes(reader, references, value)
+    let listeners = table.required(reader, "listener", example, |reader, value| {
+        listener::listeners(reader, references, value)
     });
+    let takes_requests =
+        |listener: &Listener| listener.mode == Mode::Http && listener.redirect_to_https.is_none();
+    let needs_routes = listeners
+        .as_ref()
+        .is_none_or(|all| all.iter().any(takes_requests));
+    let example = "[{ to = \"a pool or a policy\" }]";
+    let routes = match needs_routes || table.key_span("route").is_some() {
+        true => table.required(reader, "route", example, |reader, value| {
+            routes(reader, references, value)
+        }),
+        false => Some(Vec::new()),
+    };
     table.finish(reader);
     Some(Forwarder {
         threads,
         listeners: listeners?,
         routes: routes?,
     })
-}
-
-fn listeners(reader: &mut Reader, value: &Value) -> Option<Vec<Listener>> {
-    const EXPECTED: &str = "a table [forwarder.listener.NAME]";
-    let DeValue::Table(entries) = value.get_ref() else {
-        return reader.wrong_type(value, EXPECTED);
-    };
-    let mut seen = HashMap::new();
-    let mut listeners = Vec::new();
-    for (key, value) in in_order(entries) {
-        let name: &str = key.get_ref();
-        let title = format!("[forwarder.listener.{name}]");
-        let Some(mut table) = Table::of(reader, title, value, EXPECTED) else {
-            continue;
-        };
-        table.span = key.span();
-        let listen = table.required(reader, "listen", "\"0.0.0.0:8080\"", |reader, value| {
-            one_or_many(reader, value, |reader, value| {
-                let address = socket(reader, value, true)?;
-                let at = value.span().start;
-                if address.port() != 0
-                    && let Some(first) = seen.insert(address, at)
-                {
-                    let message = format!("{address} is listened on already");
-                    let help = format!("it stands {}", reader.elsewhere(first, at));
-                    reader.error(value.span(), message, Some(help));
-                }
-                Some(address)
-            })
-        });
-        let http = http::http(reader, &mut table);
-        table.finish(reader);
-        listeners.extend(listen.map(|listen| Listener {
-            name: name.to_owned(),
-            listen,
-            http,
-            place: reader.place(key.span().start),
-        }));
-    }
-    Some(listeners)
 }
 
 fn routes(reader: &mut Reader, references: &mut References, value: &Value) -> Option<Vec<Route>> {

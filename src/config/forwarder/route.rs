@@ -1,5 +1,7 @@
 //! Reads `[[forwarder.route]]`.
 
+use std::ops::Range;
+
 use crate::config::reader::{Reader, Table, Value, quoted};
 use crate::config::references::References;
 use crate::config::scalar::{one_or_many, text};
@@ -48,7 +50,12 @@ pub(super) fn route(
     let expected = "a table [[forwarder.route]]";
     let mut table = Table::of(reader, "[[forwarder.route]]", value, expected)?;
     let place = reader.place(value.span().start);
-    let hosts = table.optional(reader, "host", |r, v| one_or_many(r, v, host));
+    let hosts = table.optional(reader, "host", |r, v| {
+        one_or_many(r, v, |reader, value| {
+            let name = text(reader, value, HOST_EXPECTED)?;
+            host(reader, name, value.span())
+        })
+    });
     let path = table.optional(reader, "path", path);
     let to = table.required(reader, "to", "\"a pool or a policy\"", |reader, value| {
         let name = text(reader, value, "the name of a pool or a policy")?;
@@ -63,9 +70,10 @@ pub(super) fn route(
     })
 }
 
-fn host(reader: &mut Reader, value: &Value) -> Option<HostPattern> {
-    const EXPECTED: &str = "a host such as \"www.example.com\" or \"*.example.com\"";
-    let text = text(reader, value, EXPECTED)?;
+const HOST_EXPECTED: &str = "a host such as \"www.example.com\" or \"*.example.com\"";
+
+/// `text` stands at `span`.
+pub(super) fn host(reader: &mut Reader, text: &str, span: Range<usize>) -> Option<HostPattern> {
     let host = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let (name, is_below) = match host.strip_prefix("*.") {
         Some(name) => (name, true),
@@ -75,9 +83,9 @@ fn host(reader: &mut Reader, value: &Value) -> Option<HostPattern> {
         name.parse::<std::net::Ipv4Addr>().is_ok() || name.starts_with('[') && name.ends_with(']');
     let is_name = Name::parse(name).is_ok_and(|name| name.label_count() > 0);
     if !(is_name || is_address && !is_below) || name.contains(['*', ':', '/']) && !is_address {
-        let message = format!("expected {EXPECTED}, found {}", quoted(text));
+        let message = format!("expected {HOST_EXPECTED}, found {}", quoted(text));
         let help = text.contains(':').then(|| "without a port".to_owned());
-        reader.error(value.span(), message, help);
+        reader.error(span, message, help);
         return None;
     }
     Some(match is_below {

@@ -114,7 +114,9 @@ impl Drop for Exchange {
         let (Over::Conn(conn), Some(at_work)) = (over, &self.at_work) else {
             return;
         };
-        let keeps = !self.upstream.idle_timeout.is_zero();
+        // A connection that was said to be one client's is not another's.
+        let is_anyones = at_work.0.way.proxy_protocol.is_none();
+        let keeps = is_anyones && !self.upstream.idle_timeout.is_zero();
         // Whether it can take another request is looked at when there is one: by then what was read last is on its way
         // to the client, and the buffer that it came to can be read to again.
         if keeps && self.body.is_end_stream() && !conn.has_ended {

@@ -7,6 +7,7 @@
 mod exchange;
 mod idle;
 mod line;
+mod link;
 mod shared;
 
 use std::future::{Future, poll_fn};
@@ -28,18 +29,19 @@ use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, Scheme};
 use hyper::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::body::RequestBody;
 use super::patience::Deadline;
 use super::worker::Worker;
 use crate::clock;
+use crate::proxy_protocol::Ends;
 use crate::state::forwarding::{Backend, Protocol, Upstream};
 pub(super) use exchange::Exchange;
 use exchange::Over;
 pub(super) use idle::Idle;
 use line::{Line, Said};
+pub(super) use link::{Link, Speaks};
 pub(super) use shared::Shared;
 
 /// Octets that are read of a response and not forwarded yet, at most.
@@ -57,12 +59,11 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    async fn open(backend: &Backend) -> Result<Box<Self>, Why> {
-        let stream = TcpStream::connect(backend.address).await;
-        let stream = stream.map_err(|_| Why::Connect)?;
-        let _ = stream.set_nodelay(true);
+    async fn open(backend: &Backend, ends: Ends) -> Result<Box<Self>, Why> {
+        let link = Link::open(backend, ends, Speaks::Http).await;
+        let link = link.map_err(|_| Why::Connect)?;
         let said = Rc::new(Said::default());
-        let io = TokioIo::new(Line::new(stream, Rc::clone(&said)));
+        let io = TokioIo::new(Line::new(link, Rc::clone(&said)));
         let mut builder = http1::Builder::new();
         let handshake = builder.max_buf_size(READ_MAX).handshake(io).await;
         let (sender, driver) = handshake.map_err(|_| Why::Connect)?;
@@ -89,7 +90,7 @@ impl Conn {
     }
 
     /// What is beneath it, and what was read of it already, once HTTP is at an end there.
-    fn upgraded(mut self: Box<Self>) -> Option<(TcpStream, Bytes)> {
+    fn upgraded(mut self: Box<Self>) -> Option<(Link, Bytes)> {
         self.drive(&mut Context::from_waker(Waker::noop()));
         self.has_ended.then(|| {
             let parts = self.driver.into_parts();
@@ -120,11 +121,12 @@ pub(super) struct Failed {
     pub request: Option<Request<RequestBody>>,
 }
 
-/// Sends a request to a backend and waits for the head of the response.
+/// Sends a request of a client whose connection has these `ends` to a backend, and waits for the head of the response.
 pub(super) async fn exchange(
     worker: &Rc<Worker>,
     upstream: &Arc<Upstream>,
     backend: Arc<Backend>,
+    ends: Ends,
     request: Request<RequestBody>,
 ) -> Result<Response<Exchange>, Failed> {
     let at_work = AtWork::new(backend);
@@ -132,9 +134,9 @@ pub(super) async fn exchange(
     let sent = match upstream.protocol {
         // RFC 9113, 8.6: HTTP/2 has no upgrades of this kind.
         Protocol::Http2 if !wants_upgrade => {
-            exchange_shared(worker, upstream, &at_work.0, request).await
+            exchange_shared(worker, upstream, &at_work.0, ends, request).await
         }
-        _ => exchange_alone(worker, upstream, &at_work.0, request).await,
+        _ => exchange_alone(worker, upstream, &at_work.0, ends, request).await,
     };
     let (over, response) = sent?;
     let failed = Failed {
@@ -170,12 +172,13 @@ async fn exchange_alone(
     worker: &Worker,
     upstream: &Upstream,
     backend: &Backend,
+    ends: Ends,
     mut request: Request<RequestBody>,
 ) -> Result<Sent, Failed> {
     loop {
         let (conn, is_fresh) = match worker.idle.take(backend.number) {
             Some(conn) => (conn, false),
-            None => match timeout(upstream.connect_timeout, Conn::open(backend)).await {
+            None => match timeout(upstream.connect_timeout, Conn::open(backend, ends)).await {
                 Ok(Ok(conn)) => (conn, true),
                 Ok(Err(why)) => return Err(unsent(why, request)),
                 Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
@@ -252,6 +255,7 @@ async fn exchange_shared(
     worker: &Worker,
     upstream: &Upstream,
     backend: &Backend,
+    ends: Ends,
     request: Request<RequestBody>,
 ) -> Result<Sent, Failed> {
     let (parts, body) = request.into_parts();
@@ -260,7 +264,7 @@ async fn exchange_shared(
         let mut stream = match worker.shared.take(backend.number) {
             Some(stream) => stream,
             None => {
-                let opened = worker.shared.open(backend, upstream.idle_timeout);
+                let opened = worker.shared.open(backend, ends, upstream.idle_timeout);
                 match timeout(upstream.connect_timeout, opened).await {
                     Ok(Ok(stream)) => stream,
                     Ok(Err(why)) => return Err(unsent(why, request)),
@@ -290,7 +294,10 @@ fn of_http2(mut head: Parts, backend: &Backend) -> Parts {
     let authority = authority.and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let address = || Authority::try_from(backend.address.to_string()).ok();
     let mut uri = head.uri.into_parts();
-    uri.scheme = Some(Scheme::HTTP);
+    uri.scheme = Some(match backend.way.tls {
+        Some(_) => Scheme::HTTPS,
+        None => Scheme::HTTP,
+    });
     uri.authority = authority.or_else(address);
     head.uri = Uri::from_parts(uri).unwrap_or_default();
     head.version = Version::HTTP_2;
@@ -305,10 +312,10 @@ fn of_http2(mut head: Parts, backend: &Backend) -> Parts {
 }
 
 /// A backend that works on a request.
-pub(super) struct AtWork(Arc<Backend>);
+pub(super) struct AtWork(pub Arc<Backend>);
 
 impl AtWork {
-    fn new(backend: Arc<Backend>) -> Self {
+    pub fn new(backend: Arc<Backend>) -> Self {
         backend.in_flight.fetch_add(1, Ordering::Relaxed);
         AtWork(backend)
     }
