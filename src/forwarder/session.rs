@@ -31,6 +31,7 @@ pub(super) struct Session {
     is_stalled: Cell<bool>,
     is_held: Cell<bool>,
     is_probing: Cell<bool>,
+    is_resting: Cell<bool>,
     /// Requests whose responses have not ended.
     at_work: Cell<u32>,
     /// Requests so far.
@@ -69,6 +70,7 @@ impl Session {
             is_stalled: Cell::new(false),
             is_held: Cell::new(false),
             is_probing: Cell::new(false),
+            is_resting: Cell::new(false),
             at_work: Cell::new(0),
             requests: Cell::new(0),
             refused: Cell::new(None),
@@ -123,6 +125,7 @@ impl Session {
 
     fn moved(&self) {
         self.due.set(None);
+        self.is_resting.set(false);
         self.moves.set(self.moves.get().wrapping_add(1));
     }
 
@@ -198,6 +201,9 @@ impl Session {
         if waits == Waits::Nothing && !self.is_probing.replace(true) {
             self.wake();
         }
+        if waits == Waits::Request && !self.is_resting.replace(true) {
+            self.wake();
+        }
         let is_over = |limit| now.saturating_duration_since(since) >= limit;
         if self.limit(waits).is_some_and(is_over) {
             self.due.set(Some(waits));
@@ -208,6 +214,11 @@ impl Session {
     /// Whether a response has been waited for for so long that it is time to look whether the client still does.
     pub fn is_probing(&self) -> bool {
         self.is_probing.get()
+    }
+
+    /// Whether the next request has been waited for for so long that it is time to hold on to little.
+    pub fn is_resting(&self) -> bool {
+        self.is_resting.get()
     }
 
     /// What it has waited for for too long.

@@ -1,5 +1,6 @@
 //! What comes and goes over a client's connection?
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -221,6 +222,27 @@ const TOO_SLOW: Refused = Refused {
 };
 
 impl<I: AsyncRead + Unpin> Wire<I> {
+    /// Waits for the next request; whether something of one has come.
+    pub async fn rest(&mut self) -> bool {
+        let session = Rc::clone(&self.session);
+        let more = poll_fn(|cx| {
+            session.is_with(cx.waker());
+            match self.poll_more(cx) {
+                Ok(Poll::Pending) if session.is_draining() || session.due().is_some() => {
+                    Poll::Ready(false)
+                }
+                Ok(more) => more,
+                Err(_) => Poll::Ready(false),
+            }
+        });
+        let has_come = more.await;
+        if has_come {
+            self.scan_held();
+            self.tell();
+        }
+        has_come
+    }
+
     /// Reads while a request that was read whole is at work, as far as there is room: an error where the client has gone.
     fn poll_probe(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let is_between = self.framing.as_ref().is_some_and(Framing::is_between);

@@ -245,6 +245,31 @@ fn a_large_body_waits_for_a_client_that_reads_slowly() {
 }
 
 #[test]
+fn a_connection_that_rests_goes_on_where_it_was() {
+    let site = Site::with("requests_max = 3", "", answering(OK));
+    let mut client = site.connect();
+    for request in 0..3 {
+        // Longer than a look around takes twice.
+        std::thread::sleep(std::time::Duration::from_millis(1300));
+        // In two parts, of which the first is what wakes it.
+        client.send(&GET[..5]);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        client.send(&GET[5..]);
+        let head = client.head();
+        assert_eq!(status(&head), 200);
+        assert_eq!(values(&head, "connection").len(), usize::from(request == 2));
+        client.until("ok");
+    }
+    assert!(client.is_closed());
+    let mut client = site.connect();
+    client.send(GET);
+    client.until("ok");
+    std::thread::sleep(std::time::Duration::from_millis(1300));
+    client.send("GET / HTTP/1.1\nHost: a\n\n");
+    assert_eq!(status(&client.rest()), 400);
+}
+
+#[test]
 fn a_backend_works_for_nobody_who_has_gone() {
     let (tell, told) = mpsc::channel();
     let (tell_end, told_end) = mpsc::channel();
