@@ -1,5 +1,7 @@
 //! The forwarder, asked by scripted clients and answered by scripted backends.
 
+mod admission;
+mod balance;
 mod documented;
 mod framing;
 mod framing_model;
@@ -9,5 +11,10 @@ mod http1;
 mod http2;
 mod limits;
 mod lying;
+mod outliers;
+mod pages;
 mod reload;
+mod retries;
+mod rig;
+mod sticky;
 mod upgrade;

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
@@ -11,10 +12,10 @@ use hyper::body::{Body, Frame, Incoming};
 use super::shared::Stream;
 use super::{AtWork, Conn};
 use crate::forwarder::body::BodyError;
-use crate::forwarder::patience::Patience;
+use crate::forwarder::patience::{Deadline, Patience};
 use crate::forwarder::upgrade::Upgraded;
 use crate::forwarder::worker::Worker;
-use crate::state::forwarding::Upstream;
+use crate::state::forwarding::{Failure, Upstream};
 
 /// The body of a response, and the connection that it comes over, which goes back to those that wait when all of it was
 /// read.
@@ -28,6 +29,8 @@ pub(crate) struct Exchange {
     patience: Patience,
     /// What ended the body before its end, to be told once what came before it is on its way.
     broken: Option<BodyError>,
+    /// When it is broken off, whatever comes.
+    deadline: Option<Deadline>,
 }
 
 /// What a response comes over.
@@ -45,6 +48,7 @@ impl Exchange {
         at_work: AtWork,
         over: Over,
         body: Incoming,
+        deadline: Option<Instant>,
     ) -> Self {
         Exchange {
             worker,
@@ -54,6 +58,7 @@ impl Exchange {
             over,
             body,
             broken: None,
+            deadline: deadline.map(Deadline::new),
         }
     }
 
@@ -80,6 +85,12 @@ impl Exchange {
         }
         match self.poll_body(cx) {
             Poll::Ready(Some(Err(error))) => {
+                if let Some(at_work) = &mut self.at_work {
+                    at_work.fail(match error {
+                        BodyError::TooSlow => Failure::Timeout,
+                        BodyError::Broken(_) | BodyError::TooLarge => Failure::NoResponse,
+                    });
+                }
                 // The server drops what it has not written yet when it is told.
                 self.broken = Some(error);
                 cx.waker().wake_by_ref();
@@ -100,7 +111,7 @@ impl Exchange {
                 self.patience.renew();
                 Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
             }
-            Poll::Pending if self.patience.has_ended(cx) => {
+            Poll::Pending if self.patience.has_ended(cx) || self.is_late(cx) => {
                 Poll::Ready(Some(Err(BodyError::TooSlow)))
             }
             Poll::Pending => Poll::Pending,
@@ -108,20 +119,30 @@ impl Exchange {
     }
 }
 
+impl Exchange {
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.deadline.as_mut();
+        deadline.is_some_and(|deadline| deadline.has_passed(cx))
+    }
+}
+
 impl Drop for Exchange {
     fn drop(&mut self) {
+        if let (true, Some(at_work)) = (self.body.is_end_stream(), &mut self.at_work) {
+            at_work.end();
+        }
         let over = std::mem::replace(&mut self.over, Over::Nothing);
         let (Over::Conn(conn), Some(at_work)) = (over, &self.at_work) else {
             return;
         };
         // A connection that was said to be one client's is not another's.
-        let is_anyones = at_work.0.way.proxy_protocol.is_none();
+        let is_anyones = at_work.backend().way.proxy_protocol.is_none();
         let keeps = is_anyones && !self.upstream.idle_timeout.is_zero();
         // Whether it can take another request is looked at when there is one: by then what was read last is on its way
         // to the client, and the buffer that it came to can be read to again.
         if keeps && self.body.is_end_stream() && !conn.has_ended {
             let until = self.worker.now() + self.upstream.idle_timeout;
-            self.worker.idle.put(at_work.0.number, conn, until);
+            self.worker.idle.put(at_work.backend().number, conn, until);
         }
     }
 }
