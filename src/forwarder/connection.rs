@@ -223,7 +223,7 @@ async fn drive<C: Future>(
     poll_fn(|cx| {
         session.is_with(cx.waker());
         let due = session.due();
-        if due == Some(Waits::Taker) {
+        if due == Some(Waits::Taker) || session.is_overdue() {
             return Poll::Ready(Left::Over);
         }
         // What ended it, the client knows.

@@ -15,6 +15,9 @@ use super::shown::Shown;
 use super::upgrade::Upgraded;
 use crate::state::listening::{Http, Listener, Spot};
 
+/// How often a connection is seen to be due before it is ended whatever it is about: about two seconds.
+const TIMES_DUE_MAX: u32 = 4;
+
 /// A client's connection; or one stream of it, with a connection of its own above it.
 pub(super) struct Session {
     /// As it was when the connection came.
@@ -26,6 +29,8 @@ pub(super) struct Session {
     moves: Cell<u32>,
     waker: RefCell<Option<Waker>>,
     due: Cell<Option<Waits>>,
+    /// How often it was seen to be so.
+    times_due: Cell<u32>,
     is_draining: Cell<bool>,
     is_in_head: Cell<bool>,
     is_stalled: Cell<bool>,
@@ -65,6 +70,7 @@ impl Session {
             moves: Cell::new(0),
             waker: RefCell::new(None),
             due: Cell::new(None),
+            times_due: Cell::new(0),
             is_draining: Cell::new(false),
             is_in_head: Cell::new(false),
             is_stalled: Cell::new(false),
@@ -125,6 +131,7 @@ impl Session {
 
     fn moved(&self) {
         self.due.set(None);
+        self.times_due.set(0);
         self.is_resting.set(false);
         self.moves.set(self.moves.get().wrapping_add(1));
     }
@@ -207,6 +214,7 @@ impl Session {
         let is_over = |limit| now.saturating_duration_since(since) >= limit;
         if self.limit(waits).is_some_and(is_over) {
             self.due.set(Some(waits));
+            self.times_due.set(self.times_due.get() + 1);
             self.wake();
         }
     }
@@ -224,6 +232,11 @@ impl Session {
     /// What it has waited for for too long.
     pub fn due(&self) -> Option<Waits> {
         self.due.get()
+    }
+
+    /// Whether nothing has come of that for a while: the client takes no notice, either.
+    pub fn is_overdue(&self) -> bool {
+        self.times_due.get() > TIMES_DUE_MAX
     }
 
     /// Lets it finish what is under way, and nothing else.

@@ -460,4 +460,6 @@ fn rfc9113_9_1_a_connection_that_is_not_used_is_closed() {
     let site = Site::with("keep_alive = \"1s\"", "", answering(OK));
     let mut client = by_hand(&site);
     assert_eq!(goaway(&mut client), Some(0));
+    // Nor is the PING that comes along answered.
+    client.rest();
 }
