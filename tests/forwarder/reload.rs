@@ -59,6 +59,8 @@ fn rfc9112_9_6_what_is_under_way_where_a_listener_goes_is_finished() {
     told.recv_timeout(GUARD).unwrap();
     site.reload(&config(&listener("b", &b, ""), "", port))
         .unwrap();
+    // When the thread has closed that, it has told its connections, too.
+    while std::net::TcpStream::connect(&a).is_ok() {}
     let_go.send(()).unwrap();
     let head = client.head();
     assert_eq!(status(&head), 200);
