@@ -88,7 +88,9 @@ impl Exchange {
                 if let Some(at_work) = &mut self.at_work {
                     at_work.fail(match error {
                         BodyError::TooSlow => Failure::Timeout,
-                        BodyError::Broken(_) | BodyError::TooLarge => Failure::NoResponse,
+                        BodyError::Broken(_) | BodyError::TooLarge | BodyError::Io(_) => {
+                            Failure::NoResponse
+                        }
                     });
                 }
                 // The server drops what it has not written yet when it is told.
