@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use hyper::header::{
-    CONNECTION, EXPECT, FORWARDED, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
+    CONNECTION, EXPECT, FORWARDED, HeaderName, HeaderValue, MAX_FORWARDS, PROXY_AUTHORIZATION, TE,
     TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use hyper::{HeaderMap, Version};
@@ -58,6 +58,7 @@ pub(super) fn strip_request(headers: &mut HeaderMap, upgrade: Option<HeaderValue
         codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
     });
     strip_hop_by_hop(headers);
+    count_hop(headers);
     headers.remove(EXPECT);
     if takes_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -66,6 +67,17 @@ pub(super) fn strip_request(headers: &mut HeaderMap, upgrade: Option<HeaderValue
     if let Some(protocols) = upgrade {
         headers.insert(UPGRADE, protocols);
         headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}
+
+/// Says how many more may forward it (RFC 9110, 7.6.2): of methods that have no use for that, nobody minds.
+fn count_hop(headers: &mut HeaderMap) {
+    let Some(hops) = headers.get(MAX_FORWARDS) else {
+        return;
+    };
+    let hops: Option<u32> = hops.to_str().ok().and_then(|hops| hops.parse().ok());
+    if let Some(left) = hops.and_then(|hops| hops.checked_sub(1)) {
+        headers.insert(MAX_FORWARDS, HeaderValue::from(left));
     }
 }
 
