@@ -276,7 +276,8 @@ fn answer(
     let protocol = head.headers.remove(UPGRADE);
     headers::strip_hop_by_hop(&mut head.headers);
     headers::tell_way(&mut head.headers, head.version, http);
-    head.version = version;
+    // Of HTTP/1.0, hyper knows for itself.
+    head.version = version.max(Version::HTTP_11);
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         return Response::from_parts(head, ResponseBody::Upstream(body));
     }
