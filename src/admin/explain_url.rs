@@ -10,6 +10,7 @@ use super::words::Words;
 use crate::forwarder::explain::explain as ask;
 use crate::random::Random;
 use crate::state::Root;
+use crate::state::forwarding::Action;
 use crate::state::pools::Member;
 
 /// What is to be explained.
@@ -82,11 +83,19 @@ pub fn explain_url(
                 Member::Pool(pool) => format!("pool {}", pool_name(pool)),
                 Member::Policy(id) => format!("policy {}", root.pools.policies[id.index()].name),
             };
-            steps.push(line("route", format!("{}: to {to}", route.name)));
+            let side = explained
+                .side
+                .map(|side| format!(" (side {side} of a split)"));
+            let side = side.unwrap_or_default();
+            steps.push(line("route", format!("{}: to {to}{side}", route.name)));
         }
         (Some(route), None) => {
-            let text = format!("{}: answered here, no backend is asked", route.name);
-            steps.push(line("route", text));
+            let does = match route.action {
+                Action::Redirect(_) => "redirects",
+                Action::Respond(_) => "responds itself",
+                _ => "sends a file",
+            };
+            steps.push(line("route", format!("{}: {does}", route.name)));
         }
         (None, _) => steps.push(line("route", "none fits: 404".to_owned())),
     }

@@ -185,8 +185,6 @@ fn route(
         None => route.place.to_string().into(),
     };
     Route {
-        told: telling.of_route(&name, route.access_log.as_ref()),
-        name,
         matching: route.matching.clone(),
         access: access::access(route.access.as_ref(), beside.maps.by_route[at]),
         rates: access::rates(route),
@@ -200,6 +198,8 @@ fn route(
             rules: rules.clone(),
             space: space(route),
         }),
+        told: telling.of_route(&name, route.access_log.as_ref()),
+        name,
     }
 }
 

@@ -50,10 +50,10 @@ pub(super) struct Over<'o> {
 
 impl Said {
     pub fn of(method: &Method, uri: &Uri, version: Version, headers: &HeaderMap) -> Self {
-        let host = uri
-            .authority()
-            .map(|authority| authority.as_str().as_bytes().to_vec());
-        let target = uri.path_and_query().map_or("*", |target| target.as_str());
+        let authority = uri.authority();
+        let host = authority.map(|authority| authority.as_str().as_bytes().to_vec());
+        let target = uri.path_and_query();
+        let target = target.map_or("*", |target| target.as_str());
         Said {
             method: method.clone(),
             target: String::from_utf8_lossy(cut(target.as_bytes())).into_owned(),

@@ -38,7 +38,7 @@ pub(super) struct Attempts<'a> {
     /// Of the client's connection.
     pub ends: Ends,
     pub known: &'a Known,
-    pub story: &'a Rc<RefCell<Story>>,
+    pub story: &'a RefCell<Story>,
 }
 
 /// A response, and whose it is.
@@ -201,7 +201,7 @@ impl Again {
         );
         let (body, kept) = match body {
             RequestBody::Incoming(body) if is_safe && replay > 0 => {
-                let kept = Kept::new(body, replay);
+                let kept = Kept::new(*body, replay);
                 (kept.first(), Some(kept))
             }
             body => (body, None),

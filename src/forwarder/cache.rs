@@ -275,7 +275,8 @@ impl Asking<'_> {
         let Boarding::Pilot(pilot) = self.cache.board(self.space, &self.key) else {
             return;
         };
-        let (worker, way, visit) = (Rc::clone(self.worker), self.way.clone(), self.visit.clone());
+        let (worker, way) = (Rc::clone(self.worker), self.way.clone());
+        let visit = self.visit.aside(self.worker);
         let (space, key) = (self.space, self.key.clone());
         let mut head: Parts = Request::new(()).into_parts().0;
         head.uri = request.uri().clone();
@@ -295,8 +296,11 @@ impl Asking<'_> {
                 key,
             };
             let request = Request::from_parts(head, RequestBody::Empty);
+            let answer = asking.fetch(request, pilot, stale, "fwd=stale").await;
+            let story = Rc::clone(visit.asked().story);
+            story.borrow_mut().answers(answer.status());
             // Its body is kept without anybody reading it.
-            drop(asking.fetch(request, pilot, stale, "fwd=stale").await);
+            drop(answer);
         });
     }
 

@@ -1,6 +1,5 @@
 //! Where would a request go, and why? What [`service`](super::service) asks, asked with a recorder.
 
-use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -8,14 +7,14 @@ use hyper::{HeaderMap, Method, Uri};
 
 use super::balance::{self, Ask, Choice};
 use super::known::Known;
-use super::route;
+use super::{route, split};
 use crate::clock;
 use crate::locate::Client;
-use crate::model::routing::{Asked, path};
+use crate::model::routing::Asked;
 use crate::model::{ANSWERS_MAX, EndpointId, PoolId};
 use crate::random::Random;
 use crate::state::Root;
-use crate::state::forwarding::{Backend, Route};
+use crate::state::forwarding::{Action, Backend, Route};
 use crate::state::pools::Member;
 use crate::steering::{Draw, Step, cursor_count, forward};
 
@@ -24,6 +23,8 @@ use crate::steering::{Draw, Step, cursor_count, forward};
 pub struct Explained<'r> {
     /// Of the root's; `None`: none fits.
     pub route: Option<&'r Route>,
+    /// Of a route that splits its requests: where this one goes, by the die.
+    pub side: Option<&'r str>,
     /// Where it leads.
     pub to: Option<Member>,
     /// How the pool was come to.
@@ -34,6 +35,14 @@ pub struct Explained<'r> {
     pub endpoints: Vec<(EndpointId, Arc<Backend>)>,
 }
 
+/// The first listener that such a request could come to.
+fn listener_of<'r>(root: &'r Root, uri: &Uri) -> &'r str {
+    let is_tls = uri.scheme_str() == Some("https");
+    let mut listeners = root.forwarding.listeners.iter();
+    let fits = listeners.find(|listener| listener.entrance.tls.is_some() == is_tls);
+    fits.map_or("", |listener| &*listener.name)
+}
+
 /// `host` in lower case, without a port.
 pub fn explain<'r>(
     root: &'r Root,
@@ -42,27 +51,27 @@ pub fn explain<'r>(
     client: IpAddr,
     random: &mut Random,
 ) -> Explained<'r> {
-    let is_tls = uri.scheme_str() == Some("https");
-    let listeners = root.forwarding.listeners.iter();
-    let mut listeners = listeners.filter(|listener| listener.entrance.tls.is_some() == is_tls);
+    let mut explained = Explained::default();
+    let headers = HeaderMap::new();
     let asked = Asked {
         host,
-        path: &path::normalise(uri.path()).unwrap_or(Cow::Borrowed(uri.path())),
+        path: uri.path(),
         method: &Method::GET,
-        headers: &HeaderMap::new(),
-        listener: listeners.next().map_or("", |listener| &listener.name),
+        headers: &headers,
+        listener: listener_of(root, uri),
     };
-    let found = route::find_asked(&root.forwarding, &asked);
-    let mut explained = Explained {
-        route: found.map(|(_, route)| route),
-        ..Explained::default()
-    };
-    // Of a split, the first side; where no backend is asked, there is none.
-    let forward = explained
-        .route
-        .and_then(|route| route.action.forwards().next());
-    let Some(forward) = forward else {
+    explained.route = route::find(&root.forwarding, &asked).map(|(_, route)| route);
+    let Some(route) = explained.route else {
         return explained;
+    };
+    let forward = match &route.action {
+        Action::Forward(forward) => forward,
+        Action::Split(split) => {
+            let side = split::by_hash(&split.sides, random.next_u64());
+            explained.side = Some(&split.sides[side].name);
+            &split.sides[side].to
+        }
+        Action::Redirect(_) | Action::Respond(_) | Action::Files(_) => return explained,
     };
     explained.to = Some(forward.to);
     let client = Client {

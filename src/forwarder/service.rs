@@ -90,15 +90,14 @@ async fn respond(
 ) -> Answer {
     let http = &listener.http;
     let unrouted = &root.forwarding.unrouted;
-    let said = || {
+    asked.story.borrow_mut().is_of(unrouted, || {
         Said::of(
             request.method(),
             request.uri(),
             request.version(),
             request.headers(),
         )
-    };
-    asked.story.borrow_mut().is_of(unrouted, said);
+    });
     if let Err(refused) = vet::vet(&request, http) {
         return refuse(refused.status, refused.why);
     }
@@ -118,13 +117,17 @@ async fn respond(
         Ok(visit) => visit,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, why),
     };
-    let found = route::find(&root.forwarding, &visit, &head.headers, &listener.name);
+    let found = route::find(
+        &root.forwarding,
+        &visit.matched(&head.headers, &listener.name),
+    );
     let Some((number, route)) = found else {
         let answer = refuse(StatusCode::NOT_FOUND, "no route fits the request");
         return dress::unrouted(&root.forwarding, answer);
     };
-    let said = || Said::of(&head.method, &head.uri, head.version, &head.headers);
-    asked.story.borrow_mut().is_of(&route.told, said);
+    asked.story.borrow_mut().is_of(&route.told, || {
+        Said::of(&head.method, &head.uri, head.version, &head.headers)
+    });
     let dress = Dress::of(&root.forwarding, route, &visit, &head);
     if let Err(answer) = admit(root, route, &client, &head.headers) {
         return dress.on(*answer);
@@ -273,7 +276,8 @@ fn answer(
     let protocol = head.headers.remove(UPGRADE);
     headers::strip_hop_by_hop(&mut head.headers);
     headers::tell_way(&mut head.headers, head.version, http);
-    head.version = version;
+    // Of HTTP/1.0, hyper knows for itself.
+    head.version = version.max(Version::HTTP_11);
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         return Response::from_parts(head, ResponseBody::Upstream(body));
     }

@@ -15,7 +15,7 @@ use super::worker::Worker;
 use crate::clock;
 use crate::state::forwarding::{Backend, Logging, Told, Upstream};
 
-/// One request, from its head to the end of its response. It is told at its end, or when it is dropped before.
+/// One request, from its head to the end of its response. It is told when it is dropped.
 pub(super) struct Story {
     worker: Rc<Worker>,
     peer: Peer,
@@ -35,10 +35,19 @@ pub(super) struct Story {
     /// 0: there was no response.
     status: u16,
     octets: u64,
-    is_over: bool,
+    is_whole: bool,
+    /// Nobody asked but the forwarder itself: it is told to counters of endpoints only.
+    is_own: bool,
 }
 
 impl Story {
+    /// Of a request that no client waits for.
+    pub fn own(worker: &Rc<Worker>, peer: Peer) -> Self {
+        let mut story = Story::begin(worker, peer);
+        story.is_own = true;
+        story
+    }
+
     pub fn begin(worker: &Rc<Worker>, peer: Peer) -> Self {
         Story {
             worker: Rc::clone(worker),
@@ -53,7 +62,8 @@ impl Story {
             tries: 0,
             status: 0,
             octets: 0,
-            is_over: false,
+            is_whole: false,
+            is_own: false,
         }
     }
 
@@ -106,11 +116,14 @@ impl Story {
         self.octets += frame.data_ref().map_or(0, |data| data.len() as u64);
     }
 
-    /// Tells it, once. `is_whole`: all of the response was sent.
-    pub fn end(&mut self, is_whole: bool) {
-        if std::mem::replace(&mut self.is_over, true) {
-            return;
-        }
+    /// All of the response was sent.
+    pub fn is_whole(&mut self) {
+        self.is_whole = true;
+    }
+}
+
+impl Drop for Story {
+    fn drop(&mut self) {
         let now = clock::now();
         let took = now.saturating_duration_since(self.began);
         let told = self.told.take();
@@ -119,8 +132,10 @@ impl Story {
             let root = self.worker.root.load_full();
             Arc::clone(&root.forwarding.unrouted)
         });
-        let counts = told.tally.of(self.worker.thread);
-        counts.count(self.status, took, self.octets);
+        if !self.is_own {
+            let counts = told.tally.of(self.worker.thread);
+            counts.count(self.status, took, self.octets);
+        }
         if let Some((backend, _, at)) = &self.sent {
             let status = self.waited.map_or(0, |_| self.status);
             let took = now.saturating_duration_since(*at);
@@ -139,18 +154,12 @@ impl Story {
             tries: self.tries,
             status: self.status,
             octets: self.octets,
-            is_whole,
+            is_whole: self.is_whole,
             before: sent.map(|(_, _, at)| at.saturating_duration_since(self.began)),
             waited: self.waited,
             took,
         };
         let line = access_line::line(logging.format, clock::unix_ms(), said, &over);
         logging.log.push(line);
-    }
-}
-
-impl Drop for Story {
-    fn drop(&mut self) {
-        self.end(false);
     }
 }

@@ -8,13 +8,14 @@ use std::rc::Rc;
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
-use hyper::{Method, Uri};
+use hyper::{HeaderMap, Method, Uri};
 
 use super::route::{self, HostError};
 use super::service::{Asked, Peer};
 use super::session::Session;
 use super::story::Story;
-use crate::model::routing::{Template, Variable, path};
+use super::worker::Worker;
+use crate::model::routing::{self, Template, Variable, path};
 use crate::state::forwarding::Route;
 
 /// What the client asked for: it stays as it is when the request is changed on its way.
@@ -24,12 +25,12 @@ pub(super) struct Visit {
     /// Among those of the session, from 1 on.
     number: u64,
     pub peer: Peer,
-    pub story: Rc<RefCell<Story>>,
     pub method: Method,
     /// In lower case, without a port.
     pub host: Box<str>,
     /// Path and query, the path in its normal form.
     pub uri: Uri,
+    story: Rc<RefCell<Story>>,
 }
 
 impl Visit {
@@ -40,10 +41,10 @@ impl Visit {
             session: Rc::clone(asked.session),
             number: asked.number,
             peer: asked.peer,
-            story: Rc::clone(asked.story),
             method: head.method.clone(),
             host,
             uri: head.uri.clone(),
+            story: Rc::clone(asked.story),
         })
     }
 
@@ -53,6 +54,25 @@ impl Visit {
             number: self.number,
             peer: self.peer,
             story: &self.story,
+        }
+    }
+
+    /// What routes go by; `headers` are those of the request.
+    pub fn matched<'a>(&'a self, headers: &'a HeaderMap, listener: &'a str) -> routing::Asked<'a> {
+        routing::Asked {
+            host: &self.host,
+            path: self.uri.path(),
+            method: &self.method,
+            headers,
+            listener,
+        }
+    }
+
+    /// The same, asked by the forwarder itself, while the client has its answer already.
+    pub fn aside(&self, worker: &Rc<Worker>) -> Self {
+        Visit {
+            story: Rc::new(RefCell::new(Story::own(worker, self.peer))),
+            ..self.clone()
         }
     }
 

@@ -39,8 +39,6 @@ pub struct Route {
     /// How one of a pool's endpoints is chosen.
     pub choosing: Choosing,
     pub action: Action,
-    /// Default: as `[forwarder]` says; `Some(None)`: none.
-    pub access_log: Option<Option<AccessLog>>,
     /// `rewrite = { strip_prefix = "/api" }`, `{ replace_prefix = "/api", with = "/v2" }` or
     /// `{ regex = "/old/(.*)", with = "/new/$1" }`. Default: paths stay as they are.
     pub rewrite: Option<Rewrite>,
@@ -54,6 +52,8 @@ pub struct Route {
     pub compress: Option<Compress>,
     /// `cache = true`, or `{ body_max = "1MiB", … }`. Default: nothing is kept.
     pub cache: Option<CacheRules>,
+    /// Default: as `[forwarder]` says; `Some(None)`: none.
+    pub access_log: Option<Option<AccessLog>>,
     pub place: Place,
 }
 
@@ -133,12 +133,12 @@ pub(super) fn route(
     let log = table.optional(reader, "access_log", access_log);
     table.finish(reader);
     Some(Route {
-        access_log: log,
         name,
+        access_log: log,
+        choosing,
         matching: matching?,
         access,
         rates: rates.unwrap_or_default(),
-        choosing,
         action,
         rewrite,
         request_headers: request_headers.unwrap_or_default(),

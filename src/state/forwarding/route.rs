@@ -20,6 +20,7 @@ pub struct Route {
     /// All of them hold.
     pub rates: Box<[Rate]>,
     pub action: Action,
+    pub told: Arc<Told>,
     /// What becomes of the path on its way.
     pub rewrite: Option<Rewrite>,
     pub request_headers: HeaderEdits,
@@ -27,8 +28,6 @@ pub struct Route {
     pub error_pages: ErrorPages,
     pub compress: Option<Compress>,
     pub cache: Option<Caching>,
-    /// To whom its requests are told.
-    pub told: Arc<Told>,
 }
 
 /// What a route keeps of responses.
