@@ -1,5 +1,10 @@
 //! Routes and pools -> what the forwarder reads.
 
+mod access;
+mod care;
+mod choosing;
+mod secrets;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,63 +12,107 @@ use std::sync::{Arc, OnceLock};
 
 use hyper::header::HeaderValue;
 
+use super::Steering;
+use super::maps::Maps;
 use super::transport::Transport;
 use crate::config::forwarder as written;
-use crate::config::{self, Config, Member};
+use crate::config::{Config, Member};
 use crate::model::{PolicyId, PoolId};
 use crate::random::Random;
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Backend, Entrance, Forward, Forwarding, HostPattern, PathPattern, Protocol, Route,
-    Upstream, Way,
+    Action, Backend, Doors, Fleet, Forwarding, HostPattern, Keys, PathPattern, Preferences,
+    Protocol, RATES_TOLD_APART, Route, Upstream,
 };
 use crate::state::listening::{Http, Listener};
 use crate::state::pools;
+use crate::state::rate_table::RateTable;
+pub(super) use secrets::keys;
 
-/// Backends that there were before, at the same address and reached in the same way, go on with what is known of them.
-pub(super) fn compile(
-    config: &Config,
-    pools: &Pools,
-    transport: &Transport,
-    before: Option<&Forwarding>,
-) -> Forwarding {
-    let Some(forwarder) = &config.forwarder else {
-        return Forwarding::default();
-    };
-    let routes: Box<[_]> = forwarder.routes.iter().map(route).collect();
-    let mut upstreams: Vec<Option<Arc<Upstream>>> = vec![None; pools.pools.len()];
-    let of_routes = routes.iter().map(|route| {
-        let Action::Forward(forward) = &route.action;
-        forward.to
-    });
-    let of_entrances = transport.entrances.iter().flat_map(|e| e.members());
-    for to in of_routes.chain(of_entrances) {
-        let reach = match &to {
-            pools::Member::Pool(pool) => std::slice::from_ref(pool),
-            pools::Member::Policy(policy) => &pools.policies[policy.index()].reach,
-        };
-        for pool in reach {
-            let pool = pool.index();
-            let way = transport.way(pool);
-            upstreams[pool] = Some(Arc::new(upstream(&config.pools[pool].backend, way)));
-        }
-    }
-    let backends = backends(config, pools, &upstreams, before);
-    let listeners = forwarder.listeners.iter().zip(&transport.entrances);
-    Forwarding {
-        listeners: listeners.map(listener).collect(),
-        routes,
-        upstreams: upstreams.into(),
-        backends,
+/// What routes and pools are compiled with.
+pub(super) struct Beside<'a> {
+    pub config: &'a Config,
+    pub steering: &'a Steering,
+    pub maps: &'a Maps,
+    /// That sessions' cookies are signed with.
+    pub keys: &'a Arc<Keys>,
+    /// How connections are made.
+    pub transport: &'a Transport,
+    pub before: Option<&'a Forwarding>,
+}
+
+impl Beside<'_> {
+    /// What is known of a pool, if there was one of its name.
+    fn fleet(&self, name: &str) -> Arc<Fleet> {
+        let before = self.before.and_then(|before| before.fleets.get(name));
+        before.cloned().unwrap_or_default()
     }
 }
 
-fn listener((listener, entrance): (&written::Listener, &Arc<Entrance>)) -> Arc<Listener> {
+/// Backends that there were before, at the same address and reached in the same way, go on with what is known of them.
+pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
+    let Beside { config, before, .. } = *beside;
+    let pools = &beside.steering.pools;
+    let Some(forwarder) = &config.forwarder else {
+        return Forwarding::default();
+    };
+    let written = forwarder.routes.iter().enumerate();
+    let routes: Box<[_]> = written
+        .map(|(at, written)| route(beside, at, written))
+        .collect();
+    let mut is_reached = vec![false; pools.pools.len()];
+    for route in &routes {
+        let Action::Forward(forward) = &route.action;
+        for pool in reach(pools, forward.to) {
+            is_reached[pool.index()] = true;
+        }
+    }
+    let entrances = beside.transport.entrances.iter();
+    for to in entrances.flat_map(|entrance| entrance.members()) {
+        for pool in reach(pools, to) {
+            is_reached[pool.index()] = true;
+        }
+    }
+    let backends = backends(beside, &is_reached);
+    let preferences = choosing::Wanted::new(pools, &routes);
+    let upstreams = (0..).map(PoolId).zip(is_reached).map(|(id, is_reached)| {
+        let own = || upstream(beside, id, &backends, preferences.of(pools, id));
+        is_reached.then(|| Arc::new(own()))
+    });
+    let has_rates = routes.iter().any(|route| !route.rates.is_empty());
+    let rates = before.and_then(|before| before.rates.clone());
+    let new_rates = || Arc::new(RateTable::new(RATES_TOLD_APART));
+    let upstreams: Box<[Option<Arc<Upstream>>]> = upstreams.collect();
+    let named = upstreams.iter().zip(&pools.pools);
+    let fleets = named.filter_map(|(upstream, pool)| {
+        let fleet = &upstream.as_ref()?.care.fleet;
+        Some((pool.name.clone(), Arc::clone(fleet)))
+    });
+    let listeners = forwarder.listeners.iter().enumerate();
+    Forwarding {
+        listeners: listeners
+            .map(|(at, written)| listener(beside, at, written))
+            .collect(),
+        fleets: fleets.collect(),
+        upstreams,
+        routes,
+        backends,
+        outcomes: before.map_or_else(Arc::default, |before| Arc::clone(&before.outcomes)),
+        rates: has_rates.then(|| rates.unwrap_or_else(new_rates)),
+        doors: Doors {
+            connections_max: forwarder.connections_max,
+            per_client_max: forwarder.per_client_max,
+        },
+    }
+}
+
+fn listener(beside: &Beside<'_>, at: usize, listener: &written::Listener) -> Arc<Listener> {
     Arc::new(Listener {
+        access: access::access(listener.access.as_ref(), beside.maps.by_listener[at]),
         name: listener.name.as_str().into(),
         addresses: listener.listen.clone().into(),
         http: http(&listener.http),
-        entrance: Arc::clone(entrance),
+        entrance: Arc::clone(&beside.transport.entrances[at]),
     })
 }
 
@@ -96,9 +145,20 @@ fn pseudonym() -> &'static str {
     NAME.get_or_init(|| format!("meridian-{:08x}", Random::from_os().next_u64() as u32))
 }
 
-fn route(route: &written::Route) -> Route {
+/// The pools that a route may lead to.
+fn reach(pools: &Pools, to: pools::Member) -> Vec<PoolId> {
+    match to {
+        pools::Member::Pool(pool) => vec![pool],
+        pools::Member::Policy(policy) => pools.policies[policy.index()].reach.to_vec(),
+    }
+}
+
+fn route(beside: &Beside<'_>, at: usize, route: &written::Route) -> Route {
     let written::Action::Forward { to } = route.action;
+    let to = member(to);
     Route {
+        access: access::access(route.access.as_ref(), beside.maps.by_route[at]),
+        rates: access::rates(route),
         name: route.place.to_string().into(),
         hosts: route.hosts.iter().map(host).collect(),
         path: match &route.path {
@@ -106,7 +166,7 @@ fn route(route: &written::Route) -> Route {
             written::PathPattern::Exact(path) => PathPattern::Exact(path.as_str().into()),
             written::PathPattern::Prefix(path) => PathPattern::Prefix(path.as_str().into()),
         },
-        action: Action::Forward(Forward { to: member(to) }),
+        action: Action::Forward(choosing::forward(beside, to, &route.choosing)),
     }
 }
 
@@ -124,7 +184,17 @@ pub(super) fn member(member: Member) -> pools::Member {
     }
 }
 
-fn upstream(backend: &config::Backend, way: Arc<Way>) -> Upstream {
+fn upstream(
+    beside: &Beside<'_>,
+    id: PoolId,
+    backends: &[Option<Arc<Backend>>],
+    preferences: Preferences,
+) -> Upstream {
+    let pool = &beside.steering.pools.pools[id.index()];
+    let backend = &beside.config.pools[id.index()].backend;
+    let own = pool
+        .endpoint_ids()
+        .filter_map(|id| backends[id.index()].clone());
     Upstream {
         protocol: match backend.protocol {
             written::Protocol::Http1 => Protocol::Http1,
@@ -135,7 +205,10 @@ fn upstream(backend: &config::Backend, way: Arc<Way>) -> Upstream {
         body_timeout: backend.body_timeout,
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
-        way,
+        way: beside.transport.way(id.index()),
+        care: care::care(beside, id, &backend.care),
+        backends: own.collect(),
+        preferences,
     }
 }
 
@@ -145,12 +218,9 @@ pub(super) fn next_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-fn backends(
-    config: &Config,
-    pools: &Pools,
-    upstreams: &[Option<Arc<Upstream>>],
-    before: Option<&Forwarding>,
-) -> Box<[Option<Arc<Backend>>]> {
+fn backends(beside: &Beside<'_>, is_reached: &[bool]) -> Box<[Option<Arc<Backend>>]> {
+    let Beside { config, before, .. } = *beside;
+    let pools = &beside.steering.pools;
     let known = before
         .iter()
         .flat_map(|before| before.backends.iter().flatten());
@@ -160,14 +230,17 @@ fn backends(
     let endpoints = pools.endpoints.iter();
     let backends = endpoints.map(|endpoint| {
         let pool = endpoint.pool.index();
-        let way = &upstreams[pool].as_ref()?.way;
+        if !is_reached[pool] {
+            return None;
+        }
+        let way = beside.transport.way(pool);
         let address = endpoint.destination.address()?;
         let port = endpoint.destination.port();
         let port = port.unwrap_or(config.pools[pool].backend.port);
         let address = SocketAddr::new(address, port);
         let backend = known
             .entry((address, way.number))
-            .or_insert_with(|| Arc::new(Backend::new(address, Arc::clone(way), next_number())));
+            .or_insert_with(|| Arc::new(Backend::new(address, Arc::clone(&way), next_number())));
         Some(Arc::clone(backend))
     });
     backends.collect()

@@ -10,6 +10,7 @@ use hyper::StatusCode;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::framing::Refused;
+use super::kept::Reading;
 use super::patience::Patience;
 use super::session::Session;
 use super::upstream::Exchange;
@@ -20,6 +21,8 @@ pub(super) enum RequestBody {
     Empty,
     /// As the client sends it.
     Incoming(Received),
+    /// The same, which can be sent again as far as it was kept.
+    Kept(Reading),
 }
 
 /// What a client sends, as far as it may.
@@ -87,7 +90,11 @@ impl RequestBody {
 }
 
 impl Received {
-    fn poll_frame(
+    pub fn body(&self) -> &Incoming {
+        &self.body
+    }
+
+    pub fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -129,6 +136,7 @@ impl Body for RequestBody {
         match self.get_mut() {
             RequestBody::Empty => Poll::Ready(None),
             RequestBody::Incoming(received) => received.poll_frame(cx),
+            RequestBody::Kept(reading) => reading.poll_frame(cx),
         }
     }
 
@@ -136,6 +144,7 @@ impl Body for RequestBody {
         match self {
             RequestBody::Empty => true,
             RequestBody::Incoming(received) => received.body.is_end_stream(),
+            RequestBody::Kept(reading) => reading.is_end_stream(),
         }
     }
 
@@ -143,6 +152,7 @@ impl Body for RequestBody {
         match self {
             RequestBody::Empty => SizeHint::with_exact(0),
             RequestBody::Incoming(received) => received.body.size_hint(),
+            RequestBody::Kept(reading) => reading.size_hint(),
         }
     }
 }

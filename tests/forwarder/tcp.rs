@@ -15,7 +15,7 @@ fn tcp(more: &str, backend: &str, port: u16) -> Site {
 }
 
 fn tcp_config(more: &str, backend: &str, port: u16) -> String {
-    let listener = format!("[forwarder.listener.web]\nlisten = \"127.0.0.1:0\"\nmode = \"tcp\"\n");
+    let listener = "[forwarder.listener.web]\nlisten = \"127.0.0.1:0\"\nmode = \"tcp\"\n";
     let text = config(&format!("{listener}{more}\n"), backend, port);
     text.replace("[[forwarder.route]]\nto = \"web\"\n", "")
 }

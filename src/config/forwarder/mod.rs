@@ -1,23 +1,33 @@
 //! Reads `[forwarder]` and the `backend` of a pool.
 
+mod access;
 mod backend;
+mod balance;
+mod care;
 mod http;
 mod listener;
+mod rate;
 mod route;
 mod tls;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::At;
 use super::reader::{Reader, Table, Value};
 use super::references::References;
-use super::scalar::integer;
+use super::scalar::{integer, path};
 
+pub use access::{Access, Clients};
 pub(super) use backend::backend;
 pub use backend::{Backend, Protocol};
+pub use balance::{Balancing, Choosing, HashBy, SameSite, Secure, Sticky};
+pub use care::{Care, Circuit, Outliers};
 pub use http::Http;
 pub use listener::{Hsts, Listener, Mode, Tcp};
+pub use rate::{Rate, RatedBy};
 pub use route::{Action, HostPattern, PathPattern, Route};
 pub use tls::{BackendTls, CertificateFiles, ClientCertificates, ServerTls, Versions};
 
@@ -34,7 +44,20 @@ pub struct Forwarder {
     /// `[[forwarder.route]]`: the first that fits a request says what is done with it. One at least where a listener takes
     /// requests.
     pub routes: Vec<Route>,
+    /// `secret_file`: 1 to 4 secrets that sessions' cookies are signed with, a line each of 32 hexadecimal digits; the
+    /// first signs, and all of them are good. Nodes with equal secrets know each other's cookies. Default: the process's
+    /// own, which no other knows, and which ends with it.
+    pub secret_file: Option<At<PathBuf>>,
+    /// Connections of clients at a time, on all listeners: 1..=10,000,000. Default 65,536. Past it, new ones are closed
+    /// at once.
+    pub connections_max: u32,
+    /// The same of one client (an IPv4 address, or an IPv6 network of 64 bits). Default 1,024.
+    pub per_client_max: u32,
 }
+
+/// Connections of clients, and those of one client, by default.
+pub(super) const CONNECTIONS_MAX: u32 = 65_536;
+pub(super) const PER_CLIENT_MAX: u32 = 1_024;
 
 /// How long backends have by default: to take a connection, to begin a response, to go on with it, to be
 /// asked again.
@@ -51,6 +74,13 @@ pub(super) fn forwarder(
     let (_, value) = top.entry("forwarder")?;
     let mut table = Table::of(reader, "[forwarder]", value, "a table [forwarder]")?;
     let threads = table.optional(reader, "threads", |r, v| integer(r, v, 1..=1024));
+    let secret_file = table.optional(reader, "secret_file", path);
+    let connections = table.optional(reader, "connections_max", |r, v| {
+        integer(r, v, 1..=10_000_000)
+    });
+    let per_client = table.optional(reader, "per_client_max", |r, v| {
+        integer(r, v, 1..=10_000_000)
+    });
     let example = "{ web = { listen = \"0.0.0.0:8080\" } }";
     let listeners = table.required(reader, "listener", example, |reader, value| {
         listener::listeners(reader, references, value)
@@ -72,6 +102,9 @@ pub(super) fn forwarder(
         threads,
         listeners: listeners?,
         routes: routes?,
+        secret_file,
+        connections_max: connections.unwrap_or(CONNECTIONS_MAX),
+        per_client_max: per_client.unwrap_or(PER_CLIENT_MAX),
     })
 }
 
@@ -79,7 +112,7 @@ fn routes(reader: &mut Reader, references: &mut References, value: &Value) -> Op
     let DeValue::Array(elements) = value.get_ref() else {
         return reader.wrong_type(value, "a list of tables [[forwarder.route]]");
     };
-    if let Some(element) = elements.iter().nth(TABLES_MAX) {
+    if let Some(element) = elements.get(TABLES_MAX) {
         let help = format!("at most {TABLES_MAX} are allowed");
         reader.error(element.span(), "too many [[forwarder.route]]", Some(help));
         return None;

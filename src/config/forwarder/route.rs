@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use super::access::{Access, access};
+use super::balance::{Choosing, choosing};
+use super::rate::{Rate, rates};
 use crate::config::reader::{Reader, Table, Value, quoted};
 use crate::config::references::References;
 use crate::config::scalar::{one_or_many, text};
@@ -15,6 +18,12 @@ pub struct Route {
     pub hosts: Vec<HostPattern>,
     /// `path = "/api"`: it and what is below it; `path = { exact = "/api" }`: it alone. Default: all.
     pub path: PathPattern,
+    /// How one of a pool's endpoints is chosen.
+    pub choosing: Choosing,
+    /// Whose requests are taken. Default: all.
+    pub access: Option<Access>,
+    /// `rate_limit`: how many are taken, all of which must hold. Default: any number.
+    pub rates: Vec<Rate>,
     pub action: Action,
     pub place: Place,
 }
@@ -61,8 +70,14 @@ pub(super) fn route(
         let name = text(reader, value, "the name of a pool or a policy")?;
         references.member(reader, name, value.span())
     });
+    let choosing = choosing(reader, &mut table);
+    let access = access(reader, references, &mut table);
+    let rates = table.optional(reader, "rate_limit", rates);
     table.finish(reader);
     Some(Route {
+        choosing,
+        access,
+        rates: rates.unwrap_or_default(),
         hosts: hosts.unwrap_or_default(),
         path: path.unwrap_or(PathPattern::Any),
         action: Action::Forward { to: to? },
