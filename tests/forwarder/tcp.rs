@@ -85,6 +85,23 @@ fn another_endpoint_is_tried_where_one_takes_no_connection() {
 }
 
 #[test]
+fn who_is_not_let_in_gets_no_connection() {
+    let port = backend(|mut client, _| client.send("here"));
+    let kept_out = "to = \"web\"\ndeny = \"127.0.0.0/8\"";
+    assert_eq!(tcp(kept_out, "", port).connect().rest(), "");
+    let others = "to = \"web\"\ndeny = \"192.0.2.0/24\"";
+    assert_eq!(tcp(others, "", port).connect().rest(), "here");
+    // It counts whose the connection is, not who passes it on.
+    let proxied = format!("{others}\nproxy_protocol = true\ntrusted_proxies = [\"127.0.0.1/32\"]");
+    let site = tcp(&proxied, "", port);
+    for (from, expected) in [("192.0.2.7", ""), ("198.51.100.7", "here")] {
+        let mut client = site.connect();
+        client.send(format!("PROXY TCP4 {from} 127.0.0.1 4000 80\r\n"));
+        assert_eq!(client.rest(), expected, "{from}");
+    }
+}
+
+#[test]
 fn a_connection_over_which_nothing_goes_is_closed_in_time() {
     let port = backend(|mut client, _| drop(client.rest()));
     let site = tcp("to = \"web\"\nidle_timeout = \"1s\"", "", port);
