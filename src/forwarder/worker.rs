@@ -202,7 +202,13 @@ async fn accept_all(
     mut closed: oneshot::Receiver<()>,
 ) {
     let take = |(stream, peer): (TcpStream, SocketAddr)| {
-        let limits = worker.root.load().forwarding.doors;
+        let root = worker.root.load();
+        let mut limits = root.forwarding.doors;
+        let listener = root.forwarding.listener(spot);
+        // The connections of a proxy are those of many.
+        if listener.is_some_and(|listener| listener.http.trusts(peer.ip())) {
+            limits.per_client_max = u32::MAX;
+        }
         // One that there is no place for is closed.
         if let Some(place) = Doors::enter(&worker.doors, peer.ip(), limits) {
             let serving = entrance::serve(Rc::clone(&worker), stream, peer, spot);

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::admission::lets_in;
 use super::balance::{self, Ask, Choice};
 use super::known::Known;
 use super::tls;
@@ -41,6 +42,9 @@ pub(super) async fn serve(
 ) {
     let entrance = &listener.entrance;
     let counts = &entrance.counts;
+    if !is_let_in(worker, spot, ends) {
+        return counts.refused.add(1);
+    }
     if let Some(tls) = &entrance.tls {
         let Some(mut stream) = tls::accept(tls, stream, counts).await else {
             return;
@@ -73,6 +77,20 @@ pub(super) async fn serve(
     }
     let idle = tcp.idle_timeout;
     pass_on(worker, counts, &mut stream, first, idle, (spot, name, ends)).await;
+}
+
+/// Whether the listener takes connections of this client; there is no other word for no than to close them.
+fn is_let_in(worker: &Worker, spot: Spot, ends: Ends) -> bool {
+    let root = worker.root.load();
+    let listener = root.forwarding.listener(spot);
+    let client = Client {
+        subnet: None,
+        resolver: ends.from.ip(),
+    };
+    listener.is_some_and(|listener| {
+        let access = listener.access.as_ref();
+        access.is_none_or(|access| lets_in(&root, access, &client))
+    })
 }
 
 /// The name that a client asks TLS for. What is read of it is left in `octets`.
