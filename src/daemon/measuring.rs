@@ -1,6 +1,7 @@
 //! What `/metrics` tells. Nothing is counted here that is not counted anyway: it is read when somebody asks.
 
 mod forwarding;
+mod listeners;
 
 use std::fmt;
 use std::sync::Arc;
@@ -94,6 +95,7 @@ impl Collector for Sources {
         }
         let counters = self.live.counters.get();
         queries(counters.map_or(&[], Vec::as_slice), &mut page)?;
+        listeners::listeners(&root, &mut page)?;
         self.webhook(&mut page)
     }
 }

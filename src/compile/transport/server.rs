@@ -93,15 +93,14 @@ pub(super) fn compile(
     })
 }
 
-/// What looks at certificates, and a digest.
-type Verifier = (Arc<dyn ClientCertVerifier>, Box<[u8]>);
+type Verifier = Arc<dyn ClientCertVerifier>;
 
 /// What looks at the certificates of clients, and a digest of what it follows from.
 fn verifier(
     clients: &written::ClientCertificates,
     provider: &Arc<CryptoProvider>,
     diagnostics: &mut Diagnostics,
-) -> Option<Verifier> {
+) -> Option<(Verifier, Box<[u8]>)> {
     let path = &clients.ca.value;
     let made = tls::anchors_in(path).and_then(|anchors| {
         let builder =
