@@ -175,10 +175,8 @@ fn a_reload_brings_new_certificates_and_ends_no_connection() {
     let other = authority.sign("other", &["b.example"]);
     fs::copy(&other.key, &own.key).unwrap();
     let mistakes = site.reload(&text).unwrap_err();
-    assert!(
-        mistakes[0].contains("own.key: is not the key of"),
-        "{mistakes:?}"
-    );
+    let told = mistakes.last().unwrap();
+    assert!(told.contains("own.key: is not the key of"), "{mistakes:?}");
     dial(&client(), site.address(), "b.example").unwrap();
     assert_eq!(status(&ask(&mut kept, LAST)), 200);
 }
@@ -197,7 +195,8 @@ fn told(tls: &str) -> (bool, Vec<String>) {
         Err(mistakes) => (false, mistakes),
     };
     let told = told.sorted();
-    (is_right, told.iter().map(ToString::to_string).collect())
+    let told = told.iter().map(ToString::to_string);
+    (is_right, told.filter(|line| !line.contains("no zone")).collect())
 }
 
 #[test]
@@ -324,7 +323,8 @@ fn clients_show_certificates_and_backends_are_told_whose() {
     // With TLS 1.3 the client learns of it when it reads.
     let refused = dial(&without, required.address(), "a.example");
     assert!(refused.map_or(true, |mut tls| ask(&mut tls, forged).is_empty()));
-    let stranger = Authority::new().sign("stranger", &["c.example"]);
+    let elsewhere = Authority::new();
+    let stranger = elsewhere.sign("stranger", &["c.example"]);
     let with = authority.client(Some(&stranger), &[]);
     for site in [&required, &optional] {
         let refused = dial(&with, site.address(), "a.example");
