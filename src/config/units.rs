@@ -107,10 +107,15 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(count.checked_mul(*millis)?))
 }
 
-/// Octets per unit, the largest first.
-const SIZES: [(&str, u64); 3] = [("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+/// Octets per unit, largest first.
+const SIZES: [(&str, u64); 4] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("B", 1),
+];
 
-/// `"64KiB"`, `"1MiB"`, `"512B"`: octets, within `range`.
+/// `"512B"`, `"16KiB"`, `"1MiB"`, `"2GiB"`, within `range`; in octets.
 pub(super) fn size(reader: &mut Reader, value: &Value, range: RangeInclusive<u64>) -> Option<u64> {
     const EXPECTED: &str = "a size such as \"64KiB\"";
     let DeValue::String(text) = value.get_ref() else {
@@ -118,7 +123,7 @@ pub(super) fn size(reader: &mut Reader, value: &Value, range: RangeInclusive<u64
     };
     let Some(size) = parse_size(text) else {
         let message = format!("expected {EXPECTED}, found {}", quoted(text));
-        let help = "a whole number and B, KiB or MiB".to_owned();
+        let help = "a whole number and B, KiB, MiB or GiB".to_owned();
         reader.error(value.span(), message, Some(help));
         return None;
     };
@@ -135,7 +140,7 @@ pub(super) fn size(reader: &mut Reader, value: &Value, range: RangeInclusive<u64
 fn parse_size(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = text.split_at(digits);
-    let (_, octets) = SIZES.iter().find(|(name, _)| *name == unit)?;
+    let (_, octets) = SIZES.iter().find(|(name, _)| *name == unit.trim_start())?;
     count.parse::<u64>().ok()?.checked_mul(*octets)
 }
 

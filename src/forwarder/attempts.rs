@@ -195,7 +195,7 @@ impl Again {
         );
         let (body, kept) = match body {
             RequestBody::Incoming(body) if is_safe && replay > 0 => {
-                let kept = Kept::new(body, replay);
+                let kept = Kept::new(*body, replay);
                 (kept.first(), Some(kept))
             }
             body => (body, None),

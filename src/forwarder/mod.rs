@@ -19,9 +19,14 @@
 //! | `sessions` | which connections does a thread have? |
 //! | `upgrade` | what becomes of one that another protocol was agreed on for? |
 //! | `service` | what becomes of a request? |
+//! | `visit` | what is known of it? |
 //! | `vet` | may it go on? |
 //! | `route` | which route fits it? |
 //! | `admission` | is it taken? |
+//! | `rewrite`, `edits` | which path and headers go on? |
+//! | `redirect`, `respond`, `files` | what is said without a backend? |
+//! | `split` | to which side does it go? |
+//! | `cache` | is the response known already? |
 //! | `known` | what is it known by? |
 //! | `attempts` | where is it sent, and where next when that fails? |
 //! | `balance` | which backend shall it be sent to? |
@@ -32,16 +37,24 @@
 //! | `body`, `kept` | what are messages made of, and which can be sent again? |
 //! | `patience` | how long is waited for something? |
 //! | `shown` | what are backends told of a client's certificate? |
-//! | `redirect` | where is a request sent that came without TLS? |
 //! | `refusal` | what is said where there is no response? |
+//! | `dress` | what is done to every response of a route? |
+//! | `compress` | how does it take less room? |
+//! | `conditions` | does the client have it already? |
 
 mod admission;
 mod attempts;
 mod balance;
 mod body;
+mod cache;
+mod compress;
+mod conditions;
 mod connection;
 mod doors;
+mod dress;
+mod edits;
 mod entrance;
+mod files;
 pub mod framing;
 mod headers;
 mod kept;
@@ -51,17 +64,21 @@ mod patience;
 mod proxy;
 mod redirect;
 mod refusal;
+mod respond;
+mod rewrite;
 mod route;
 mod service;
 mod session;
 mod sessions;
 mod shown;
+mod split;
 mod sticky;
 pub mod tcp;
 mod tls;
 mod upgrade;
 mod upstream;
 mod vet;
+mod visit;
 mod wire;
 mod worker;
 

@@ -1,8 +1,12 @@
 //! The forwarder, asked by scripted clients and answered by scripted backends.
 
 mod admission;
+mod asking;
 mod balance;
+mod cache;
+mod compression;
 mod documented;
+mod files;
 mod framing;
 mod framing_model;
 mod harness;
@@ -18,6 +22,8 @@ mod proxy_protocol;
 mod reload;
 mod retries;
 mod rig;
+mod routes;
+mod split;
 mod sticky;
 mod tcp;
 mod tls;

@@ -196,7 +196,10 @@ fn told(tls: &str) -> (bool, Vec<String>) {
     };
     let told = told.sorted();
     let told = told.iter().map(ToString::to_string);
-    (is_right, told.filter(|line| !line.contains("no zone")).collect())
+    (
+        is_right,
+        told.filter(|line| !line.contains("no zone")).collect(),
+    )
 }
 
 #[test]

@@ -47,11 +47,11 @@ pub fn root_of(zone: Zone) -> Root {
         maps: Arc::new([]),
         pools: Arc::default(),
         health: Arc::default(),
+        forwarding: Arc::default(),
         service: Arc::new(Service {
             identity: identity(),
             ..Service::default()
         }),
-        forwarding: Arc::default(),
     }
 }
 

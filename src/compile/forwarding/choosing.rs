@@ -9,7 +9,7 @@ use crate::hashing::Item;
 use crate::model::{Balance, EndpointId, Family, PoolId};
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Balancing, Form, Forward, HashBy, Preferences, Route, Secure, Sticky,
+    Balancing, Form, Forward, HashBy, Preferences, Route, Secure, Sticky,
 };
 use crate::state::pools::Member;
 use crate::state::preference::Preference;
@@ -84,8 +84,8 @@ const BY_PREFERENCE: [Balance; 2] = [Balance::ConsistentHash, Balance::Rendezvou
 impl Wanted {
     pub fn new(pools: &Pools, routes: &[Route]) -> Self {
         let mut wanted = BTreeSet::new();
-        for route in routes {
-            let Action::Forward(forward) = &route.action;
+        let forwards = routes.iter().flat_map(|route| route.action.forwards());
+        for forward in forwards {
             let Some(Balancing::As(balance)) = forward.balance else {
                 continue;
             };

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use hyper::header::HeaderValue;
 
 use super::Parts;
-use super::forwarding::{host, member};
+use super::forwarding::member;
 use crate::config::forwarder as written;
 use crate::config::{Config, Diagnostics};
 use crate::state::forwarding::{ByName, Entrance, Forward, Mode, Tcp, Way};
@@ -83,7 +83,7 @@ fn entrance(
             let forward = |to| Forward::plain(member(to));
             let routes = tcp.sni.iter();
             Mode::Tcp(Tcp {
-                by_name: ByName::new(routes.map(|(name, to)| (host(name), forward(*to)))),
+                by_name: ByName::new(routes.map(|(name, to)| (name.clone(), forward(*to)))),
                 to: tcp.to.map(forward),
                 idle_timeout: tcp.idle_timeout,
             })

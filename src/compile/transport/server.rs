@@ -93,14 +93,15 @@ pub(super) fn compile(
     })
 }
 
-type Verifier = Arc<dyn ClientCertVerifier>;
+/// What looks at certificates, and a digest.
+type Verifier = (Arc<dyn ClientCertVerifier>, Box<[u8]>);
 
 /// What looks at the certificates of clients, and a digest of what it follows from.
 fn verifier(
     clients: &written::ClientCertificates,
     provider: &Arc<CryptoProvider>,
     diagnostics: &mut Diagnostics,
-) -> Option<(Verifier, Box<[u8]>)> {
+) -> Option<Verifier> {
     let path = &clients.ca.value;
     let made = tls::anchors_in(path).and_then(|anchors| {
         let builder =
@@ -132,10 +133,10 @@ fn warn_of_names(
     match &listener.mode {
         written::Mode::Http => {
             for route in routes {
-                if route.hosts.is_empty() {
+                if route.matching.hosts.is_empty() {
                     return;
                 }
-                hosts.extend(&route.hosts);
+                hosts.extend(&route.matching.hosts);
             }
         }
         written::Mode::Tcp(tcp) => match tcp.to {
@@ -159,12 +160,12 @@ fn warn_of_names(
 /// Whether there is a host that both are for.
 fn may_fit(host: &written::HostPattern, name: &str) -> bool {
     match (host, name.strip_prefix('*')) {
-        (written::HostPattern::Exact(host), None) => host == name,
+        (written::HostPattern::Exact(host), None) => **host == *name,
         (written::HostPattern::Exact(host), Some(suffix)) => {
             host.split_once('.').map(|(_, parent)| parent) == suffix.strip_prefix('.')
         }
-        (written::HostPattern::Below(below), None) => name.ends_with(below.as_str()),
-        (written::HostPattern::Below(below), Some(suffix)) => suffix.ends_with(below.as_str()),
+        (written::HostPattern::Below(below), None) => name.ends_with(&**below),
+        (written::HostPattern::Below(below), Some(suffix)) => suffix.ends_with(&**below),
     }
 }
 
