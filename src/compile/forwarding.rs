@@ -16,11 +16,13 @@ use super::Steering;
 use super::maps::Maps;
 use crate::config::forwarder as written;
 use crate::config::{Config, Member};
+use crate::hashing::of_octets;
+use crate::model::routing::{Index, Side, Split};
 use crate::model::{PolicyId, PoolId};
 use crate::random::Random;
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Backend, Doors, Fleet, Forwarding, HostPattern, Keys, PathPattern, Preferences,
+    Action, Backend, Cache, Caching, Doors, Fleet, Forwarding, Keys, Outcomes, Preferences,
     Protocol, RATES_TOLD_APART, Route, Upstream,
 };
 use crate::state::listening::{Http, Listener};
@@ -59,15 +61,18 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
         .collect();
     let mut is_reached = vec![false; pools.pools.len()];
     for route in &routes {
-        let Action::Forward(forward) = &route.action;
-        for pool in reach(pools, forward.to) {
-            is_reached[pool.index()] = true;
+        for forward in route.action.forwards() {
+            for pool in reach(pools, forward.to) {
+                is_reached[pool.index()] = true;
+            }
         }
     }
     let backends = backends(config, pools, &is_reached, before);
     let preferences = choosing::Wanted::new(pools, &routes);
+    let outcomes = before.map_or_else(Arc::default, |before| Arc::clone(&before.outcomes));
     let upstreams = (0..).map(PoolId).zip(is_reached).map(|(id, is_reached)| {
-        let own = || upstream(beside, id, &backends, preferences.of(pools, id));
+        let known = (&*backends, &outcomes);
+        let own = || upstream(beside, id, known, preferences.of(pools, id));
         is_reached.then(|| Arc::new(own()))
     });
     let has_rates = routes.iter().any(|route| !route.rates.is_empty());
@@ -81,6 +86,9 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
     });
     let listeners = forwarder.listeners.iter().enumerate();
     Forwarding {
+        index: Index::new(routes.iter().map(|route| &route.matching)),
+        error_pages: forwarder.error_pages.clone(),
+        cache: cache(forwarder, before),
         listeners: listeners
             .map(|(at, written)| listener(beside, at, written))
             .collect(),
@@ -88,13 +96,22 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
         upstreams,
         routes,
         backends,
-        outcomes: before.map_or_else(Arc::default, |before| Arc::clone(&before.outcomes)),
+        outcomes,
         rates: has_rates.then(|| rates.unwrap_or_else(new_rates)),
         doors: Doors {
             connections_max: forwarder.connections_max,
             per_client_max: forwarder.per_client_max,
         },
     }
+}
+
+/// What there is already goes on, if it has the size that is wanted.
+fn cache(forwarder: &written::Forwarder, before: Option<&Forwarding>) -> Option<Arc<Cache>> {
+    let is_used = forwarder.routes.iter().any(|route| route.cache.is_some());
+    let size = forwarder.cache_size;
+    let known = before.and_then(|before| before.cache.clone());
+    let known = known.filter(|cache| cache.size() == size);
+    is_used.then(|| known.unwrap_or_else(|| Arc::new(Cache::new(size))))
 }
 
 fn listener(beside: &Beside<'_>, at: usize, listener: &written::Listener) -> Arc<Listener> {
@@ -144,26 +161,60 @@ fn reach(pools: &Pools, to: pools::Member) -> Vec<PoolId> {
 }
 
 fn route(beside: &Beside<'_>, at: usize, route: &written::Route) -> Route {
-    let written::Action::Forward { to } = route.action;
-    let to = member(to);
     Route {
+        name: match &route.name {
+            Some(name) => name.as_str().into(),
+            None => route.place.to_string().into(),
+        },
+        matching: route.matching.clone(),
         access: access::access(route.access.as_ref(), beside.maps.by_route[at]),
         rates: access::rates(route),
-        name: route.place.to_string().into(),
-        hosts: route.hosts.iter().map(host).collect(),
-        path: match &route.path {
-            written::PathPattern::Any => PathPattern::Any,
-            written::PathPattern::Exact(path) => PathPattern::Exact(path.as_str().into()),
-            written::PathPattern::Prefix(path) => PathPattern::Prefix(path.as_str().into()),
-        },
-        action: Action::Forward(choosing::forward(beside, to, &route.choosing)),
+        action: action(beside, route),
+        rewrite: route.rewrite.clone(),
+        request_headers: route.request_headers.clone(),
+        response_headers: route.response_headers.clone(),
+        error_pages: route.error_pages.clone(),
+        compress: route.compress.clone(),
+        cache: route.cache.as_ref().map(|rules| Caching {
+            rules: rules.clone(),
+            space: space(route),
+        }),
     }
 }
 
-fn host(host: &written::HostPattern) -> HostPattern {
-    match host {
-        written::HostPattern::Exact(name) => HostPattern::Exact(name.as_str().into()),
-        written::HostPattern::Below(name) => HostPattern::Below(name.as_str().into()),
+/// Of all that decides which response a request gets.
+fn space(route: &written::Route) -> u64 {
+    let said = (
+        &route.name,
+        &route.matching,
+        &route.action,
+        &route.rewrite,
+        &route.request_headers,
+    );
+    of_octets(format!("{said:?}").as_bytes())
+}
+
+fn action(beside: &Beside<'_>, route: &written::Route) -> Action {
+    let forward = |to: Member| choosing::forward(beside, member(to), &route.choosing);
+    match &route.action {
+        written::Action::Forward { to } => Action::Forward(forward(*to)),
+        written::Action::Split(split) => {
+            let sides = split.sides.iter().map(|side| Side {
+                name: side.name.clone(),
+                seed: side.seed,
+                weight: side.weight,
+                to: forward(side.to),
+            });
+            Action::Split(Split {
+                sides: sides.collect(),
+                header: split.header.clone(),
+                cookie: split.cookie.clone(),
+                sticky: split.sticky,
+            })
+        }
+        written::Action::Redirect(redirect) => Action::Redirect(redirect.clone()),
+        written::Action::Respond(respond) => Action::Respond(respond.clone()),
+        written::Action::Files(files) => Action::Files(files.clone()),
     }
 }
 
@@ -177,7 +228,7 @@ fn member(member: Member) -> pools::Member {
 fn upstream(
     beside: &Beside<'_>,
     id: PoolId,
-    backends: &[Option<Arc<Backend>>],
+    (backends, outcomes): (&[Option<Arc<Backend>>], &Arc<Outcomes>),
     preferences: Preferences,
 ) -> Upstream {
     let pool = &beside.steering.pools.pools[id.index()];
@@ -195,7 +246,7 @@ fn upstream(
         body_timeout: backend.body_timeout,
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
-        care: care::care(beside, id, &backend.care),
+        care: care::care(beside, id, &backend.care, outcomes),
         backends: own.collect(),
         preferences,
     }

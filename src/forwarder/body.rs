@@ -1,6 +1,7 @@
 //! What are messages made of?
 
 use std::fmt;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -9,6 +10,9 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
+use super::cache::Filled;
+use super::compress::Compressed;
+use super::files::FileBody;
 use super::framing::Refused;
 use super::kept::Reading;
 use super::patience::Patience;
@@ -41,6 +45,8 @@ pub(super) enum BodyError {
     Broken(hyper::Error),
     TooLarge,
     TooSlow,
+    /// A file that cannot be read, or octets that cannot be compressed.
+    Io(io::Error),
 }
 
 impl fmt::Display for BodyError {
@@ -49,6 +55,7 @@ impl fmt::Display for BodyError {
             BodyError::Broken(error) => error.fmt(f),
             BodyError::TooLarge => f.write_str(TOO_LARGE.why),
             BodyError::TooSlow => f.write_str(TOO_SLOW.why),
+            BodyError::Io(error) => error.fmt(f),
         }
     }
 }
@@ -71,7 +78,15 @@ const TOO_SLOW: Refused = Refused {
 pub(super) enum ResponseBody {
     /// As the backend sends it.
     Upstream(Exchange),
+    /// The same, and it will be kept.
+    Filled(Filled),
     Whole(Option<Bytes>),
+    /// Words of the forwarder's own.
+    Refusal(Option<Bytes>),
+    /// Nothing, where it is not said how much there would be.
+    Unsaid,
+    File(FileBody),
+    Compressed(Box<Compressed>),
 }
 
 impl RequestBody {
@@ -123,6 +138,11 @@ impl ResponseBody {
         let octets = octets.into();
         ResponseBody::Whole((!octets.is_empty()).then_some(octets))
     }
+
+    /// Nothing, in place of a body whose length will be another one.
+    pub fn without_length(self) -> Self {
+        ResponseBody::Unsaid
+    }
 }
 
 impl Body for RequestBody {
@@ -167,23 +187,38 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match self.get_mut() {
             ResponseBody::Upstream(exchange) => exchange.poll_frame(cx),
-            ResponseBody::Whole(octets) => Poll::Ready(octets.take().map(|o| Ok(Frame::data(o)))),
+            ResponseBody::Filled(filled) => filled.poll_frame(cx),
+            ResponseBody::Whole(octets) | ResponseBody::Refusal(octets) => {
+                Poll::Ready(octets.take().map(|octets| Ok(Frame::data(octets))))
+            }
+            ResponseBody::Unsaid => Poll::Ready(None),
+            ResponseBody::File(file) => file.poll_frame(cx),
+            ResponseBody::Compressed(compressed) => compressed.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             ResponseBody::Upstream(exchange) => exchange.body().is_end_stream(),
-            ResponseBody::Whole(octets) => octets.is_none(),
+            ResponseBody::Filled(filled) => filled.len() == Some(0),
+            ResponseBody::Whole(octets) | ResponseBody::Refusal(octets) => octets.is_none(),
+            ResponseBody::Unsaid => false,
+            ResponseBody::File(file) => file.left() == 0,
+            ResponseBody::Compressed(compressed) => compressed.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             ResponseBody::Upstream(exchange) => exchange.body().size_hint(),
-            ResponseBody::Whole(octets) => {
+            ResponseBody::Filled(filled) => filled
+                .len()
+                .map_or_else(SizeHint::new, SizeHint::with_exact),
+            ResponseBody::Whole(octets) | ResponseBody::Refusal(octets) => {
                 SizeHint::with_exact(octets.as_ref().map_or(0, |octets| octets.len() as u64))
             }
+            ResponseBody::Unsaid | ResponseBody::Compressed(_) => SizeHint::new(),
+            ResponseBody::File(file) => SizeHint::with_exact(file.left()),
         }
     }
 }

@@ -15,8 +15,13 @@
 //! | `sessions` | which connections does a thread have? |
 //! | `upgrade` | what becomes of one that another protocol was agreed on for? |
 //! | `service` | what becomes of a request? |
+//! | `visit` | what is known of it? |
 //! | `vet` | may it go on? |
 //! | `route` | which route fits it? |
+//! | `rewrite`, `edits` | which path and headers go on? |
+//! | `redirect`, `respond`, `files` | what is said without a backend? |
+//! | `split` | to which side does it go? |
+//! | `cache` | is the response known already? |
 //! | `admission` | is it taken? |
 //! | `known` | what is it known by? |
 //! | `attempts` | where is it sent, and where next when that fails? |
@@ -28,28 +33,42 @@
 //! | `body`, `kept` | what are messages made of, and which can be sent again? |
 //! | `patience` | how long is waited for something? |
 //! | `refusal` | what is said where there is no response? |
+//! | `dress` | what is done to every response of a route? |
+//! | `compress` | how does it take less room? |
+//! | `conditions` | does the client have it already? |
 
 mod admission;
 mod attempts;
 mod balance;
 mod body;
+mod cache;
+mod compress;
+mod conditions;
 mod connection;
 mod doors;
+mod dress;
+mod edits;
+mod files;
 pub mod framing;
 mod headers;
 mod kept;
 mod known;
 mod outliers;
 mod patience;
+mod redirect;
 mod refusal;
+mod respond;
+mod rewrite;
 mod route;
 mod service;
 mod session;
 mod sessions;
+mod split;
 mod sticky;
 mod upgrade;
 mod upstream;
 mod vet;
+mod visit;
 mod wire;
 mod worker;
 

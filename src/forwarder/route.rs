@@ -1,36 +1,30 @@
 //! Which route fits a request?
 
-use hyper::Request;
+use hyper::HeaderMap;
 use hyper::header::HOST;
+use hyper::http::request::Parts;
 
-use crate::state::forwarding::{Forwarding, HostPattern, PathPattern, Route};
+use super::visit::Visit;
+use crate::model::routing::Asked;
+use crate::state::forwarding::{Forwarding, Route};
 
-/// The first that fits; `host` is of [`host_of`].
-pub(super) fn find<'f>(forwarding: &'f Forwarding, host: &str, path: &str) -> Option<&'f Route> {
-    let mut routes = forwarding.routes.iter();
-    routes.find(|route| fits_host(&route.hosts, host) && fits_path(&route.path, path))
-}
-
-fn fits_host(patterns: &[HostPattern], host: &str) -> bool {
-    let fits = |pattern: &HostPattern| match pattern {
-        HostPattern::Exact(name) => name.eq_ignore_ascii_case(host),
-        HostPattern::Below(suffix) => {
-            let start = host.len().checked_sub(suffix.len());
-            let end = start.and_then(|start| host.get(start..));
-            start != Some(0) && end.is_some_and(|end| end.eq_ignore_ascii_case(suffix))
-        }
+/// The first that fits, and its place; `headers` are those of the request.
+pub(super) fn find<'f>(
+    forwarding: &'f Forwarding,
+    visit: &Visit,
+    headers: &HeaderMap,
+    listener: &str,
+) -> Option<(u32, &'f Route)> {
+    let asked = Asked {
+        host: &visit.host,
+        path: visit.uri.path(),
+        method: &visit.method,
+        headers,
+        listener,
     };
-    patterns.is_empty() || patterns.iter().any(fits)
-}
-
-fn fits_path(pattern: &PathPattern, path: &str) -> bool {
-    match pattern {
-        PathPattern::Any => true,
-        PathPattern::Exact(exact) => **exact == *path,
-        PathPattern::Prefix(prefix) => path
-            .strip_prefix(&**prefix)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
-    }
+    let fits = |number: u32| forwarding.routes[number as usize].matching.fits(&asked);
+    let found = forwarding.index.find(asked.host, asked.path, fits)?;
+    Some((found, &forwarding.routes[found as usize]))
 }
 
 /// Why a request names no host.
@@ -43,16 +37,16 @@ pub(super) enum HostError {
 
 /// The host that a request is for, without a port: of its target, where that says so (RFC 9112, 3.2.2), or else of
 /// its one `Host` (RFC 9112, 3.2). Empty for HTTP/1.0 without one.
-pub(super) fn host_of<B>(request: &Request<B>) -> Result<&str, HostError> {
-    let mut hosts = request.headers().get_all(HOST).into_iter();
+pub(super) fn host_of(head: &Parts) -> Result<&str, HostError> {
+    let mut hosts = head.headers.get_all(HOST).into_iter();
     let first = hosts.next();
     if hosts.next().is_some() {
         return Err(HostError::Several);
     }
-    let written = match (request.uri().authority(), first) {
+    let written = match (head.uri.authority(), first) {
         (Some(authority), _) => authority.as_str(),
         (None, Some(host)) => host.to_str().map_err(|_| HostError::Unreadable)?,
-        (None, None) if request.version() < hyper::Version::HTTP_11 => return Ok(""),
+        (None, None) if head.version < hyper::Version::HTTP_11 => return Ok(""),
         (None, None) => return Err(HostError::Missing),
     };
     let host = match written.strip_prefix('[') {
@@ -72,6 +66,8 @@ pub(super) fn host_of<B>(request: &Request<B>) -> Result<&str, HostError> {
 
 #[cfg(test)]
 mod tests {
+    use hyper::Request;
+
     use super::*;
 
     fn host(target: &str, hosts: &[&str]) -> Result<String, HostError> {
@@ -80,7 +76,7 @@ mod tests {
             request = request.header(HOST, *host);
         }
         let request = request.body(()).expect("a request");
-        host_of(&request).map(str::to_owned)
+        host_of(&request.into_parts().0).map(str::to_owned)
     }
 
     #[test]
@@ -98,29 +94,6 @@ mod tests {
         ] {
             let expected = expected.map(str::to_owned);
             assert_eq!(host(target, hosts), expected, "{target} {hosts:?}");
-        }
-    }
-
-    #[test]
-    fn prefixes_are_of_whole_segments_and_wildcards_of_names_below() {
-        let prefix = PathPattern::Prefix("/api".into());
-        for (path, fits) in [
-            ("/api", true),
-            ("/api/", true),
-            ("/api/v1", true),
-            ("/apis", false),
-        ] {
-            assert_eq!(fits_path(&prefix, path), fits, "{path}");
-        }
-        let below = [HostPattern::Below(".example.com".into())];
-        for (host, fits) in [
-            ("a.example.com", true),
-            ("a.b.EXAMPLE.com", true),
-            ("example.com", false),
-            (".example.com", false),
-            ("badexample.com", false),
-        ] {
-            assert_eq!(fits_host(&below, host), fits, "{host}");
         }
     }
 }

@@ -7,27 +7,27 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
-use hyper::{Request, Response, StatusCode, Uri, Version};
+use hyper::{Request, Response, StatusCode, Version};
 
 use super::admission::{NOT_LET_IN, admit, lets_in};
 use super::attempts::{Again, Answered, Attempts, Undone};
 use super::body::{RequestBody, ResponseBody};
+use super::cache::{self, Way};
+use super::dress::{self, Dress};
 use super::headers::{self, Asker};
 use super::known::Known;
 use super::refusal::{refuse, refuse_for};
-use super::route::{self, HostError};
 use super::session::Session;
-use super::sticky;
-use super::upgrade;
 use super::upstream::{self, Why};
-use super::vet;
+use super::visit::Visit;
 use super::worker::Worker;
+use super::{edits, files, redirect, respond, rewrite, route, split, sticky, upgrade, vet};
 use crate::locate::Client;
 use crate::state::Root;
-use crate::state::forwarding::{Action, Forward};
+use crate::state::forwarding::{Action, Forward, Route};
 use crate::state::listening::{Http, Spot};
 
 /// Who is at the other end of a connection.
@@ -50,7 +50,7 @@ pub(super) struct Asked<'s> {
     pub peer: Peer,
 }
 
-type Answer = Response<ResponseBody>;
+pub(super) type Answer = Response<ResponseBody>;
 
 /// Answers one request. It never fails: what goes wrong is a response, too.
 pub(super) async fn serve(
@@ -76,51 +76,86 @@ pub(super) async fn serve(
     if access.is_some_and(|access| !lets_in(&root, access, &client)) {
         return refuse(StatusCode::FORBIDDEN, NOT_LET_IN);
     }
-    match routed(&root, &client, &request) {
-        Err(answer) => *answer,
-        Ok(forward) => self::forward(worker, &root, forward, asked, http, request).await,
+    let (mut head, body) = request.into_parts();
+    let visit = match Visit::new(&mut head, asked) {
+        Ok(visit) => visit,
+        Err(why) => return refuse(StatusCode::BAD_REQUEST, why),
+    };
+    let found = route::find(&root.forwarding, &visit, &head.headers, &listener.name);
+    let Some((number, route)) = found else {
+        let answer = refuse(StatusCode::NOT_FOUND, "no route fits the request");
+        return dress::unrouted(&root.forwarding, answer);
+    };
+    let dress = Dress::of(&root.forwarding, route, &visit, &head);
+    if let Err(refused) = admit(&root, route, &client, &head.headers) {
+        return dress.on(*refused);
+    }
+    let answer = match rewrite::rewrite(route, &visit, &mut head) {
+        Ok(()) => {
+            act(
+                worker,
+                &root,
+                number,
+                &visit,
+                Request::from_parts(head, body),
+            )
+            .await
+        }
+        Err(why) => refuse(StatusCode::BAD_REQUEST, why),
+    };
+    dress.on(answer)
+}
+
+/// Does what the route says.
+async fn act(
+    worker: &Rc<Worker>,
+    root: &Arc<Root>,
+    number: u32,
+    visit: &Visit,
+    request: Request<Incoming>,
+) -> Answer {
+    let way = |side| Way {
+        root: Arc::clone(root),
+        route: number,
+        side,
+    };
+    let route = &root.forwarding.routes[number as usize];
+    let read = |body| RequestBody::of(body, &visit.session);
+    match &route.action {
+        Action::Forward(_) => cache::answer(worker, &way(0), visit, request.map(read)).await,
+        Action::Split(split) => {
+            let headers = request.headers();
+            let chosen = worker.draw(root, |draw| {
+                split::choose(split, visit, headers, draw.random)
+            });
+            let answer = cache::answer(worker, &way(chosen.side), visit, request.map(read)).await;
+            chosen.remembered(answer)
+        }
+        Action::Redirect(redirect) => redirect::answer(redirect, route, visit),
+        Action::Respond(respond) => respond::answer(respond),
+        Action::Files(files) => files::answer(files, visit, &request.into_parts().0).await,
     }
 }
 
-/// Where it goes.
-fn routed<'r>(
-    root: &'r Root,
-    client: &Client,
-    request: &Request<Incoming>,
-) -> Result<&'r Forward, Box<Answer>> {
-    let host = route::host_of(request).map_err(|error| {
-        Box::new(refuse(
-            StatusCode::BAD_REQUEST,
-            match error {
-                HostError::Missing => "the request has no Host header",
-                HostError::Several => "the request has several Host headers",
-                HostError::Unreadable => "the host of the request cannot be read",
-            },
-        ))
-    })?;
-    let route = route::find(&root.forwarding, host, request.uri().path());
-    let nowhere = || Box::new(refuse(StatusCode::NOT_FOUND, "no route fits the request"));
-    let route = route.ok_or_else(nowhere)?;
-    admit(root, route, client, request.headers())?;
-    let Action::Forward(forward) = &route.action;
-    Ok(forward)
-}
-
-async fn forward(
+/// Sends it to a backend, and to another one where that is safe.
+pub(super) async fn forward(
     worker: &Rc<Worker>,
     root: &Arc<Root>,
     forward: &Forward,
-    asked: Asked<'_>,
-    http: &Http,
-    request: Request<Incoming>,
+    route: &Route,
+    visit: &Visit,
+    request: Request<RequestBody>,
 ) -> Answer {
+    let asked = visit.asked();
+    let listener = root.forwarding.listener(asked.peer.spot);
+    let http = &listener.unwrap_or(&asked.session.listener).http;
     let (mut head, body) = request.into_parts();
     let version = head.version;
-    let body = RequestBody::of(body, asked.session);
     let client = Client {
         subnet: None,
         resolver: prepare(&mut head, &body, asked, http, || worker.number()),
     };
+    edits::apply(&route.request_headers, &mut head.headers, route, visit);
     let known = Known::of(forward, &client, &head);
     let (body, again) = Again::of(&head, body, forward.replay);
     let attempts = Attempts {
@@ -155,14 +190,6 @@ fn prepare(
         .flatten();
     headers::strip_request(&mut head.headers, upgrade);
     headers::tell_way(&mut head.headers, head.version, http);
-    if let Some(authority) = head.uri.authority() {
-        // What the target says counts (RFC 9112, 3.2.2).
-        if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
-            head.headers.insert(HOST, host);
-        }
-        let path = head.uri.path_and_query().cloned();
-        head.uri = path.map_or_else(Uri::default, Uri::from);
-    }
     let host = head.headers.get(HOST).cloned();
     let asker = Asker {
         peer: asked.peer.address,
@@ -185,6 +212,10 @@ fn prepare(
     client
 }
 
+/// Marks a response that ends with its connection: whether all of it came, nobody can tell (RFC 9112, 6.3).
+#[derive(Clone, Copy)]
+pub(super) struct Unframed;
+
 /// Makes a backend's response one to the client, who speaks `version`.
 fn answer(
     response: Response<upstream::Exchange>,
@@ -193,6 +224,11 @@ fn answer(
     version: Version,
 ) -> Answer {
     let (mut head, body) = response.into_parts();
+    let is_framed = |name| head.headers.contains_key(name);
+    if head.version < Version::HTTP_2 && !is_framed(CONTENT_LENGTH) && !is_framed(TRANSFER_ENCODING)
+    {
+        head.extensions.insert(Unframed);
+    }
     let protocol = head.headers.remove(UPGRADE);
     headers::strip_hop_by_hop(&mut head.headers);
     headers::tell_way(&mut head.headers, head.version, http);

@@ -28,6 +28,8 @@ use crate::steering::{Draw, cursor_count};
 
 /// Pause after an accept call failed.
 const ERROR_PAUSE: Duration = Duration::from_millis(100);
+/// Threads that read files for one thread that serves.
+const FILE_THREADS_MAX: usize = 16;
 /// How often connections are looked at: whether clients are too slow, and those to backends have waited for too long.
 pub(super) const LOOK: Duration = Duration::from_millis(500);
 
@@ -128,6 +130,7 @@ pub(super) fn main(
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
+        .max_blocking_threads(FILE_THREADS_MAX)
         .build()?;
     Ok(move || {
         let worker = Rc::new(Worker::new(root, random, doors));

@@ -4,6 +4,7 @@
 //! survive a reload is looked up again by a stable key (a name, a [`TargetKey`]).
 
 mod destination;
+pub mod routing;
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,10 +1,12 @@
 //! What the forwarder does with a request: routes, and what it knows of those whom they lead to.
 
 mod access;
+pub mod cache;
 mod fleet;
 mod latency;
 mod outcomes;
 mod rate;
+mod route;
 mod slots;
 mod standing;
 mod sticky;
@@ -15,15 +17,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::listening::{Listener, Spot};
-use super::pools::Member;
 use super::preference::Preference;
 use super::rate_table::RateTable;
-use crate::model::{Balance, EndpointId, PoolId};
+use crate::model::routing::{ErrorPages, Index};
+use crate::model::{EndpointId, PoolId};
 pub use access::{Access, Placed};
+pub use cache::Cache;
 pub use fleet::{Budget, Circuit, Fleet, Passage};
 pub use latency::Latency;
 pub use outcomes::{Failure, Outcome, Outcomes};
 pub use rate::{RATES_TOLD_APART, Rate, RatedBy};
+pub use route::{Action, Balancing, Caching, Forward, HashBy, Route};
 pub use slots::{Full, Limits, Slots, Waiting};
 pub use standing::{Entry, Outliers, Standing};
 pub use sticky::{Form, Keys, Named, SECRETS_MAX, Secure, Sticky};
@@ -34,6 +38,12 @@ pub struct Forwarding {
     pub listeners: Box<[Arc<Listener>]>,
     /// In the order in which they are asked.
     pub routes: Box<[Route]>,
+    /// Over them.
+    pub index: Index,
+    /// Where no route fits, and where the route has no page of its own.
+    pub error_pages: ErrorPages,
+    /// What routes keep of responses; `None`: none keeps any.
+    pub cache: Option<Arc<Cache>>,
     /// By [`PoolId`]: `None` for those that no route leads to.
     pub upstreams: Box<[Option<Arc<Upstream>>]>,
     /// By [`EndpointId`]: `None` for those of such pools.
@@ -101,78 +111,6 @@ impl Forwarding {
     }
 }
 
-/// For whom it is, and what is done with it.
-#[derive(Debug)]
-pub struct Route {
-    pub name: Box<str>,
-    /// Empty: all.
-    pub hosts: Box<[HostPattern]>,
-    pub path: PathPattern,
-    /// `None`: all are let in.
-    pub access: Option<Access>,
-    /// All of them hold.
-    pub rates: Box<[Rate]>,
-    pub action: Action,
-}
-
-/// In lower case, without a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostPattern {
-    Exact(Box<str>),
-    /// Every name below it: the part after `*`, with its dot.
-    Below(Box<str>),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PathPattern {
-    Any,
-    Exact(Box<str>),
-    /// Of whole segments, without a slash at its end: `/api` has `/api` and `/api/v1`, and not `/apis`.
-    Prefix(Box<str>),
-}
-
-#[derive(Debug)]
-pub enum Action {
-    Forward(Forward),
-}
-
-/// To a backend.
-#[derive(Debug)]
-pub struct Forward {
-    pub to: Member,
-    /// `None`: as the pool does.
-    pub balance: Option<Balancing>,
-    /// What a request is known by to those who go by its hash.
-    pub hash: HashBy,
-    /// How many times as much as its part of the pool's requests an endpoint has at most, where a hash chooses.
-    pub load_factor: Option<f32>,
-    /// Octets of a body that are kept, so that it can be sent again: the most that a pool within reach wants.
-    pub replay: usize,
-    pub sticky: Option<Box<Sticky>>,
-}
-
-/// How one of a pool's endpoints is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Balancing {
-    /// As answers do. Where load decides, it is that of the moment.
-    As(Balance),
-    /// Of two drawn by weight, the one that has less to do (Mitzenmacher 1996).
-    TwoChoices,
-}
-
-/// What equal requests have in common. What a request does not have is its client's address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum HashBy {
-    #[default]
-    Client,
-    Host,
-    /// Without the query.
-    Path,
-    /// In lower case.
-    Header(Box<str>),
-    Cookie(Box<str>),
-}
-
 /// What is spoken with the endpoints of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -214,6 +152,7 @@ pub struct Care {
     pub outliers: Option<Outliers>,
     pub circuit: Option<Circuit>,
     pub fleet: Arc<Fleet>,
+    pub outcomes: Arc<Outcomes>,
     /// After a failure, so many successes are told to who watches the endpoints; 0: nobody listens.
     pub told: u32,
 }

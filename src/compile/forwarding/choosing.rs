@@ -9,7 +9,7 @@ use crate::hashing::Item;
 use crate::model::{Balance, EndpointId, Family, PoolId};
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Balancing, Form, Forward, HashBy, Preferences, Route, Secure, Sticky,
+    Balancing, Form, Forward, HashBy, Preferences, Route, Secure, Sticky,
 };
 use crate::state::pools::Member;
 use crate::state::preference::Preference;
@@ -85,15 +85,16 @@ impl Wanted {
     pub fn new(pools: &Pools, routes: &[Route]) -> Self {
         let mut wanted = BTreeSet::new();
         for route in routes {
-            let Action::Forward(forward) = &route.action;
-            let Some(Balancing::As(balance)) = forward.balance else {
-                continue;
-            };
-            for (number, by) in (0..).zip(BY_PREFERENCE) {
-                let pools = reach(pools, forward.to)
-                    .into_iter()
-                    .filter(|id| by == balance && pools.pools[id.index()].balance != by);
-                wanted.extend(pools.map(|id| (id, number)));
+            for forward in route.action.forwards() {
+                let Some(Balancing::As(balance)) = forward.balance else {
+                    continue;
+                };
+                for (number, by) in (0..).zip(BY_PREFERENCE) {
+                    let pools = reach(pools, forward.to)
+                        .into_iter()
+                        .filter(|id| by == balance && pools.pools[id.index()].balance != by);
+                    wanted.extend(pools.map(|id| (id, number)));
+                }
             }
         }
         Wanted(wanted)

@@ -16,10 +16,12 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::address::socket;
-use super::reader::{Reader, Table, Value, in_order};
+use super::reader::{Reader, Table, Value, in_order, quoted, ticked};
 use super::references::References;
 use super::scalar::{integer, one_or_many, path};
+use super::units::size;
 use super::{At, Place};
+use crate::model::routing::{ErrorPages, Index, Matching};
 
 pub use access::{Access, Clients};
 pub(super) use backend::backend;
@@ -28,10 +30,12 @@ pub use balance::{Balancing, Choosing, HashBy, SameSite, Secure, Sticky};
 pub use care::{Care, Circuit, Outliers};
 pub use http::Http;
 pub use rate::{Rate, RatedBy};
-pub use route::{Action, HostPattern, PathPattern, Route};
+pub use route::{Action, Route};
 
 /// Listeners, and routes, that can be configured, each.
 const TABLES_MAX: usize = 65_535;
+/// Octets that routes keep of responses by default.
+const CACHE_SIZE: u64 = 64 << 20;
 
 /// `[forwarder]`: the next hop behind the answers.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +55,11 @@ pub struct Forwarder {
     pub connections_max: u32,
     /// The same of one client (an IPv4 address, or an IPv6 network of 64 bits). Default 1,024.
     pub per_client_max: u32,
+    /// `error_pages = { 404 = "lost.html" }`: where no route fits, and where the route has no page of its own.
+    pub error_pages: ErrorPages,
+    /// `cache_size = "64MiB"`: what all routes that have a `cache` keep together, bodies and headers: 1 MiB..=64 GiB.
+    /// Default 64 MiB.
+    pub cache_size: u64,
 }
 
 /// Connections of clients, and those of one client, by default.
@@ -96,9 +105,16 @@ pub(super) fn forwarder(
         listeners(reader, references, value)
     });
     let example = "[{ to = \"a pool or a policy\" }]";
+    let names: Vec<String> = listeners
+        .iter()
+        .flatten()
+        .map(|listener| listener.name.clone())
+        .collect();
     let routes = table.required(reader, "route", example, |reader, value| {
-        routes(reader, references, value)
+        routes(reader, references, &names, value)
     });
+    let error_pages = table.optional(reader, "error_pages", route::error_pages);
+    let cache_size = table.optional(reader, "cache_size", |r, v| size(r, v, 1 << 20..=64 << 30));
     table.finish(reader);
     Some(Forwarder {
         threads,
@@ -107,6 +123,8 @@ pub(super) fn forwarder(
         secret_file,
         connections_max: connections.unwrap_or(CONNECTIONS_MAX),
         per_client_max: per_client.unwrap_or(PER_CLIENT_MAX),
+        error_pages: error_pages.unwrap_or_default(),
+        cache_size: cache_size.unwrap_or(CACHE_SIZE),
     })
 }
 
@@ -156,7 +174,12 @@ fn listeners(
     Some(listeners)
 }
 
-fn routes(reader: &mut Reader, references: &mut References, value: &Value) -> Option<Vec<Route>> {
+fn routes(
+    reader: &mut Reader,
+    references: &mut References,
+    listeners: &[String],
+    value: &Value,
+) -> Option<Vec<Route>> {
     let DeValue::Array(elements) = value.get_ref() else {
         return reader.wrong_type(value, "a list of tables [[forwarder.route]]");
     };
@@ -165,8 +188,41 @@ fn routes(reader: &mut Reader, references: &mut References, value: &Value) -> Op
         reader.error(element.span(), "too many [[forwarder.route]]", Some(help));
         return None;
     }
-    let routes = elements
-        .iter()
-        .filter_map(|element| route::route(reader, references, element));
-    Some(routes.collect())
+    let mut names = HashMap::new();
+    let mut routes = Vec::new();
+    for element in elements.iter() {
+        let Some(route) = route::route(reader, references, listeners, element) else {
+            continue;
+        };
+        if let Some(name) = &route.name
+            && let Some(first) = names.insert(name.clone(), element.span().start)
+        {
+            let message = format!("a route is called {} already", ticked(name));
+            let help = reader.elsewhere(first, element.span().start);
+            reader.error(element.span(), message, Some(format!("it stands {help}")));
+        }
+        routes.push(route);
+    }
+    if routes.len() == elements.len() {
+        warn_of_covered(reader, &routes);
+    }
+    Some(routes)
+}
+
+/// Says which routes no request ever comes to.
+fn warn_of_covered(reader: &mut Reader, routes: &[Route]) {
+    let matchings: Vec<&Matching> = routes.iter().map(|route| &route.matching).collect();
+    let index = Index::new(matchings.iter().copied());
+    for (number, route) in (0..).zip(routes) {
+        if let Some(other) = index.find_cover(number, &matchings) {
+            let other = &routes[other as usize].place;
+            let help =
+                format!("the one at {other} fits all that this one fits, and stands before it");
+            reader.warning_at(
+                &route.place,
+                "no request ever comes to this route",
+                Some(help),
+            );
+        }
+    }
 }

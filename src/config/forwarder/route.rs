@@ -1,21 +1,35 @@
 //! Reads `[[forwarder.route]]`.
 
+mod action;
+mod edits;
+mod matching;
+mod response;
+mod split;
+
 use super::access::{Access, access};
 use super::balance::{Choosing, choosing};
 use super::rate::{Rate, rates};
-use crate::config::reader::{Reader, Table, Value, quoted};
+use crate::config::reader::{Reader, Table, Value};
 use crate::config::references::References;
-use crate::config::scalar::{one_or_many, text};
+use crate::config::scalar::text;
 use crate::config::{Member, Place};
-use crate::dns::Name;
+use crate::model::routing::{
+    CacheRules, Compress, ErrorPages, Files, HeaderEdits, Matching, Redirect, Respond, Rewrite,
+    Split,
+};
+
+pub(super) use response::error_pages;
 
 /// `[[forwarder.route]]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
-    /// `host = "www.example.com"`, `"*.example.com"`, or a list. Default: all.
-    pub hosts: Vec<HostPattern>,
-    /// `path = "/api"`: it and what is below it; `path = { exact = "/api" }`: it alone. Default: all.
-    pub path: PathPattern,
+    /// `name = "api"`: 1 to 63 letters, digits, `-` and `_`; no two have the same. Default: none.
+    pub name: Option<String>,
+    /// `host = "www.example.com"`, `"*.example.com"`, or a list; `path = "/api"`: it and what is below it,
+    /// `{ exact = "/api" }`: it alone, `{ regex = "/v[0-9]+/.*" }`: whole paths; `method = "GET"` or a list;
+    /// `header = { "x-beta" = "1" }`, `cookie = { beta = true }`: a value, `{ regex = "…" }`, or whether it is there;
+    /// `listener = "web"` or a list. Default: all.
+    pub matching: Matching,
     /// How one of a pool's endpoints is chosen.
     pub choosing: Choosing,
     /// Whose requests are taken. Default: all.
@@ -23,110 +37,121 @@ pub struct Route {
     /// `rate_limit`: how many are taken, all of which must hold. Default: any number.
     pub rates: Vec<Rate>,
     pub action: Action,
+    /// `rewrite = { strip_prefix = "/api" }`, `{ replace_prefix = "/api", with = "/v2" }` or
+    /// `{ regex = "/old/(.*)", with = "/new/$1" }`. Default: paths stay as they are.
+    pub rewrite: Option<Rewrite>,
+    /// `request_headers = { set = { x-region = "eu" }, add = { … }, remove = ["x-debug"] }`: of what backends get.
+    pub request_headers: HeaderEdits,
+    /// The same of what clients get.
+    pub response_headers: HeaderEdits,
+    /// `error_pages = { 503 = "maintenance.html", intercept = true }`
+    pub error_pages: ErrorPages,
+    /// `compress = true`, or `{ types = ["text/*"], min_size = "1KiB", gzip = 6, brotli = 4 }`. Default: not.
+    pub compress: Option<Compress>,
+    /// `cache = true`, or `{ body_max = "1MiB", … }`. Default: nothing is kept.
+    pub cache: Option<CacheRules>,
     pub place: Place,
 }
 
-/// In lower case, without a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostPattern {
-    Exact(String),
-    /// Every name below it: the part after `*`, with its dot.
-    Below(String),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PathPattern {
-    Any,
-    Exact(String),
-    /// Without a slash at its end.
-    Prefix(String),
-}
-
-/// What is done with a request.
+/// What is done with a request: one of these.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// `to = "web-eu"`: a pool, or a policy.
     Forward { to: Member },
+    /// `split = [{ to = "web", weight = 95 }, { to = "web-canary", weight = 5 }]`
+    Split(Split<Member>),
+    /// `redirect = "https://{host}{uri}"`, or `{ to = "…", status = 301 }`.
+    Redirect(Redirect),
+    /// `respond = { status = 200, body = "…" }`
+    Respond(Respond),
+    /// `files = "/srv/www"`, or `{ root = "/srv/www", … }`.
+    Files(Files),
+}
+
+impl Action {
+    /// Whom it may lead to.
+    pub fn members(&self) -> impl Iterator<Item = Member> {
+        let (one, sides) = match self {
+            Action::Forward { to } => (Some(*to), &[][..]),
+            Action::Split(split) => (None, &*split.sides),
+            Action::Redirect(_) | Action::Respond(_) | Action::Files(_) => (None, &[][..]),
+        };
+        one.into_iter().chain(sides.iter().map(|side| side.to))
+    }
 }
 
 pub(super) fn route(
     reader: &mut Reader,
     references: &mut References,
+    listeners: &[String],
     value: &Value,
 ) -> Option<Route> {
     let expected = "a table [[forwarder.route]]";
     let mut table = Table::of(reader, "[[forwarder.route]]", value, expected)?;
     let place = reader.place(value.span().start);
-    let hosts = table.optional(reader, "host", |r, v| one_or_many(r, v, host));
-    let path = table.optional(reader, "path", path);
-    let to = table.required(reader, "to", "\"a pool or a policy\"", |reader, value| {
-        let name = text(reader, value, "the name of a pool or a policy")?;
-        references.member(reader, name, value.span())
-    });
+    let name = table.optional(reader, "name", name);
+    let matching = matching::matching(reader, listeners, &mut table);
+    let action = action::action(reader, references, &mut table);
+    let rewrite = table.optional(reader, "rewrite", edits::rewrite);
+    let request_headers = table.optional(reader, "request_headers", edits::of_request);
+    let response_headers = table.optional(reader, "response_headers", edits::of_response);
+    let error_pages = table.optional(reader, "error_pages", error_pages);
+    let compress = table.optional(reader, "compress", response::compress);
+    let cache = table.optional(reader, "cache", response::cache);
     let choosing = choosing(reader, &mut table);
     let access = access(reader, references, &mut table);
     let rates = table.optional(reader, "rate_limit", rates);
+    let action = action?;
+    let refused: &[&str] = match &action {
+        Action::Forward { .. } | Action::Split(_) => &[],
+        Action::Files(_) => &[
+            "balance",
+            "cache",
+            "hash",
+            "load_factor",
+            "request_headers",
+            "sticky",
+        ],
+        Action::Redirect(_) | Action::Respond(_) => &[
+            "balance",
+            "cache",
+            "compress",
+            "hash",
+            "load_factor",
+            "request_headers",
+            "rewrite",
+            "sticky",
+        ],
+    };
+    for key in refused {
+        table.refuse(reader, key, "means nothing where no backend is asked");
+    }
     table.finish(reader);
     Some(Route {
+        name,
+        matching: matching?,
+        action,
+        rewrite,
+        request_headers: request_headers.unwrap_or_default(),
+        response_headers: response_headers.unwrap_or_default(),
+        error_pages: error_pages.unwrap_or_default(),
+        compress: compress.flatten(),
+        cache: cache.flatten(),
         choosing,
         access,
         rates: rates.unwrap_or_default(),
-        hosts: hosts.unwrap_or_default(),
-        path: path.unwrap_or(PathPattern::Any),
-        action: Action::Forward { to: to? },
         place,
     })
 }
 
-fn host(reader: &mut Reader, value: &Value) -> Option<HostPattern> {
-    const EXPECTED: &str = "a host such as \"www.example.com\" or \"*.example.com\"";
-    let text = text(reader, value, EXPECTED)?;
-    let host = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    let (name, is_below) = match host.strip_prefix("*.") {
-        Some(name) => (name, true),
-        None => (&*host, false),
-    };
-    let is_address =
-        name.parse::<std::net::Ipv4Addr>().is_ok() || name.starts_with('[') && name.ends_with(']');
-    let is_name = Name::parse(name).is_ok_and(|name| name.label_count() > 0);
-    if !(is_name || is_address && !is_below) || name.contains(['*', ':', '/']) && !is_address {
-        let message = format!("expected {EXPECTED}, found {}", quoted(text));
-        let help = text.contains(':').then(|| "without a port".to_owned());
-        reader.error(value.span(), message, help);
+fn name(reader: &mut Reader, value: &Value) -> Option<String> {
+    let name = text(reader, value, "a name such as \"api\"")?;
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if name.len() > 63 || !name.bytes().all(is_allowed) {
+        let message = format!("{} is no name for a route", super::quoted(name));
+        let help = "expected 1 to 63 ASCII letters, digits, `-` and `_`".to_owned();
+        reader.error(value.span(), message, Some(help));
         return None;
     }
-    Some(match is_below {
-        true => HostPattern::Below(format!(".{name}")),
-        false => HostPattern::Exact(host),
-    })
-}
-
-fn path(reader: &mut Reader, value: &Value) -> Option<PathPattern> {
-    const EXPECTED: &str = "a path such as \"/api\"";
-    fn absolute(reader: &mut Reader, value: &Value) -> Option<String> {
-        let text = text(reader, value, EXPECTED)?;
-        if !text.starts_with('/') {
-            let message = format!("expected {EXPECTED}, found {}", quoted(text));
-            reader.error(
-                value.span(),
-                message,
-                Some(format!("did you mean \"/{text}\"?")),
-            );
-            return None;
-        }
-        Some(text.to_owned())
-    }
-    if value.get_ref().as_str().is_some() {
-        let path = absolute(reader, value)?;
-        let path = path.trim_end_matches('/').to_owned();
-        return Some(match path.is_empty() {
-            true => PathPattern::Any,
-            false => PathPattern::Prefix(path),
-        });
-    }
-    let expected = "a path such as \"/api\" or { exact = \"/api\" }";
-    let mut table = Table::of(reader, "`path`", value, expected)?;
-    let exact = table.required(reader, "exact", "\"/api\"", absolute);
-    table.finish(reader);
-    exact.map(PathPattern::Exact)
+    Some(name.to_owned())
 }

@@ -7,16 +7,13 @@ use hyper::StatusCode;
 use tokio::time::timeout;
 
 use crate::clock;
-use crate::state::forwarding::{
-    Backend, Entry, Failure, Full, Outcome, Outcomes, Upstream, Waiting,
-};
+use crate::state::forwarding::{Backend, Entry, Failure, Full, Outcome, Upstream, Waiting};
 
 /// A place among what a backend works on, given back on drop. What becomes of the request is noted for all who choose
 /// among backends.
 pub(crate) struct AtWork {
     upstream: Arc<Upstream>,
     backend: Arc<Backend>,
-    outcomes: Arc<Outcomes>,
     /// It decides whether the backend comes back.
     is_trial: bool,
     /// It decides whether the pool does.
@@ -38,7 +35,6 @@ impl AtWork {
     pub async fn enter(
         upstream: &Arc<Upstream>,
         backend: Arc<Backend>,
-        outcomes: &Arc<Outcomes>,
         is_pools_trial: bool,
         mut now_ms: u64,
     ) -> Result<Self, Refused> {
@@ -52,7 +48,6 @@ impl AtWork {
         let mut at_work = AtWork {
             upstream: Arc::clone(upstream),
             backend,
-            outcomes: Arc::clone(outcomes),
             is_trial: false,
             is_pools_trial,
             is_noted: false,
@@ -125,7 +120,7 @@ impl AtWork {
     }
 
     fn tell(&self, failure: Option<Failure>) {
-        self.outcomes.offer(Outcome {
+        self.upstream.care.outcomes.offer(Outcome {
             backend: self.backend.number,
             failure,
         });

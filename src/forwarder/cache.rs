@@ -1,0 +1,349 @@
+//! Is the response known already? (RFC 9111)
+//!
+//! What is kept, and who asks for what, is in `state::forwarding::Cache`; here is what HTTP says of it.
+
+mod fill;
+mod rules;
+mod serve;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hyper::header::{
+    CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode};
+use tokio::task::spawn_local;
+use tokio::time::timeout;
+
+use super::body::{RequestBody, ResponseBody};
+use super::refusal::refuse;
+use super::service::{self, Answer};
+use super::visit::Visit;
+use super::worker::Worker;
+use crate::clock;
+use crate::state::Root;
+use crate::state::forwarding::cache::{Boarding, Cache, Kept, Key, Pilot};
+use crate::state::forwarding::{Action, Caching, Forward, Route};
+pub(super) use fill::Filled;
+use rules::{Use, Wish};
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// Where a route sends a request.
+#[derive(Clone)]
+pub(super) struct Way {
+    pub root: Arc<Root>,
+    /// Its place.
+    pub route: u32,
+    /// The place of the side that was chosen.
+    pub side: usize,
+}
+
+impl Way {
+    fn route(&self) -> &Route {
+        &self.root.forwarding.routes[self.route as usize]
+    }
+
+    fn forward(&self) -> Option<&Forward> {
+        match &self.route().action {
+            Action::Forward(forward) => Some(forward),
+            Action::Split(split) => split.sides.get(self.side).map(|side| &side.to),
+            Action::Redirect(_) | Action::Respond(_) | Action::Files(_) => None,
+        }
+    }
+
+    /// What each side keeps is its own.
+    fn space(&self, caching: &Caching) -> u64 {
+        let seed = match &self.route().action {
+            Action::Split(split) => split.sides.get(self.side).map(|side| side.seed),
+            _ => None,
+        };
+        caching.space ^ seed.unwrap_or_default()
+    }
+
+    async fn send(
+        &self,
+        worker: &Rc<Worker>,
+        visit: &Visit,
+        request: Request<RequestBody>,
+    ) -> Answer {
+        match self.forward() {
+            Some(forward) => {
+                service::forward(worker, &self.root, forward, self.route(), visit, request).await
+            }
+            None => refuse(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the route leads to no backend",
+            ),
+        }
+    }
+}
+
+/// Answers out of what is kept, where the route keeps anything, or by asking a backend.
+pub(super) async fn answer(
+    worker: &Rc<Worker>,
+    way: &Way,
+    visit: &Visit,
+    request: Request<RequestBody>,
+) -> Answer {
+    let forwarding = &way.root.forwarding;
+    let (Some(cache), Some(caching)) = (&forwarding.cache, &way.route().cache) else {
+        return way.send(worker, visit, request).await;
+    };
+    let target = visit
+        .uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str());
+    let key = Key {
+        is_tls: visit.peer.is_tls,
+        host: visit.host.clone(),
+        target: target.into(),
+    };
+    let asking = Asking {
+        worker,
+        way,
+        visit,
+        cache,
+        caching,
+        space: way.space(caching),
+        key,
+    };
+    asking.answer(request).await
+}
+
+/// A request to a route that keeps responses.
+struct Asking<'a> {
+    worker: &'a Rc<Worker>,
+    way: &'a Way,
+    visit: &'a Visit,
+    cache: &'a Arc<Cache>,
+    caching: &'a Caching,
+    space: u64,
+    key: Key,
+}
+
+impl Asking<'_> {
+    async fn answer(&self, request: Request<RequestBody>) -> Answer {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return self.change(request).await;
+        }
+        let wish = Wish::of(request.headers());
+        if wish.no_store || is_special(&request) {
+            return said(self.send(request).await, "fwd=bypass");
+        }
+        let (kept, is_known) = self.look_up(request.headers());
+        let why = match (&kept, is_known) {
+            (Some(_), _) => "fwd=stale",
+            (None, true) => "fwd=vary-miss",
+            (None, false) => "fwd=uri-miss",
+        };
+        let now = clock::now();
+        match kept
+            .as_ref()
+            .map(|kept| rules::may_use(&kept.terms, &wish, now))
+        {
+            Some(Use::Fresh) => return self.serve(request.headers(), kept.as_ref(), "hit"),
+            Some(Use::WhileAsking) => {
+                self.ask_aside(&request, kept.clone());
+                return self.serve(request.headers(), kept.as_ref(), "hit");
+            }
+            Some(Use::Ask) | None => {}
+        }
+        if wish.only_if_cached {
+            return refuse(
+                StatusCode::GATEWAY_TIMEOUT,
+                "nothing is kept that could be sent",
+            );
+        }
+        if *request.method() == Method::HEAD {
+            // What it brings has no body to be kept.
+            return said(self.send(request).await, why);
+        }
+        match self.cache.board(self.space, &self.key) {
+            Boarding::Pilot(pilot) => self.fetch(request, pilot, kept, why).await,
+            Boarding::Passenger(passenger) => {
+                let _ = timeout(self.caching.rules.wait, passenger.landed()).await;
+                let (kept, _) = self.look_up(request.headers());
+                let now = clock::now();
+                match kept
+                    .as_ref()
+                    .map(|kept| rules::may_use(&kept.terms, &wish, now))
+                {
+                    Some(Use::Fresh | Use::WhileAsking) => {
+                        self.serve(request.headers(), kept.as_ref(), "hit; collapsed")
+                    }
+                    _ => self.or_stale(self.send(request).await, kept.as_ref(), why),
+                }
+            }
+            Boarding::Alone => self.or_stale(self.send(request).await, kept.as_ref(), why),
+        }
+    }
+
+    /// What changes something makes old what is kept of it (RFC 9111, 4.4).
+    async fn change(&self, request: Request<RequestBody>) -> Answer {
+        let is_safe = matches!(*request.method(), Method::OPTIONS | Method::TRACE);
+        let answer = self.send(request).await;
+        if !is_safe && (200..400).contains(&answer.status().as_u16()) {
+            self.cache.invalidate(&self.key);
+            for target in rules::also_changed(answer.headers(), &self.key) {
+                self.cache.invalidate(&target);
+            }
+        }
+        said(answer, "fwd=method")
+    }
+
+    async fn send(&self, request: Request<RequestBody>) -> Answer {
+        self.way.send(self.worker, self.visit, request).await
+    }
+
+    fn look_up(&self, headers: &HeaderMap) -> (Option<Arc<Kept>>, bool) {
+        let fits = |kept: &Kept| kept.space == self.space && rules::fits(&kept.varies, headers);
+        self.cache.get(&self.key, fits)
+    }
+
+    fn serve(&self, headers: &HeaderMap, kept: Option<&Arc<Kept>>, how: &str) -> Answer {
+        match kept {
+            Some(kept) => serve::answer(kept, headers, clock::now(), how),
+            None => refuse(StatusCode::INTERNAL_SERVER_ERROR, "nothing is kept"),
+        }
+    }
+
+    /// Asks for a response that others wait for, and keeps it if that may be.
+    async fn fetch(
+        &self,
+        mut request: Request<RequestBody>,
+        pilot: Pilot,
+        stale: Option<Arc<Kept>>,
+        why: &'static str,
+    ) -> Answer {
+        // What others can use is asked for; whether this client has it already is seen to here.
+        let headers = request.headers().clone();
+        request.headers_mut().remove(IF_NONE_MATCH);
+        request.headers_mut().remove(IF_MODIFIED_SINCE);
+        if let Some(stale) = &stale {
+            rules::validate(stale, request.headers_mut());
+        }
+        let asked_at = clock::now();
+        let answer = self.send(request).await;
+        let now = clock::now();
+        let came = rules::Came {
+            delay: now.saturating_duration_since(asked_at),
+            at: now,
+            unix_ms: clock::unix_ms(),
+        };
+        if let (StatusCode::NOT_MODIFIED, Some(stale)) = (answer.status(), &stale) {
+            let kept = rules::updated(stale, answer.headers(), &came, &self.caching.rules);
+            let answer = serve::answer(&kept, &headers, now, "fwd=stale; fwd-status=304");
+            pilot.keep(kept);
+            return answer;
+        }
+        if let Some(stale) = stale
+            .as_ref()
+            .filter(|stale| self.may_stand_in(stale, &answer))
+        {
+            return self.stand_in(stale, &headers, &answer);
+        }
+        let asked = rules::Asked {
+            headers: &headers,
+            edits: &self.way.route().request_headers,
+        };
+        let kept = rules::kept(&asked, &answer, &came, &self.caching.rules, self.space);
+        match kept {
+            Some(kept) => fill::answer(
+                pilot,
+                kept,
+                answer,
+                &headers,
+                self.caching.rules.body_max,
+                why,
+            ),
+            None => {
+                // An error says nothing of what comes the next time.
+                if !answer.status().is_server_error() {
+                    pilot.pass();
+                }
+                said(answer, why)
+            }
+        }
+    }
+
+    /// Asks for a response again while the one that is kept is sent (RFC 5861, 3).
+    fn ask_aside(&self, request: &Request<RequestBody>, stale: Option<Arc<Kept>>) {
+        let Boarding::Pilot(pilot) = self.cache.board(self.space, &self.key) else {
+            return;
+        };
+        let (worker, way, visit) = (Rc::clone(self.worker), self.way.clone(), self.visit.clone());
+        let (space, key) = (self.space, self.key.clone());
+        let mut head: Parts = Request::new(()).into_parts().0;
+        head.uri = request.uri().clone();
+        head.headers = request.headers().clone();
+        spawn_local(async move {
+            let forwarding = &way.root.forwarding;
+            let (Some(cache), Some(caching)) = (&forwarding.cache, &way.route().cache) else {
+                return;
+            };
+            let asking = Asking {
+                worker: &worker,
+                way: &way,
+                visit: &visit,
+                cache,
+                caching,
+                space,
+                key,
+            };
+            let request = Request::from_parts(head, RequestBody::Empty);
+            // Its body is kept without anybody reading it.
+            drop(asking.fetch(request, pilot, stale, "fwd=stale").await);
+        });
+    }
+
+    /// The response, or what is kept where that may stand in for it.
+    fn or_stale(&self, answer: Answer, kept: Option<&Arc<Kept>>, why: &str) -> Answer {
+        match kept.filter(|kept| self.may_stand_in(kept, &answer)) {
+            Some(kept) => self.stand_in(kept, &HeaderMap::new(), &answer),
+            None => said(answer, why),
+        }
+    }
+
+    /// Whether what is kept is better than this error (RFC 9111, 4.2.4; RFC 5861, 4).
+    fn may_stand_in(&self, kept: &Kept, answer: &Answer) -> bool {
+        matches!(answer.status().as_u16(), 500 | 502 | 503 | 504)
+            && rules::may_stand_in(&kept.terms, clock::now())
+    }
+
+    fn stand_in(&self, kept: &Kept, headers: &HeaderMap, error: &Answer) -> Answer {
+        let how = format!("hit; fwd=stale; fwd-status={}", error.status().as_u16());
+        serve::answer(kept, headers, clock::now(), &how)
+    }
+}
+
+/// Whether it asks for something that others have no use for.
+fn is_special(request: &Request<RequestBody>) -> bool {
+    let special: [HeaderName; 4] = [RANGE, IF_RANGE, IF_MATCH, IF_UNMODIFIED_SINCE];
+    let has_body = !matches!(request.body(), RequestBody::Empty);
+    let headers = request.headers();
+    has_body
+        || headers.contains_key(hyper::header::UPGRADE)
+        || special.iter().any(|name| headers.contains_key(name))
+}
+
+/// Says what the cache did (RFC 9211), behind what caches before it said.
+fn said(mut answer: Answer, how: &str) -> Answer {
+    if let Ok(status) = HeaderValue::from_str(&format!("Meridian; {how}")) {
+        answer.headers_mut().append(CACHE_STATUS, status);
+    }
+    answer
+}
+
+/// What is said of the length of a body.
+fn said_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Whether it comes from a backend, and not from the forwarder.
+fn is_from_backend(answer: &Answer) -> bool {
+    matches!(answer.body(), ResponseBody::Upstream(_))
+}
