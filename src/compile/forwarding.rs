@@ -14,6 +14,7 @@ use hyper::header::HeaderValue;
 
 use super::Steering;
 use super::maps::Maps;
+use super::transport::Transport;
 use crate::config::forwarder as written;
 use crate::config::{Config, Member};
 use crate::hashing::of_octets;
@@ -37,6 +38,8 @@ pub(super) struct Beside<'a> {
     pub maps: &'a Maps,
     /// That sessions' cookies are signed with.
     pub keys: &'a Arc<Keys>,
+    /// How connections are made.
+    pub transport: &'a Transport,
     pub before: Option<&'a Forwarding>,
 }
 
@@ -48,7 +51,7 @@ impl Beside<'_> {
     }
 }
 
-/// Backends that there were before, at the same address, go on with what is known of them.
+/// Backends that there were before, at the same address and reached in the same way, go on with what is known of them.
 pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
     let Beside { config, before, .. } = *beside;
     let pools = &beside.steering.pools;
@@ -67,7 +70,13 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
             }
         }
     }
-    let backends = backends(config, pools, &is_reached, before);
+    let entrances = beside.transport.entrances.iter();
+    for to in entrances.flat_map(|entrance| entrance.members()) {
+        for pool in reach(pools, to) {
+            is_reached[pool.index()] = true;
+        }
+    }
+    let backends = backends(beside, &is_reached);
     let preferences = choosing::Wanted::new(pools, &routes);
     let outcomes = before.map_or_else(Arc::default, |before| Arc::clone(&before.outcomes));
     let upstreams = (0..).map(PoolId).zip(is_reached).map(|(id, is_reached)| {
@@ -120,6 +129,7 @@ fn listener(beside: &Beside<'_>, at: usize, listener: &written::Listener) -> Arc
         name: listener.name.as_str().into(),
         addresses: listener.listen.clone().into(),
         http: http(&listener.http),
+        entrance: Arc::clone(&beside.transport.entrances[at]),
     })
 }
 
@@ -218,7 +228,7 @@ fn action(beside: &Beside<'_>, route: &written::Route) -> Action {
     }
 }
 
-fn member(member: Member) -> pools::Member {
+pub(super) fn member(member: Member) -> pools::Member {
     match member {
         Member::Pool(PoolId(id)) => pools::Member::Pool(PoolId(id)),
         Member::Policy(PolicyId(id)) => pools::Member::Policy(PolicyId(id)),
@@ -246,6 +256,7 @@ fn upstream(
         body_timeout: backend.body_timeout,
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
+        way: beside.transport.way(id.index()),
         care: care::care(beside, id, &backend.care, outcomes),
         backends: own.collect(),
         preferences,
@@ -253,22 +264,19 @@ fn upstream(
 }
 
 /// Numbers that no two backends of the process share.
-fn next_number() -> u64 {
+pub(super) fn next_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-fn backends(
-    config: &Config,
-    pools: &Pools,
-    is_reached: &[bool],
-    before: Option<&Forwarding>,
-) -> Box<[Option<Arc<Backend>>]> {
+fn backends(beside: &Beside<'_>, is_reached: &[bool]) -> Box<[Option<Arc<Backend>>]> {
+    let Beside { config, before, .. } = *beside;
+    let pools = &beside.steering.pools;
     let known = before
         .iter()
         .flat_map(|before| before.backends.iter().flatten());
-    let mut known: HashMap<SocketAddr, Arc<Backend>> = known
-        .map(|backend| (backend.address, Arc::clone(backend)))
+    let mut known: HashMap<(SocketAddr, u64), Arc<Backend>> = known
+        .map(|backend| ((backend.address, backend.way.number), Arc::clone(backend)))
         .collect();
     let endpoints = pools.endpoints.iter();
     let backends = endpoints.map(|endpoint| {
@@ -276,13 +284,14 @@ fn backends(
         if !is_reached[pool] {
             return None;
         }
+        let way = beside.transport.way(pool);
         let address = endpoint.destination.address()?;
         let port = endpoint.destination.port();
         let port = port.unwrap_or(config.pools[pool].backend.port);
         let address = SocketAddr::new(address, port);
         let backend = known
-            .entry(address)
-            .or_insert_with(|| Arc::new(Backend::new(address, next_number())));
+            .entry((address, way.number))
+            .or_insert_with(|| Arc::new(Backend::new(address, Arc::clone(&way), next_number())));
         Some(Arc::clone(backend))
     });
     backends.collect()

@@ -10,6 +10,7 @@ mod nested;
 pub mod pools;
 mod service;
 mod traffic;
+mod transport;
 mod twins;
 mod webhook;
 mod whole;
@@ -34,6 +35,7 @@ use crate::state::{Health, Map, Pools, Root, Service, Zone, Zones};
 use forwarding::Beside;
 use maps::Maps;
 use nested::Apexes;
+use transport::Transport;
 use zones::Before;
 
 /// Everything in a root but health. Cheap to clone: parts that did not change are shared.
@@ -48,7 +50,8 @@ pub struct Parts {
     pub pools: Arc<Pools>,
     pub service: Arc<Service>,
     pub forwarding: Arc<Forwarding>,
-    /// That sessions' cookies are signed with.
+    /// How the forwarder's connections are made, and what sessions' cookies are signed with.
+    transport: Arc<Transport>,
     keys: Arc<Keys>,
     /// Who is told about changes of verdicts.
     pub webhook: Option<Arc<Hook>>,
@@ -92,13 +95,18 @@ fn compile_after(
     let service = service::compile(config, diagnostics);
     let keys = forwarding::keys(config, diagnostics);
     let webhook = webhook::compile(config, diagnostics);
+    let transport = transport::compile(config, old.as_ref().map(|old| old.parts), diagnostics);
     let is_refused = diagnostics.has_errors() || served.len() < config.zones.len();
     diagnostics.extend(found);
     if is_refused {
         return None;
     }
-    let service = Arc::new(service?);
-    let mut parts = link(old.as_ref(), config, served, maps.ok()?, service, keys?);
+    let kept = Kept {
+        service: Arc::new(service?),
+        transport: Arc::new(transport?),
+        keys: keys?,
+    };
+    let mut parts = link(old.as_ref(), config, served, maps.ok()?, kept);
     parts.webhook = webhook;
     advice::warn_of_steered_nodata(config, &parts.pools, diagnostics);
     advice::warn_of_ipv4_forms(config, diagnostics);
@@ -120,16 +128,8 @@ pub fn recompile_maps(config: &Config, world: &World, parts: &Parts) -> Result<P
         has_maps: false,
     };
     let maps = new_maps(Some(&old), config, world)?;
-    let service = Arc::clone(&parts.service);
-    let keys = Arc::clone(&parts.keys);
-    let linked = link(
-        Some(&old),
-        config,
-        parts.served.to_vec(),
-        maps,
-        service,
-        keys,
-    );
+    let kept = Kept::of(parts);
+    let linked = link(Some(&old), config, parts.served.to_vec(), maps, kept);
     Ok(Parts {
         webhook: parts.webhook.clone(),
         ..linked
@@ -143,16 +143,9 @@ fn relink(before: &Config, config: &Config, parts: &Parts) -> Parts {
         parts,
         has_maps: true,
     };
-    let (maps, service) = (Arc::clone(&parts.made_maps), Arc::clone(&parts.service));
-    let keys = Arc::clone(&parts.keys);
-    let linked = link(
-        Some(&old),
-        config,
-        parts.served.to_vec(),
-        maps,
-        service,
-        keys,
-    );
+    let maps = Arc::clone(&parts.made_maps);
+    let kept = Kept::of(parts);
+    let linked = link(Some(&old), config, parts.served.to_vec(), maps, kept);
     Parts {
         webhook: parts.webhook.clone(),
         ..linked
@@ -185,19 +178,35 @@ impl Parts {
     }
 }
 
+/// What only a configuration that is read again makes anew.
+struct Kept {
+    service: Arc<Service>,
+    transport: Arc<Transport>,
+    keys: Arc<Keys>,
+}
+
+impl Kept {
+    fn of(parts: &Parts) -> Self {
+        Kept {
+            service: Arc::clone(&parts.service),
+            transport: Arc::clone(&parts.transport),
+            keys: Arc::clone(&parts.keys),
+        }
+    }
+}
+
 fn link(
     old: Option<&Old<'_>>,
     config: &Config,
     mut served: Vec<ServedZone>,
     maps: Arc<Maps>,
-    service: Arc<Service>,
-    keys: Arc<Keys>,
+    kept: Kept,
 ) -> Parts {
     let mut policies = Policies::new(config);
     let own_lists = traffic::zone_lists(config);
     let allow_query = |zone: &Zone| {
         let own = own_lists.get(&zone.apex);
-        own.or(service.traffic.allow_query.as_ref()).cloned()
+        own.or(kept.service.traffic.allow_query.as_ref()).cloned()
     };
     let entries = served.iter_mut().map(|served| {
         if let Some(trouble) = &mut served.trouble {
@@ -208,7 +217,7 @@ fn link(
             allow_query: allow_query(&served.zone),
             zone: Arc::clone(&served.zone),
             has_data: served.has_data(),
-            explains: service.traffic.explain_to.is_some(),
+            explains: kept.service.traffic.explain_to.is_some(),
         }
     });
     let zones = Zones::new(entries.collect());
@@ -218,7 +227,8 @@ fn link(
         config,
         steering: &steering,
         maps: &maps,
-        keys: &keys,
+        keys: &kept.keys,
+        transport: &kept.transport,
         before,
     });
     Parts {
@@ -227,9 +237,10 @@ fn link(
         maps: maps.maps.clone().into(),
         made_maps: maps,
         pools: steering.pools,
-        service,
+        service: kept.service,
         forwarding: Arc::new(forwarding),
-        keys,
+        transport: kept.transport,
+        keys: kept.keys,
         webhook: None,
         targets: steering.targets,
         target_numbers: steering.target_numbers,

@@ -20,6 +20,7 @@ use super::worker::Worker;
 use crate::clock;
 use crate::locate::Client;
 use crate::model::EndpointId;
+use crate::proxy_protocol::Ends;
 use crate::state::Root;
 use crate::state::forwarding::{Forward, Passage};
 
@@ -55,6 +56,8 @@ pub(super) struct Attempts<'a> {
     pub root: &'a Arc<Root>,
     pub forward: &'a Forward,
     pub client: &'a Client,
+    /// Of the client's connection.
+    pub ends: Ends,
     pub known: &'a Known,
 }
 
@@ -131,7 +134,8 @@ impl Attempts<'_> {
             };
             poor = None;
             sends += 1;
-            let exchange = upstream::exchange(self.worker, &upstream, at_work, sent, deadline);
+            let exchange =
+                upstream::exchange(self.worker, &upstream, at_work, self.ends, sent, deadline);
             let why = match exchange.await {
                 Ok(response) => {
                     let status = response.status();

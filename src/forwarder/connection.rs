@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -19,17 +18,16 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::body::ResponseBody;
 use super::service::{self, Asked, Peer};
 use super::session::{Session, Waits};
+use super::shown::Shown;
 use super::upgrade;
 use super::wire::Wire;
 use super::worker::Worker;
-use crate::state::listening::Spot;
 
 /// What begins a connection of HTTP/2 (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -53,7 +51,6 @@ const HEAD_BESIDES: usize = 64 * 1024;
 
 /// What a connection is known to speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "what TLS agrees on is told by its listeners")]
 pub(super) enum Protocol {
     Http1,
     Http2,
@@ -61,30 +58,20 @@ pub(super) enum Protocol {
     Unknown,
 }
 
-/// Serves one connection until its end, or until the threads stop.
-pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: SocketAddr, spot: Spot) {
-    // Responses are written whole or wait for their backend; nothing is won by waiting for more.
-    let _ = stream.set_nodelay(true);
-    let Ok(local) = stream.local_addr() else {
-        return;
-    };
-    let peer = Peer {
-        address: peer,
-        local,
-        is_tls: false,
-        spot,
-    };
-    serve_http(worker, stream, peer, Protocol::Unknown).await;
-}
-
-/// Serves HTTP over `io` until its end, or until what is under way when it is drained has ended.
-pub(super) async fn serve_http<I>(worker: Rc<Worker>, io: I, peer: Peer, protocol: Protocol)
-where
+/// Serves HTTP over `io`, whose client has `shown` a certificate or not, until its end, or until what is under way when it is drained has ended.
+pub(super) async fn serve_http<I>(
+    worker: Rc<Worker>,
+    io: I,
+    peer: Peer,
+    shown: Option<Rc<Shown>>,
+    protocol: Protocol,
+) where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let Some(session) = worker.session(peer.spot) else {
         return;
     };
+    session.show(shown);
     let _entry = worker.sessions.enter(Rc::clone(&session));
     let mut wire = Wire::new(io, Rc::clone(&session));
     let mut first = Vec::new();

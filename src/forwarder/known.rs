@@ -23,6 +23,14 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Where nothing is known but who it is.
+    pub fn of_client(client: &Client) -> Self {
+        Known {
+            hash: of_address(client.resolver.to_canonical()),
+            named: None,
+        }
+    }
+
     pub fn of(forward: &Forward, client: &Client, head: &Parts) -> Self {
         let sticky = forward.sticky.as_deref();
         Known {

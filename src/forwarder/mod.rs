@@ -8,6 +8,10 @@
 //! |---|---|
 //! | `worker` | who serves a connection? |
 //! | `doors` | how many connections may there be? |
+//! | `entrance` | what becomes of a connection before it is requests, or if it never is? |
+//! | `proxy` | whose is a connection that a proxy in front passes on? |
+//! | `tls` | how does a client's connection become a secret one? |
+//! | [`tcp`] | what becomes of a connection that is no requests? |
 //! | `connection` | what does a client speak? |
 //! | [`framing`] | where do requests on it begin and end? |
 //! | `wire` | what comes and goes over its connection? |
@@ -32,6 +36,8 @@
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
 //! | `body`, `kept` | what are messages made of, and which can be sent again? |
 //! | `patience` | how long is waited for something? |
+//! | `shown` | what are backends told of a client's certificate? |
+//! | `redirect` | where is a request sent that came without TLS? |
 //! | `refusal` | what is said where there is no response? |
 //! | `dress` | what is done to every response of a route? |
 //! | `compress` | how does it take less room? |
@@ -48,6 +54,7 @@ mod connection;
 mod doors;
 mod dress;
 mod edits;
+mod entrance;
 mod files;
 pub mod framing;
 mod headers;
@@ -55,6 +62,7 @@ mod kept;
 mod known;
 mod outliers;
 mod patience;
+mod proxy;
 mod redirect;
 mod refusal;
 mod respond;
@@ -63,8 +71,11 @@ mod route;
 mod service;
 mod session;
 mod sessions;
+mod shown;
 mod split;
 mod sticky;
+pub mod tcp;
+mod tls;
 mod upgrade;
 mod upstream;
 mod vet;

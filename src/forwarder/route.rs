@@ -35,6 +35,16 @@ pub(super) enum HostError {
     Unreadable,
 }
 
+impl HostError {
+    pub fn words(self) -> &'static str {
+        match self {
+            HostError::Missing => "the request has no Host header",
+            HostError::Several => "the request has several Host headers",
+            HostError::Unreadable => "the host of the request cannot be read",
+        }
+    }
+}
+
 /// The host that a request is for, without a port: of its target, where that says so (RFC 9112, 3.2.2), or else of
 /// its one `Host` (RFC 9112, 3.2). Empty for HTTP/1.0 without one.
 pub(super) fn host_of(head: &Parts) -> Result<&str, HostError> {

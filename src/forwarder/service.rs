@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
+    UPGRADE,
+};
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Version};
@@ -24,11 +27,12 @@ use super::session::Session;
 use super::upstream::{self, Why};
 use super::visit::Visit;
 use super::worker::Worker;
-use super::{edits, files, redirect, respond, rewrite, route, split, sticky, upgrade, vet};
+use super::{edits, files, redirect, respond, rewrite, route, shown, split, sticky, upgrade, vet};
 use crate::locate::Client;
+use crate::proxy_protocol::Ends;
 use crate::state::Root;
 use crate::state::forwarding::{Action, Forward, Route};
-use crate::state::listening::{Http, Spot};
+use crate::state::listening::{Http, Listener, Spot};
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +68,22 @@ pub(super) async fn serve(
     let root = worker.root.load_full();
     let listener = root.forwarding.listener(asked.peer.spot);
     let listener = listener.unwrap_or(&asked.session.listener);
+    let mut answer = respond(worker, &root, listener, asked, request).await;
+    if let Some(hsts) = &listener.entrance.hsts {
+        answer
+            .headers_mut()
+            .insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
+    answer
+}
+
+async fn respond(
+    worker: &Rc<Worker>,
+    root: &Arc<Root>,
+    listener: &Listener,
+    asked: Asked<'_>,
+    request: Request<Incoming>,
+) -> Answer {
     let http = &listener.http;
     if let Err(refused) = vet::vet(&request, http) {
         return refuse(refused.status, refused.why);
@@ -73,10 +93,13 @@ pub(super) async fn serve(
         resolver: headers::client_of(request.headers(), asked.peer.address.ip(), http),
     };
     let access = listener.access.as_ref();
-    if access.is_some_and(|access| !lets_in(&root, access, &client)) {
+    if access.is_some_and(|access| !lets_in(root, access, &client)) {
         return refuse(StatusCode::FORBIDDEN, NOT_LET_IN);
     }
     let (mut head, body) = request.into_parts();
+    if let Some(port) = listener.entrance.redirect_to_https {
+        return redirect::to_https(port, &head);
+    }
     let visit = match Visit::new(&mut head, asked) {
         Ok(visit) => visit,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, why),
@@ -87,14 +110,14 @@ pub(super) async fn serve(
         return dress::unrouted(&root.forwarding, answer);
     };
     let dress = Dress::of(&root.forwarding, route, &visit, &head);
-    if let Err(refused) = admit(&root, route, &client, &head.headers) {
+    if let Err(refused) = admit(root, route, &client, &head.headers) {
         return dress.on(*refused);
     }
     let answer = match rewrite::rewrite(route, &visit, &mut head) {
         Ok(()) => {
             act(
                 worker,
-                &root,
+                root,
                 number,
                 &visit,
                 Request::from_parts(head, body),
@@ -156,6 +179,10 @@ pub(super) async fn forward(
         resolver: prepare(&mut head, &body, asked, http, || worker.number()),
     };
     edits::apply(&route.request_headers, &mut head.headers, route, visit);
+    let ends = Ends {
+        from: asked.peer.address,
+        to: asked.peer.local,
+    };
     let known = Known::of(forward, &client, &head);
     let (body, again) = Again::of(&head, body, forward.replay);
     let attempts = Attempts {
@@ -163,6 +190,7 @@ pub(super) async fn forward(
         root,
         forward,
         client: &client,
+        ends,
         known: &known,
     };
     match attempts.send(Request::from_parts(head, body), again).await {
@@ -201,6 +229,7 @@ fn prepare(
     let client = asked
         .session
         .told(|told| headers::tell_client(&mut head.headers, asker, http, told));
+    shown::tell(&mut head.headers, asked.session.shown().as_deref());
     headers::tell_request(&mut head.headers, is_trusted, draw);
     if body.size_hint().exact().is_none() {
         // For methods that have no body most of the time, hyper would leave it out.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::framing::Refused;
 use super::headers::Told;
+use super::shown::Shown;
 use super::upgrade::Upgraded;
 use crate::state::listening::{Http, Listener, Spot};
 
@@ -39,6 +40,7 @@ pub(super) struct Session {
     fault: Cell<Option<Refused>>,
     upgraded: RefCell<Option<Upgraded>>,
     told: Rc<RefCell<Option<Told>>>,
+    shown: RefCell<Option<Rc<Shown>>>,
 }
 
 /// What a connection waits for.
@@ -71,6 +73,7 @@ impl Session {
             fault: Cell::new(None),
             upgraded: RefCell::new(None),
             told: Rc::default(),
+            shown: RefCell::new(None),
         })
     }
 
@@ -79,6 +82,7 @@ impl Session {
         let mut stream = Session::new(Arc::clone(&self.listener), self.spot);
         if let Some(stream) = Rc::get_mut(&mut stream) {
             stream.told = Rc::clone(&self.told);
+            stream.show(self.shown());
         }
         stream
     }
@@ -86,6 +90,15 @@ impl Session {
     /// Lends what was said last of who is at its other end.
     pub fn told<T>(&self, with: impl FnOnce(&mut Option<Told>) -> T) -> T {
         with(&mut self.told.borrow_mut())
+    }
+
+    /// The client has shown a certificate, and it is one to trust.
+    pub fn show(&self, shown: Option<Rc<Shown>>) {
+        *self.shown.borrow_mut() = shown;
+    }
+
+    pub fn shown(&self) -> Option<Rc<Shown>> {
+        self.shown.borrow().clone()
     }
 
     pub fn http(&self) -> &Http {

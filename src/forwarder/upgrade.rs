@@ -10,14 +10,13 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::header::{HeaderValue, UPGRADE};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional};
-use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::upstream::AtWork;
+use super::upstream::{AtWork, Link};
 
 /// The backend's end of such a connection.
 pub(super) struct Upgraded {
-    pub io: TcpStream,
+    pub io: Link,
     /// What it has said already.
     pub first: Bytes,
     pub at_work: AtWork,

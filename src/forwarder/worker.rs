@@ -18,8 +18,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::doors::Doors;
 use super::session::Session;
 use super::sessions::Sessions;
+use super::tcp;
 use super::upstream::{Idle, Shared};
-use super::{connection, outliers};
+use super::{entrance, outliers};
 use crate::clock;
 use crate::random::Random;
 use crate::state::listening::{Listener, Spot};
@@ -49,6 +50,8 @@ pub(super) struct Worker {
     pub root: RootReader,
     pub idle: Idle,
     pub shared: Shared,
+    /// What connections that are no requests are read to.
+    pub buffer: tcp::Buffer,
     pub sessions: Sessions,
     /// Of all threads.
     doors: Arc<Doors>,
@@ -71,6 +74,7 @@ impl Worker {
             doors,
             idle: Idle::default(),
             shared: Shared::default(),
+            buffer: tcp::Buffer::default(),
             sessions: Sessions::default(),
             dice: RefCell::new(Dice {
                 random,
@@ -99,6 +103,15 @@ impl Worker {
     pub fn number(&self) -> u128 {
         let random = &mut self.dice.borrow_mut().random;
         u128::from(random.next_u64()) << 64 | u128::from(random.next_u64())
+    }
+
+    /// Who listens at `spot`, or did last; `None`: nobody ever did.
+    pub fn listener(&self, spot: Spot) -> Option<Arc<Listener>> {
+        let mut known = self.known.borrow_mut();
+        if let Some(now) = self.root.load().forwarding.listener(spot) {
+            known.insert(spot, Arc::clone(now));
+        }
+        known.get(&spot).cloned()
     }
 
     /// For a connection that came to `spot`. Where nobody listens any more, it is to end soon; `None`: nobody ever did.
@@ -183,7 +196,7 @@ async fn accept_all(
         let limits = worker.root.load().forwarding.doors;
         // One that there is no place for is closed.
         if let Some(place) = Doors::enter(&worker.doors, peer.ip(), limits) {
-            let serving = connection::serve(Rc::clone(&worker), stream, peer, spot);
+            let serving = entrance::serve(Rc::clone(&worker), stream, peer, spot);
             spawn_local(async move {
                 serving.await;
                 drop(place);

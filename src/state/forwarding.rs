@@ -2,6 +2,7 @@
 
 mod access;
 pub mod cache;
+mod entrance;
 mod fleet;
 mod latency;
 mod outcomes;
@@ -10,6 +11,7 @@ mod route;
 mod slots;
 mod standing;
 mod sticky;
+mod way;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,10 +21,12 @@ use std::time::Duration;
 use super::listening::{Listener, Spot};
 use super::preference::Preference;
 use super::rate_table::RateTable;
+pub use crate::model::routing::HostPattern;
 use crate::model::routing::{ErrorPages, Index};
 use crate::model::{EndpointId, PoolId};
 pub use access::{Access, Placed};
 pub use cache::Cache;
+pub use entrance::{ByName, Counter, Counts, Entrance, Mode, Tcp, Tls};
 pub use fleet::{Budget, Circuit, Fleet, Passage};
 pub use latency::Latency;
 pub use outcomes::{Failure, Outcome, Outcomes};
@@ -31,6 +35,7 @@ pub use route::{Action, Balancing, Caching, Forward, HashBy, Route};
 pub use slots::{Full, Limits, Slots, Waiting};
 pub use standing::{Entry, Outliers, Standing};
 pub use sticky::{Form, Keys, Named, SECRETS_MAX, Secure, Sticky};
+pub use way::{ClientTls, Way};
 
 /// The forwarding part of a root; empty where there is no forwarder.
 #[derive(Debug, Default)]
@@ -131,6 +136,7 @@ pub struct Upstream {
     pub idle_timeout: Duration,
     /// Further endpoints that a request may be sent to.
     pub retries: u32,
+    pub way: Arc<Way>,
     pub care: Care,
     /// All of the pool's.
     pub backends: Box<[Arc<Backend>]>,
@@ -170,6 +176,8 @@ pub struct Backend {
     pub address: SocketAddr,
     /// Tells it from all others that the process has known.
     pub number: u64,
+    /// In which way its connections are made.
+    pub way: Arc<Way>,
     /// For the requests, and connections of other protocols, that it works on.
     pub slots: Slots,
     pub latency: Latency,
@@ -177,10 +185,11 @@ pub struct Backend {
 }
 
 impl Backend {
-    pub fn new(address: SocketAddr, number: u64) -> Self {
+    pub fn new(address: SocketAddr, way: Arc<Way>, number: u64) -> Self {
         Backend {
             address,
             number,
+            way,
             slots: Slots::default(),
             latency: Latency::default(),
             standing: Standing::default(),

@@ -1,12 +1,13 @@
 //! What the forwarder holds its clients to.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
 use ipnet::IpNet;
 
-use super::forwarding::Access;
+use super::forwarding::{Access, Entrance};
 
 /// One address that is listened on, as it is configured. It says the same across reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +24,7 @@ pub struct Listener {
     /// As they are configured: port 0 stands for whichever was taken.
     pub addresses: Box<[SocketAddr]>,
     pub http: Http,
+    pub entrance: Arc<Entrance>,
     /// Whose connections are taken. `None`: everybody's.
     pub access: Option<Access>,
 }

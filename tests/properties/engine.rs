@@ -51,6 +51,7 @@ pub fn root_of(zone: Zone) -> Root {
             identity: identity(),
             ..Service::default()
         }),
+        forwarding: Arc::default(),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::care::{Care, care};
+use super::tls::{BackendTls, backend_tls};
 use super::{BODY_TIMEOUT, CONNECT_TIMEOUT, IDLE_TIMEOUT, RESPONSE_TIMEOUT};
+use crate::config::ProxyProtocol;
 use crate::config::address::port;
 use crate::config::reader::{Reader, Table, Value};
 use crate::config::scalar::{choice, integer};
@@ -27,6 +29,11 @@ pub struct Backend {
     pub idle_timeout: Duration,
     /// Further endpoints that a request is sent to where that is safe: 0..=10. Default 2.
     pub retries: u32,
+    /// `tls = true`, or `{ sni = "…", ca = "…", insecure = false, certificate = "…", key = "…" }`. Default: none.
+    pub tls: Option<BackendTls>,
+    /// `proxy_protocol = "v1"` or `"v2"`: connections begin with a header that says whose they are
+    /// (haproxy.org, proxy-protocol.txt). Each is of one client then, and not used again for another. Default: none.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// What is done so that endpoints in trouble do no harm.
     pub care: Care,
 }
@@ -50,12 +57,14 @@ impl Default for Backend {
             body_timeout: BODY_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
             retries: 2,
+            tls: None,
+            proxy_protocol: None,
             care: Care::default(),
         }
     }
 }
 
-pub(in crate::config) fn backend(reader: &mut Reader, value: &Value) -> Option<Backend> {
+pub(in crate::config) fn backend<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<Backend> {
     let mut table = Table::of(
         reader,
         "`backend`",
@@ -78,6 +87,15 @@ pub(in crate::config) fn backend(reader: &mut Reader, value: &Value) -> Option<B
         duration(r, v, Duration::ZERO..=hour)
     });
     let retries = table.optional(reader, "retries", |r, v| integer(r, v, 0..=10));
+    let tls = table.optional(reader, "tls", backend_tls);
+    let proxy_protocol = table.optional(reader, "proxy_protocol", |r, v| {
+        let versions = [("v1", ProxyProtocol::V1), ("v2", ProxyProtocol::V2)];
+        choice(r, v, &versions)
+    });
+    if proxy_protocol.is_some() && protocol == Some(Protocol::Http2) {
+        let why = "says of a connection whose it is, and those of `protocol = \"h2\"` are of several clients";
+        table.refuse(reader, "proxy_protocol", why);
+    }
     let care = care(reader, &mut table);
     table.finish(reader);
     Some(Backend {
@@ -88,6 +106,8 @@ pub(in crate::config) fn backend(reader: &mut Reader, value: &Value) -> Option<B
         body_timeout: body.unwrap_or(default.body_timeout),
         idle_timeout: idle.unwrap_or(default.idle_timeout),
         retries: retries.unwrap_or(default.retries),
+        tls: tls.flatten(),
+        proxy_protocol,
         care,
     })
 }

@@ -5,32 +5,34 @@ mod backend;
 mod balance;
 mod care;
 mod http;
+mod listener;
 mod rate;
 mod route;
+mod tls;
 
-use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
-use super::address::socket;
-use super::reader::{Reader, Table, Value, in_order, quoted, ticked};
+use super::At;
+use super::reader::{Reader, Table, Value, quoted, ticked};
 use super::references::References;
-use super::scalar::{integer, one_or_many, path};
+use super::scalar::{integer, path};
 use super::units::size;
-use super::{At, Place};
 use crate::model::routing::{ErrorPages, Index, Matching};
 
+pub use crate::model::routing::HostPattern;
 pub use access::{Access, Clients};
 pub(super) use backend::backend;
 pub use backend::{Backend, Protocol};
 pub use balance::{Balancing, Choosing, HashBy, SameSite, Secure, Sticky};
 pub use care::{Care, Circuit, Outliers};
 pub use http::Http;
+pub use listener::{Hsts, Listener, Mode, Tcp};
 pub use rate::{Rate, RatedBy};
 pub use route::{Action, Route};
+pub use tls::{BackendTls, CertificateFiles, ClientCertificates, ServerTls, Versions};
 
 /// Listeners, and routes, that can be configured, each.
 const TABLES_MAX: usize = 65_535;
@@ -44,7 +46,8 @@ pub struct Forwarder {
     pub threads: Option<u16>,
     /// `[forwarder.listener.NAME]`: one at least.
     pub listeners: Vec<Listener>,
-    /// `[[forwarder.route]]`: the first that fits a request says what is done with it. One at least.
+    /// `[[forwarder.route]]`: the first that fits a request says what is done with it. One at least where a listener takes
+    /// requests.
     pub routes: Vec<Route>,
     /// `secret_file`: 1 to 4 secrets that sessions' cookies are signed with, a line each of 32 hexadecimal digits; the
     /// first signs, and all of them are good. Nodes with equal secrets know each other's cookies. Default: the process's
@@ -65,18 +68,6 @@ pub struct Forwarder {
 /// Connections of clients, and those of one client, by default.
 pub(super) const CONNECTIONS_MAX: u32 = 65_536;
 pub(super) const PER_CLIENT_MAX: u32 = 1_024;
-
-/// `[forwarder.listener.NAME]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Listener {
-    pub name: String,
-    /// Addresses; port 0 takes a free one.
-    pub listen: Vec<SocketAddr>,
-    /// Whose connections are taken. Default: all.
-    pub access: Option<Access>,
-    pub http: Http,
-    pub place: Place,
-}
 
 /// How long backends have by default: to take a connection, to begin a response, to go on with it, to be
 /// asked again.
@@ -102,17 +93,25 @@ pub(super) fn forwarder(
     });
     let example = "{ web = { listen = \"0.0.0.0:8080\" } }";
     let listeners = table.required(reader, "listener", example, |reader, value| {
-        listeners(reader, references, value)
+        listener::listeners(reader, references, value)
     });
+    let takes_requests =
+        |listener: &Listener| listener.mode == Mode::Http && listener.redirect_to_https.is_none();
+    let needs_routes = listeners
+        .as_ref()
+        .is_none_or(|all| all.iter().any(takes_requests));
     let example = "[{ to = \"a pool or a policy\" }]";
     let names: Vec<String> = listeners
         .iter()
         .flatten()
         .map(|listener| listener.name.clone())
         .collect();
-    let routes = table.required(reader, "route", example, |reader, value| {
-        routes(reader, references, &names, value)
-    });
+    let routes = match needs_routes || table.key_span("route").is_some() {
+        true => table.required(reader, "route", example, |reader, value| {
+            routes(reader, references, &names, value)
+        }),
+        false => Some(Vec::new()),
+    };
     let error_pages = table.optional(reader, "error_pages", route::error_pages);
     let cache_size = table.optional(reader, "cache_size", |r, v| size(r, v, 1 << 20..=64 << 30));
     table.finish(reader);
@@ -126,52 +125,6 @@ pub(super) fn forwarder(
         error_pages: error_pages.unwrap_or_default(),
         cache_size: cache_size.unwrap_or(CACHE_SIZE),
     })
-}
-
-fn listeners(
-    reader: &mut Reader,
-    references: &mut References,
-    value: &Value,
-) -> Option<Vec<Listener>> {
-    const EXPECTED: &str = "a table [forwarder.listener.NAME]";
-    let DeValue::Table(entries) = value.get_ref() else {
-        return reader.wrong_type(value, EXPECTED);
-    };
-    let mut seen = HashMap::new();
-    let mut listeners = Vec::new();
-    for (key, value) in in_order(entries) {
-        let name: &str = key.get_ref();
-        let title = format!("[forwarder.listener.{name}]");
-        let Some(mut table) = Table::of(reader, title, value, EXPECTED) else {
-            continue;
-        };
-        table.span = key.span();
-        let listen = table.required(reader, "listen", "\"0.0.0.0:8080\"", |reader, value| {
-            one_or_many(reader, value, |reader, value| {
-                let address = socket(reader, value, true)?;
-                let at = value.span().start;
-                if address.port() != 0
-                    && let Some(first) = seen.insert(address, at)
-                {
-                    let message = format!("{address} is listened on already");
-                    let help = format!("it stands {}", reader.elsewhere(first, at));
-                    reader.error(value.span(), message, Some(help));
-                }
-                Some(address)
-            })
-        });
-        let access = access::access(reader, references, &mut table);
-        let http = http::http(reader, &mut table);
-        table.finish(reader);
-        listeners.extend(listen.map(|listen| Listener {
-            name: name.to_owned(),
-            listen,
-            access,
-            http,
-            place: reader.place(key.span().start),
-        }));
-    }
-    Some(listeners)
 }
 
 fn routes(

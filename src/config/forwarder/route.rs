@@ -18,6 +18,7 @@ use crate::model::routing::{
     Split,
 };
 
+pub(super) use matching::host;
 pub(super) use response::error_pages;
 
 /// `[[forwarder.route]]`

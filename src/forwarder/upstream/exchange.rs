@@ -124,7 +124,9 @@ impl Drop for Exchange {
         let (Over::Conn(mut conn), Some(at_work)) = (over, &self.at_work) else {
             return;
         };
-        let keeps = !self.upstream.idle_timeout.is_zero();
+        // A connection that was said to be one client's is not another's.
+        let is_anyones = at_work.backend().way.proxy_protocol.is_none();
+        let keeps = is_anyones && !self.upstream.idle_timeout.is_zero();
         if keeps && self.body.is_end_stream() && conn.is_ready() {
             let until = self.worker.now() + self.upstream.idle_timeout;
             self.worker.idle.put(at_work.backend().number, conn, until);

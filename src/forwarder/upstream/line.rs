@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use super::link::Link;
 
 /// Octets that a backend may send before the head of its response is there: that head, and those of responses in
 /// between (1xx). A read that begins below goes on past it.
@@ -15,7 +16,7 @@ const HEAD_MAX: usize = 64 * 1024;
 
 /// A connection to a backend that says no more than it should before it responds.
 pub(crate) struct Line {
-    io: TcpStream,
+    io: Link,
     said: Rc<Said>,
 }
 
@@ -40,11 +41,11 @@ impl Said {
 }
 
 impl Line {
-    pub fn new(io: TcpStream, said: Rc<Said>) -> Self {
+    pub fn new(io: Link, said: Rc<Said>) -> Self {
         Line { io, said }
     }
 
-    pub fn into_inner(self) -> TcpStream {
+    pub fn into_inner(self) -> Link {
         self.io
     }
 }

@@ -8,6 +8,7 @@ mod at_work;
 mod exchange;
 mod idle;
 mod line;
+mod link;
 mod shared;
 
 use std::future::{Future, poll_fn};
@@ -28,19 +29,20 @@ use hyper::http::request::Parts;
 use hyper::http::uri::{Authority, Scheme};
 use hyper::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::body::RequestBody;
 use super::patience::Deadline;
 use super::worker::Worker;
 use crate::clock;
+use crate::proxy_protocol::Ends;
 use crate::state::forwarding::{Backend, Failure, Protocol, Upstream};
 pub(super) use at_work::{AtWork, Refused};
 pub(super) use exchange::Exchange;
 use exchange::Over;
 pub(super) use idle::Idle;
 use line::{Line, Said};
+pub(super) use link::{Link, Speaks};
 pub(super) use shared::Shared;
 
 /// Octets that are read of a response and not forwarded yet, at most.
@@ -58,12 +60,11 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    async fn open(backend: &Backend) -> Result<Self, Why> {
-        let stream = TcpStream::connect(backend.address).await;
-        let stream = stream.map_err(|_| Why::Connect)?;
-        let _ = stream.set_nodelay(true);
+    async fn open(backend: &Backend, ends: Ends) -> Result<Self, Why> {
+        let link = Link::open(backend, ends, Speaks::Http).await;
+        let link = link.map_err(|_| Why::Connect)?;
         let said = Rc::new(Said::default());
-        let io = TokioIo::new(Line::new(stream, Rc::clone(&said)));
+        let io = TokioIo::new(Line::new(link, Rc::clone(&said)));
         let mut builder = http1::Builder::new();
         let handshake = builder.max_buf_size(READ_MAX).handshake(io).await;
         let (sender, driver) = handshake.map_err(|_| Why::Connect)?;
@@ -90,7 +91,7 @@ impl Conn {
     }
 
     /// What is beneath it, and what was read of it already, once HTTP is at an end there.
-    fn upgraded(mut self) -> Option<(TcpStream, Bytes)> {
+    fn upgraded(mut self) -> Option<(Link, Bytes)> {
         self.drive(&mut Context::from_waker(Waker::noop()));
         self.has_ended.then(|| {
             let parts = self.driver.into_parts();
@@ -121,17 +122,18 @@ pub(super) struct Failed {
     pub request: Option<Request<RequestBody>>,
 }
 
-/// Sends a request to a backend and waits for the head of the response. When all of that has not ended by `deadline`,
-/// it is broken off.
+/// Sends a request of a client whose connection has these `ends` to a backend, and waits for the head of the response.
+/// When all of that has not ended by `deadline`, it is broken off.
 pub(super) async fn exchange(
     worker: &Rc<Worker>,
     upstream: &Arc<Upstream>,
     mut at_work: AtWork,
+    ends: Ends,
     request: Request<RequestBody>,
     deadline: Option<Instant>,
 ) -> Result<Response<Exchange>, Failed> {
     let begun = clock::now();
-    let result = respond(worker, upstream, at_work.backend(), request, deadline).await;
+    let result = respond(worker, upstream, at_work.backend(), ends, request, deadline).await;
     let (over, response) = result.inspect_err(|failed| {
         if let Some(failure) = failure_of(failed.why) {
             at_work.fail(failure);
@@ -167,6 +169,7 @@ async fn respond(
     worker: &Worker,
     upstream: &Upstream,
     backend: &Backend,
+    ends: Ends,
     request: Request<RequestBody>,
     deadline: Option<Instant>,
 ) -> Result<Sent, Failed> {
@@ -174,9 +177,9 @@ async fn respond(
     let sent = match upstream.protocol {
         // RFC 9113, 8.6: HTTP/2 has no upgrades of this kind.
         Protocol::Http2 if !wants_upgrade => {
-            exchange_shared(worker, upstream, backend, request, deadline).await
+            exchange_shared(worker, upstream, backend, ends, request, deadline).await
         }
-        _ => exchange_alone(worker, upstream, backend, request, deadline).await,
+        _ => exchange_alone(worker, upstream, backend, ends, request, deadline).await,
     };
     let (over, response) = sent?;
     let failed = Failed {
@@ -210,6 +213,7 @@ async fn exchange_alone(
     worker: &Worker,
     upstream: &Upstream,
     backend: &Backend,
+    ends: Ends,
     mut request: Request<RequestBody>,
     deadline: Option<Instant>,
 ) -> Result<Sent, Failed> {
@@ -218,7 +222,7 @@ async fn exchange_alone(
             Some(conn) => (conn, false),
             None => {
                 let limit = within(upstream.connect_timeout, deadline);
-                match timeout(limit, Conn::open(backend)).await {
+                match timeout(limit, Conn::open(backend, ends)).await {
                     Ok(Ok(conn)) => (conn, true),
                     Ok(Err(why)) => return Err(unsent(why, request)),
                     Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
@@ -296,6 +300,7 @@ async fn exchange_shared(
     worker: &Worker,
     upstream: &Upstream,
     backend: &Backend,
+    ends: Ends,
     request: Request<RequestBody>,
     deadline: Option<Instant>,
 ) -> Result<Sent, Failed> {
@@ -305,7 +310,7 @@ async fn exchange_shared(
         let mut stream = match worker.shared.take(backend.number) {
             Some(stream) => stream,
             None => {
-                let opened = worker.shared.open(backend, upstream.idle_timeout);
+                let opened = worker.shared.open(backend, ends, upstream.idle_timeout);
                 match timeout(within(upstream.connect_timeout, deadline), opened).await {
                     Ok(Ok(stream)) => stream,
                     Ok(Err(why)) => return Err(unsent(why, request)),
@@ -335,7 +340,10 @@ fn of_http2(mut head: Parts, backend: &Backend) -> Parts {
     let authority = authority.and_then(|host| Authority::try_from(host.as_bytes()).ok());
     let address = || Authority::try_from(backend.address.to_string()).ok();
     let mut uri = head.uri.into_parts();
-    uri.scheme = Some(Scheme::HTTP);
+    uri.scheme = Some(match backend.way.tls {
+        Some(_) => Scheme::HTTPS,
+        None => Scheme::HTTP,
+    });
     uri.authority = authority.or_else(address);
     head.uri = Uri::from_parts(uri).unwrap_or_default();
     head.version = Version::HTTP_2;

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper::rt::Executor;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
-use super::Why;
+use super::{Link, Speaks, Why};
 use crate::forwarder::body::RequestBody;
+use crate::proxy_protocol::Ends;
 use crate::state::forwarding::Backend;
 
 /// Those of one thread, by the number of their backend.
@@ -78,10 +78,14 @@ impl Shared {
     }
 
     /// On a new connection, which others may be on, too, from then on.
-    pub async fn open(&self, backend: &Backend, idle_timeout: Duration) -> Result<Stream, Why> {
-        let io = TcpStream::connect(backend.address).await;
+    pub async fn open(
+        &self,
+        backend: &Backend,
+        ends: Ends,
+        idle_timeout: Duration,
+    ) -> Result<Stream, Why> {
+        let io = Link::open(backend, ends, Speaks::Http).await;
         let io = io.map_err(|_| Why::Connect)?;
-        let _ = io.set_nodelay(true);
         let (sender, connection) = http2::Builder::new(Here)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)

@@ -72,6 +72,20 @@ pub struct Forward {
     pub sticky: Option<Box<Sticky>>,
 }
 
+impl Forward {
+    /// As the pool does, with nothing known of whoever comes but the client's address.
+    pub fn plain(to: Member) -> Self {
+        Forward {
+            to,
+            balance: None,
+            hash: HashBy::Client,
+            load_factor: None,
+            replay: 0,
+            sticky: None,
+        }
+    }
+}
+
 /// How one of a pool's endpoints is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Balancing {

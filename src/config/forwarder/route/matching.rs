@@ -1,5 +1,7 @@
 //! Reads for which requests a route is.
 
+use std::ops::Range;
+
 use hyper::Method;
 use hyper::header::HeaderName;
 use toml::de::DeValue;
@@ -18,7 +20,12 @@ pub(super) fn matching(
     listeners: &[String],
     table: &mut Table,
 ) -> Option<Matching> {
-    let hosts = table.optional(reader, "host", |r, v| many(r, v, host));
+    let hosts = table.optional(reader, "host", |r, v| {
+        many(r, v, |reader, value| {
+            let name = text(reader, value, HOST_EXPECTED)?;
+            host(reader, name, value.span())
+        })
+    });
     let path = table.optional(reader, "path", path);
     let methods = table.optional(reader, "method", |r, v| many(r, v, method));
     let headers = table.optional(reader, "header", |r, v| tests(r, v, "header", field_name));
@@ -64,9 +71,14 @@ fn many<'t, T: PartialEq>(
     Some(seen.into())
 }
 
-fn host(reader: &mut Reader, value: &Value) -> Option<HostPattern> {
-    const EXPECTED: &str = "a host such as \"www.example.com\" or \"*.example.com\"";
-    let text = text(reader, value, EXPECTED)?;
+const HOST_EXPECTED: &str = "a host such as \"www.example.com\" or \"*.example.com\"";
+
+/// `text` stands at `span`.
+pub(in crate::config::forwarder) fn host(
+    reader: &mut Reader,
+    text: &str,
+    span: Range<usize>,
+) -> Option<HostPattern> {
     let host = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     let (name, is_below) = match host.strip_prefix("*.") {
         Some(name) => (name, true),
@@ -76,9 +88,9 @@ fn host(reader: &mut Reader, value: &Value) -> Option<HostPattern> {
         name.parse::<std::net::Ipv4Addr>().is_ok() || name.starts_with('[') && name.ends_with(']');
     let is_name = Name::parse(name).is_ok_and(|name| name.label_count() > 0);
     if !(is_name || is_address && !is_below) || name.contains(['*', ':', '/']) && !is_address {
-        let message = format!("expected {EXPECTED}, found {}", quoted(text));
+        let message = format!("expected {HOST_EXPECTED}, found {}", quoted(text));
         let help = text.contains(':').then(|| "without a port".to_owned());
-        reader.error(value.span(), message, help);
+        reader.error(span, message, help);
         return None;
     }
     Some(match is_below {

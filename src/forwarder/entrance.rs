@@ -1,0 +1,64 @@
+//! What becomes of a connection before it is requests, or if it never is?
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use tokio::net::TcpStream;
+
+use super::connection::{Protocol, serve_http};
+use super::service::Peer;
+use super::shown::Shown;
+use super::worker::Worker;
+use super::{proxy, tcp, tls};
+use crate::proxy_protocol::Ends;
+use crate::state::forwarding::Mode;
+use crate::state::listening::{Listener, Spot};
+
+/// Serves one connection until its end.
+pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, from: SocketAddr, spot: Spot) {
+    let Some(listener) = worker.listener(spot) else {
+        return;
+    };
+    let entrance = &listener.entrance;
+    entrance.counts.connections.add(1);
+    // Responses are written whole or wait for their backend; nothing is won by waiting for more.
+    let _ = stream.set_nodelay(true);
+    let Ok(to) = stream.local_addr() else {
+        return;
+    };
+    let mut ends = Ends { from, to };
+    if entrance.proxy_protocol && listener.http.trusts(from.ip()) {
+        match proxy::receive(&mut stream).await {
+            Ok(said) => ends = said.unwrap_or(ends),
+            Err(_) => return entrance.counts.bad_proxy_headers.add(1),
+        }
+    }
+    match &entrance.mode {
+        Mode::Http => http(worker, &listener, stream, ends, spot).await,
+        Mode::Tcp(tcp) => tcp::serve(&worker, &listener, tcp, stream, ends, spot).await,
+    }
+}
+
+async fn http(worker: Rc<Worker>, listener: &Listener, stream: TcpStream, ends: Ends, spot: Spot) {
+    let entrance = &listener.entrance;
+    let peer = Peer {
+        address: ends.from,
+        local: ends.to,
+        is_tls: entrance.tls.is_some(),
+        spot,
+    };
+    let Some(tls) = &entrance.tls else {
+        return serve_http(worker, stream, peer, None, Protocol::Unknown).await;
+    };
+    let Some(stream) = tls::accept(tls, stream, &entrance.counts).await else {
+        return;
+    };
+    let (_, connection) = stream.get_ref();
+    let protocol = match connection.alpn_protocol() {
+        Some(b"h2") => Protocol::Http2,
+        _ => Protocol::Http1,
+    };
+    let certificate = connection.peer_certificates().and_then(<[_]>::first);
+    let shown = certificate.and_then(|der| Shown::new(der)).map(Rc::new);
+    serve_http(worker, stream, peer, shown, protocol).await;
+}

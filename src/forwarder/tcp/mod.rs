@@ -1,0 +1,175 @@
+//! What becomes of a connection that is no requests? It goes to an endpoint as a whole.
+
+pub mod hello;
+mod relay;
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::admission::lets_in;
+use super::balance::{self, Ask, Choice};
+use super::known::Known;
+use super::tls;
+use super::upstream::{AtWork, Link, Speaks};
+use super::worker::Worker;
+use crate::clock;
+use crate::locate::Client;
+use crate::proxy_protocol::Ends;
+use crate::state::forwarding::{Counts, Failure, Mode, Tcp};
+use crate::state::listening::{Listener, Spot};
+use hello::Progress;
+pub(super) use relay::Buffer;
+
+/// How long a client may take to say which name it asks for.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is said to a client that asks for a name that leads nowhere: alert, fatal, `unrecognized_name` (RFC 6066, 3).
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+
+/// Serves one connection to `spot` until its end.
+pub(super) async fn serve(
+    worker: &Rc<Worker>,
+    listener: &Listener,
+    tcp: &Tcp,
+    mut stream: TcpStream,
+    ends: Ends,
+    spot: Spot,
+) {
+    let entrance = &listener.entrance;
+    let counts = &entrance.counts;
+    if let Some(tls) = &entrance.tls {
+        let Some(mut stream) = tls::accept(tls, stream, counts).await else {
+            return;
+        };
+        let name = stream.get_ref().1.server_name();
+        let name = name.map(str::to_ascii_lowercase);
+        let idle = tcp.idle_timeout;
+        return pass_on(
+            worker,
+            counts,
+            &mut stream,
+            Vec::new(),
+            idle,
+            (spot, name, ends),
+        )
+        .await;
+    }
+    let (mut first, mut name) = (Vec::new(), None);
+    if !tcp.by_name.is_empty() {
+        match timeout(HELLO_TIMEOUT, asked(&mut stream, &mut first)).await {
+            Ok(Ok(asked)) => name = asked,
+            Ok(Err(_)) => return counts.failed_handshakes.add(1),
+            Err(_) => return counts.slow_handshakes.add(1),
+        }
+        if tcp.forward(name.as_deref()).is_none() {
+            counts.unknown_names.add(1);
+            let _ = stream.write_all(&UNRECOGNIZED_NAME).await;
+            return;
+        }
+    }
+    let idle = tcp.idle_timeout;
+    pass_on(worker, counts, &mut stream, first, idle, (spot, name, ends)).await;
+}
+
+/// The name that a client asks TLS for. What is read of it is left in `octets`.
+async fn asked(stream: &mut TcpStream, octets: &mut Vec<u8>) -> io::Result<Option<String>> {
+    let mut needs = 1;
+    loop {
+        let read = stream
+            .take((hello::OCTETS_MAX - octets.len()) as u64)
+            .read_buf(octets)
+            .await?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if octets.len() < needs {
+            continue;
+        }
+        match hello::read(octets) {
+            Ok(Progress::Needs(more)) => needs = more,
+            Ok(Progress::Whole(name)) => return Ok(name),
+            Err(hello::NoHello) => return Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
+
+/// Where a connection came to, which name it asks TLS for, and its ends.
+type Came = (Spot, Option<String>, Ends);
+
+/// Passes on what comes over `stream`, of which `first` was read already.
+async fn pass_on<I>(
+    worker: &Rc<Worker>,
+    counts: &Counts,
+    stream: &mut I,
+    first: Vec<u8>,
+    idle_timeout: Duration,
+    came: Came,
+) where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let Some((mut link, _at_work)) = connect(worker, came).await else {
+        return counts.unserved.add(1);
+    };
+    let relayed = relay::relay(stream, &mut link, first, idle_timeout, &worker.buffer).await;
+    counts.octets_in.add(relayed.forth);
+    counts.octets_out.add(relayed.back);
+}
+
+/// A connection to an endpoint: the first that takes one. Nothing was sent before, so it may be any.
+async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link, AtWork)> {
+    let client = Client {
+        subnet: None,
+        resolver: ends.from.ip(),
+    };
+    let known = Known::of_client(&client);
+    let mut tried = Vec::new();
+    loop {
+        let now_ms = clock::steady_ms(clock::now());
+        let choice = {
+            let root = worker.root.load_full();
+            // Where it leads to may have changed since the connection came.
+            let listener = root.forwarding.listener(spot)?;
+            let Mode::Tcp(tcp) = &listener.entrance.mode else {
+                return None;
+            };
+            let access = listener.access.as_ref();
+            if access.is_some_and(|access| !lets_in(&root, access, &client)) {
+                return None;
+            }
+            let forward = tcp.forward(name.as_deref())?;
+            let ask = Ask {
+                root: &root,
+                forward,
+                client: &client,
+                known: &known,
+                tried: &tried,
+                now_ms,
+            };
+            let choice = worker.draw(&root, |draw| balance::choose(&ask, draw));
+            choice.ok()?
+        };
+        let Choice {
+            upstream, backend, ..
+        } = choice;
+        tried.push(backend.number);
+        let entering = AtWork::enter(&upstream, backend, false, now_ms);
+        if let Ok(mut at_work) = entering.await {
+            let opening = Link::open(at_work.backend(), ends, Speaks::Anything);
+            match timeout(upstream.connect_timeout, opening).await {
+                Ok(Ok(link)) => {
+                    at_work.end();
+                    return Some((link, at_work));
+                }
+                _ => at_work.fail(Failure::Connect),
+            }
+        }
+        if tried.len() > upstream.retries as usize {
+            return None;
+        }
+    }
+}
