@@ -341,6 +341,10 @@ fn answering_threads_share_no_atomic_but_where_it_is_told_why() {
         "steering",
     ];
     const SHARED: &[&str] = &[
+        // What the forwarder's threads know of a backend together: a counter for each, per request.
+        "state/forwarding.rs",
+        // What routes keep of responses: where a route has a `cache` only.
+        "state/forwarding/cache.rs",
         // Counters of one writer each, on cache lines of their own; a queue that only the demo has.
         "state/feedback.rs",
         // The root: readers write to a line of their own thread only.

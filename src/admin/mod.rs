@@ -19,6 +19,7 @@
 //!
 //! Errors are JSON: `{"error": "..."}`.
 
+mod cache;
 pub mod client;
 pub mod explain;
 pub mod health;
@@ -29,6 +30,7 @@ mod socket;
 mod whom;
 mod words;
 
+pub use cache::{Kept, Purge, Purged};
 pub use server::{Command, Live, Teller, router};
 pub use socket::{Socket, running};
 pub use whom::Whom;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
+use super::cache;
 use super::explain::{self, Believed, Explanation, Line, Question};
 use super::health::{Changed, HealthReport, History};
 use super::whom::Whom;
@@ -89,6 +90,8 @@ pub fn router(live: Arc<Live>) -> Router {
         .route("/v1/health", get(health))
         .route("/v1/health/history", get(history))
         .route("/v1/reload", post(reload))
+        .route("/v1/cache", get(cache::told))
+        .route("/v1/cache/purge", post(cache::purge))
         .route("/v1/load", get(loads).post(load))
         .route("/v1/observations", post(observe))
         .route(
@@ -369,6 +372,6 @@ async fn command<B, T: Serialize>(
     }
 }
 
-fn error(status: StatusCode, message: &str) -> Response {
+pub(super) fn error(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "error": message }))).into_response()
 }

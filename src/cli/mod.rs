@@ -1,6 +1,7 @@
 //! What can be typed: one file per command.
 
 mod bench;
+mod cache;
 mod check;
 mod demo;
 mod explain;
@@ -75,6 +76,8 @@ enum Command {
     Deregister(register::Leaving),
     /// Show who has registered, until when, and what is believed of them
     Registrations(register::Listing),
+    /// See what routes of a running forwarder keep of responses, or make it forget
+    Cache(cache::Arguments),
     /// Tell a running server how loaded pools and endpoints are, or see what it knows
     Load(load::Arguments),
     /// Tell a running server what was observed of an endpoint, where a monitor goes by that
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
             Command::Register(arguments) => register::run(arguments).await,
             Command::Deregister(arguments) => register::run_leaving(arguments).await,
             Command::Registrations(arguments) => register::run_listing(arguments).await,
+            Command::Cache(arguments) => cache::run(arguments).await,
             Command::Load(arguments) => load::run(arguments).await,
             Command::Observe(arguments) => observe::run(arguments).await,
             Command::Bench(arguments) => bench::run(*arguments).await,

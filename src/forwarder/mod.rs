@@ -37,7 +37,6 @@
 //! | `body`, `kept` | what are messages made of, and which can be sent again? |
 //! | `patience` | how long is waited for something? |
 //! | `shown` | what are backends told of a client's certificate? |
-//! | `redirect` | where is a request sent that came without TLS? |
 //! | `refusal` | what is said where there is no response? |
 //! | `dress` | what is done to every response of a route? |
 //! | `compress` | how does it take less room? |

@@ -88,11 +88,7 @@ impl Visit {
 
 /// Brings the target into the form in which it is matched and sent on; the host that it is for.
 fn aim(head: &mut Parts) -> Result<Box<str>, &'static str> {
-    let host = route::host_of(head).map_err(|error| match error {
-        HostError::Missing => "the request has no Host header",
-        HostError::Several => "the request has several Host headers",
-        HostError::Unreadable => "the host of the request cannot be read",
-    })?;
+    let host = route::host_of(head).map_err(HostError::words)?;
     let host = host.to_ascii_lowercase().into();
     if let Some(authority) = head.uri.authority() {
         // What the target says counts (RFC 9112, 3.2.2).

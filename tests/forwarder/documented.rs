@@ -1,4 +1,4 @@
-//! The examples of docs/forwarder/http.md are configurations.
+//! The examples of docs/forwarder are configurations.
 
 use std::fs;
 use std::path::Path;
@@ -7,22 +7,27 @@ use meridian::compile;
 
 #[test]
 fn examples_are_configurations() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/forwarder/http.md");
-    let page = fs::read_to_string(page).unwrap();
-    let examples = page.split("```toml\n").skip(1);
-    let examples: Vec<_> = examples
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect();
-    assert!(!examples.is_empty());
-    for example in examples {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("meridian.toml");
-        let text = format!("[region.eu]\n{example}\n[[forwarder.route]]\nto = \"web\"\n");
-        fs::write(&path, text).unwrap();
-        let mistakes = compile::load(&path, None)
-            .err()
-            .map(|mistakes| mistakes.sorted());
-        assert!(mistakes.is_none(), "{mistakes:#?}");
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/forwarder");
+    for page in ["http.md", "routes.md", "cache.md"] {
+        let text = fs::read_to_string(pages.join(page)).unwrap();
+        let examples = text.split("```toml\n").skip(1);
+        let examples: Vec<_> = examples
+            .map(|rest| rest.split("```").next().unwrap())
+            .collect();
+        assert!(!examples.is_empty(), "{page}");
+        for example in examples {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("meridian.toml");
+            let rest = match example.contains("[[forwarder.route]]") {
+                true => "",
+                false => "[[forwarder.route]]\nto = \"web\"\n",
+            };
+            fs::write(&path, format!("[region.eu]\n{example}\n{rest}")).unwrap();
+            let mistakes = compile::load(&path, None)
+                .err()
+                .map(|mistakes| mistakes.sorted());
+            assert!(mistakes.is_none(), "{page} {mistakes:#?}");
+        }
     }
 }
 

@@ -1,8 +1,12 @@
 //! The forwarder, asked by scripted clients and answered by scripted backends.
 
 mod admission;
+mod asking;
 mod balance;
+mod cache;
+mod compression;
 mod documented;
+mod files;
 mod framing;
 mod framing_model;
 mod harness;
@@ -16,5 +20,7 @@ mod pages;
 mod reload;
 mod retries;
 mod rig;
+mod routes;
+mod split;
 mod sticky;
 mod upgrade;

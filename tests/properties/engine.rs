@@ -47,6 +47,7 @@ pub fn root_of(zone: Zone) -> Root {
         maps: Arc::new([]),
         pools: Arc::default(),
         health: Arc::default(),
+        forwarding: Arc::default(),
         service: Arc::new(Service {
             identity: identity(),
             ..Service::default()

@@ -10,6 +10,7 @@ mod rate;
 mod route;
 mod tls;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -8,6 +8,7 @@ mod mistakes;
 mod never_panics;
 mod probes;
 mod right;
+mod routes;
 mod steering;
 mod traffic;
 mod watchers;

@@ -122,7 +122,7 @@ pub(super) fn template(reader: &mut Reader, value: &Value, written: &str) -> Opt
             let help = format!("known: {}; a brace is written twice", listed(&names));
             reader.error(
                 value.span(),
-                format!("{} has {why}", quoted(written)),
+                format!("{}: {why}", quoted(written)),
                 Some(help),
             );
             None
