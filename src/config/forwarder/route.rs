@@ -111,7 +111,7 @@ pub(super) fn route(
             "hash",
             "load_factor",
             "request_headers",
-            "sticky",
+            "session",
         ],
         Action::Redirect(_) | Action::Respond(_) => &[
             "balance",
@@ -121,7 +121,7 @@ pub(super) fn route(
             "load_factor",
             "request_headers",
             "rewrite",
-            "sticky",
+            "session",
         ],
     };
     for key in refused {

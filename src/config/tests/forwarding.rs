@@ -48,15 +48,15 @@ fn of_a_route() {
                  (up to 256 letters, digits and !#$%&'*+-.^_`|~)",
             ),
             (
-                "sticky = { cookie = \"s\", ¦same_site = \"none\" }",
+                "session = { cookie = \"s\", ¦same_site = \"none\" }",
                 "`same_site` is \"none\", which browsers take with `secure = true` only",
             ),
             (
-                "sticky = { cookie = \"s\", path = ¦\"a\" }",
+                "session = { cookie = \"s\", path = ¦\"a\" }",
                 "expected a path such as \"/shop\", found \"a\"",
             ),
             (
-                "sticky = { cookie = \"s\", max_age = ¦\"1s\" }",
+                "session = { cookie = \"s\", max_age = ¦\"1s\" }",
                 "1s is out of range (expected 1m to 400d)",
             ),
             (
@@ -118,7 +118,7 @@ fn what_is_right_is_read_whole() {
     let text = text(
         "total_timeout = \"9s\"\noutliers = false\nmax_in_flight = 7\nreplay = \"2KiB\"",
         "balance = \"rendezvous\"\nhash = { cookie = \"user\" }\n\
-         sticky = { cookie = \"s\", secure = false }\n\
+         session = { cookie = \"s\", secure = false }\n\
          rate_limit = [{ requests = 10, by = { header = \"X-Key\" } }, { requests = 5, per = \"1m\" }]",
         "per_client_max = 9",
     );
