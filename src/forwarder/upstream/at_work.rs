@@ -75,7 +75,7 @@ impl AtWork {
         let now = clock::now();
         let took = now.saturating_duration_since(begun);
         self.backend.latency.note(took, clock::steady_ms(now));
-        if self.is_trial {
+        if std::mem::take(&mut self.is_trial) {
             self.backend.standing.succeed(true);
         }
         if self.is_pools_trial {
@@ -88,7 +88,8 @@ impl AtWork {
         if std::mem::replace(&mut self.is_noted, true) {
             return;
         }
-        self.backend.standing.succeed(self.is_trial);
+        let was_trial = std::mem::take(&mut self.is_trial);
+        self.backend.standing.succeed(was_trial);
         if self.backend.standing.settle() {
             self.tell(None);
         }
@@ -106,7 +107,7 @@ impl AtWork {
         backend.latency.note(FAILED_TAKES, now_ms);
         if let Some(by) = &care.outliers {
             let in_a_row = backend.standing.fail();
-            if self.is_trial {
+            if std::mem::take(&mut self.is_trial) {
                 backend.standing.eject(now_ms, by);
             } else if by.failures > 0 && in_a_row >= by.failures && !backend.standing.is_ejected() {
                 care.fleet
@@ -132,6 +133,10 @@ const FAILED_TAKES: Duration = Duration::from_secs(1);
 
 impl Drop for AtWork {
     fn drop(&mut self) {
+        if self.is_trial {
+            // Its client has gone, or waited for too long in all.
+            self.backend.standing.forget_trial();
+        }
         self.backend.slots.give_back(self.upstream.care.limits);
     }
 }
