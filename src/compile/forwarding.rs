@@ -205,7 +205,7 @@ fn space(route: &written::Route) -> u64 {
 }
 
 fn action(beside: &Beside<'_>, route: &written::Route) -> Action {
-    let forward = |to: Member| choosing::forward(beside, member(to), &route.choosing);
+    let forward = |to| choosing::forward(beside, member(to), &route.choosing);
     match &route.action {
         written::Action::Forward { to } => Action::Forward(forward(*to)),
         written::Action::Split(split) => {

@@ -22,11 +22,11 @@
 //! | `visit` | what is known of it? |
 //! | `vet` | may it go on? |
 //! | `route` | which route fits it? |
+//! | `admission` | is it taken? |
 //! | `rewrite`, `edits` | which path and headers go on? |
 //! | `redirect`, `respond`, `files` | what is said without a backend? |
 //! | `split` | to which side does it go? |
 //! | `cache` | is the response known already? |
-//! | `admission` | is it taken? |
 //! | `known` | what is it known by? |
 //! | `attempts` | where is it sent, and where next when that fails? |
 //! | `balance` | which backend shall it be sent to? |

@@ -88,17 +88,17 @@ async fn respond(
     if let Err(refused) = vet::vet(&request, http) {
         return refuse(refused.status, refused.why);
     }
+    let (mut head, body) = request.into_parts();
+    if let Some(port) = listener.entrance.redirect_to_https {
+        return redirect::to_https(port, &head);
+    }
     let client = Client {
         subnet: None,
-        resolver: headers::client_of(request.headers(), asked.peer.address.ip(), http),
+        resolver: headers::client_of(&head.headers, asked.peer.address.ip(), http),
     };
     let access = listener.access.as_ref();
     if access.is_some_and(|access| !lets_in(root, access, &client)) {
         return refuse(StatusCode::FORBIDDEN, NOT_LET_IN);
-    }
-    let (mut head, body) = request.into_parts();
-    if let Some(port) = listener.entrance.redirect_to_https {
-        return redirect::to_https(port, &head);
     }
     let visit = match Visit::new(&mut head, asked) {
         Ok(visit) => visit,
@@ -110,19 +110,13 @@ async fn respond(
         return dress::unrouted(&root.forwarding, answer);
     };
     let dress = Dress::of(&root.forwarding, route, &visit, &head);
-    if let Err(refused) = admit(root, route, &client, &head.headers) {
-        return dress.on(*refused);
+    if let Err(answer) = admit(root, route, &client, &head.headers) {
+        return dress.on(*answer);
     }
     let answer = match rewrite::rewrite(route, &visit, &mut head) {
         Ok(()) => {
-            act(
-                worker,
-                root,
-                number,
-                &visit,
-                Request::from_parts(head, body),
-            )
-            .await
+            let request = Request::from_parts(head, body);
+            act(worker, root, number, &visit, request).await
         }
         Err(why) => refuse(StatusCode::BAD_REQUEST, why),
     };

@@ -99,7 +99,7 @@ fn echoing_http2(site: &tokio::runtime::Handle) -> (u16, Arc<AtomicUsize>) {
                 if let Some(trailers) = body.trailers() {
                     text += &format!("trailers {trailers:?}\n");
                 }
-                text += &String::from_utf8(body.to_bytes().to_vec()).unwrap();
+                text += std::str::from_utf8(&body.to_bytes()).unwrap();
                 Ok::<_, Infallible>(Response::new(said(text, Some("x-check"))))
             });
             let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());

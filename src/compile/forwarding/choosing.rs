@@ -84,17 +84,16 @@ const BY_PREFERENCE: [Balance; 2] = [Balance::ConsistentHash, Balance::Rendezvou
 impl Wanted {
     pub fn new(pools: &Pools, routes: &[Route]) -> Self {
         let mut wanted = BTreeSet::new();
-        for route in routes {
-            for forward in route.action.forwards() {
-                let Some(Balancing::As(balance)) = forward.balance else {
-                    continue;
-                };
-                for (number, by) in (0..).zip(BY_PREFERENCE) {
-                    let pools = reach(pools, forward.to)
-                        .into_iter()
-                        .filter(|id| by == balance && pools.pools[id.index()].balance != by);
-                    wanted.extend(pools.map(|id| (id, number)));
-                }
+        let forwards = routes.iter().flat_map(|route| route.action.forwards());
+        for forward in forwards {
+            let Some(Balancing::As(balance)) = forward.balance else {
+                continue;
+            };
+            for (number, by) in (0..).zip(BY_PREFERENCE) {
+                let pools = reach(pools, forward.to)
+                    .into_iter()
+                    .filter(|id| by == balance && pools.pools[id.index()].balance != by);
+                wanted.extend(pools.map(|id| (id, number)));
             }
         }
         Wanted(wanted)

@@ -137,7 +137,7 @@ fn routes(
     let DeValue::Array(elements) = value.get_ref() else {
         return reader.wrong_type(value, "a list of tables [[forwarder.route]]");
     };
-    if let Some(element) = elements.iter().nth(TABLES_MAX) {
+    if let Some(element) = elements.get(TABLES_MAX) {
         let help = format!("at most {TABLES_MAX} are allowed");
         reader.error(element.span(), "too many [[forwarder.route]]", Some(help));
         return None;

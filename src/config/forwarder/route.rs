@@ -31,12 +31,12 @@ pub struct Route {
     /// `header = { "x-beta" = "1" }`, `cookie = { beta = true }`: a value, `{ regex = "…" }`, or whether it is there;
     /// `listener = "web"` or a list. Default: all.
     pub matching: Matching,
-    /// How one of a pool's endpoints is chosen.
-    pub choosing: Choosing,
     /// Whose requests are taken. Default: all.
     pub access: Option<Access>,
     /// `rate_limit`: how many are taken, all of which must hold. Default: any number.
     pub rates: Vec<Rate>,
+    /// How one of a pool's endpoints is chosen.
+    pub choosing: Choosing,
     pub action: Action,
     /// `rewrite = { strip_prefix = "/api" }`, `{ replace_prefix = "/api", with = "/v2" }` or
     /// `{ regex = "/old/(.*)", with = "/new/$1" }`. Default: paths stay as they are.
@@ -92,6 +92,9 @@ pub(super) fn route(
     let place = reader.place(value.span().start);
     let name = table.optional(reader, "name", name);
     let matching = matching::matching(reader, listeners, &mut table);
+    let access = access(reader, references, &mut table);
+    let rates = table.optional(reader, "rate_limit", rates);
+    let choosing = choosing(reader, &mut table);
     let action = action::action(reader, references, &mut table);
     let rewrite = table.optional(reader, "rewrite", edits::rewrite);
     let request_headers = table.optional(reader, "request_headers", edits::of_request);
@@ -106,21 +109,21 @@ pub(super) fn route(
     let refused: &[&str] = match &action {
         Action::Forward { .. } | Action::Split(_) => &[],
         Action::Files(_) => &[
-            "balance",
             "cache",
+            "request_headers",
+            "balance",
             "hash",
             "load_factor",
-            "request_headers",
             "session",
         ],
         Action::Redirect(_) | Action::Respond(_) => &[
-            "balance",
             "cache",
             "compress",
-            "hash",
-            "load_factor",
             "request_headers",
             "rewrite",
+            "balance",
+            "hash",
+            "load_factor",
             "session",
         ],
     };
@@ -131,6 +134,9 @@ pub(super) fn route(
     Some(Route {
         name,
         matching: matching?,
+        access,
+        rates: rates.unwrap_or_default(),
+        choosing,
         action,
         rewrite,
         request_headers: request_headers.unwrap_or_default(),
@@ -138,9 +144,6 @@ pub(super) fn route(
         error_pages: error_pages.unwrap_or_default(),
         compress: compress.flatten(),
         cache: cache.flatten(),
-        choosing,
-        access,
-        rates: rates.unwrap_or_default(),
         place,
     })
 }

@@ -81,7 +81,7 @@ impl Exchange {
         if let (Poll::Ready(Some(Err(error))), Some(at_work)) = (&polled, &mut self.at_work) {
             at_work.fail(match error {
                 BodyError::TooSlow => Failure::Timeout,
-                BodyError::Broken(_) | BodyError::Io(_) | BodyError::TooLarge => {
+                BodyError::Broken(_) | BodyError::TooLarge | BodyError::Io(_) => {
                     Failure::NoResponse
                 }
             });

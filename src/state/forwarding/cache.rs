@@ -46,13 +46,16 @@ pub struct Key {
 /// The latest is the last.
 type Entry = Arc<[Arc<Kept>]>;
 
+/// A header of requests, and what it was: `None`: not there.
+pub type Varying = (HeaderName, Option<Box<[u8]>>);
+
 /// A response.
 #[derive(Debug)]
 pub struct Kept {
     /// Of the route that keeps it.
     pub space: u64,
     /// What requests must have to get it: by name, what the first one had (RFC 9111, 4.1).
-    pub varies: Box<[(HeaderName, Option<Box<[u8]>>)]>,
+    pub varies: Box<[Varying]>,
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
