@@ -102,9 +102,6 @@ pub(super) fn route(
     let error_pages = table.optional(reader, "error_pages", error_pages);
     let compress = table.optional(reader, "compress", response::compress);
     let cache = table.optional(reader, "cache", response::cache);
-    let choosing = choosing(reader, &mut table);
-    let access = access(reader, references, &mut table);
-    let rates = table.optional(reader, "rate_limit", rates);
     let action = action?;
     let refused: &[&str] = match &action {
         Action::Forward { .. } | Action::Split(_) => &[],

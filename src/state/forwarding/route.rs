@@ -25,10 +25,6 @@ pub struct Route {
     pub error_pages: ErrorPages,
     pub compress: Option<Compress>,
     pub cache: Option<Caching>,
-    /// `None`: all are let in.
-    pub access: Option<Access>,
-    /// All of them hold.
-    pub rates: Box<[Rate]>,
 }
 
 /// What a route keeps of responses.
