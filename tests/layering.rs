@@ -348,6 +348,8 @@ fn answering_threads_share_no_atomic_but_where_it_is_told_why() {
         "state/forwarding/latency.rs",
         "state/forwarding/slots.rs",
         "state/forwarding/standing.rs",
+        // What became of connections to a listener, once for each.
+        "state/forwarding/entrance.rs",
         // What requests came to, when they fail.
         "state/forwarding/outcomes.rs",
         // What routes keep of responses: where a route has a `cache` only.
