@@ -111,7 +111,7 @@ pub(super) fn route(
             "balance",
             "hash",
             "load_factor",
-            "sticky",
+            "session",
         ],
         Action::Redirect(_) | Action::Respond(_) => &[
             "cache",
@@ -121,7 +121,7 @@ pub(super) fn route(
             "balance",
             "hash",
             "load_factor",
-            "sticky",
+            "session",
         ],
     };
     for key in refused {

@@ -1,6 +1,7 @@
 //! A right configuration is read whole; each mistake is reported once, at its place.
 
 mod files;
+mod forwarding;
 mod identity;
 mod limits;
 mod mistakes;

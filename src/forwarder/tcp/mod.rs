@@ -5,7 +5,6 @@ mod relay;
 
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -147,13 +146,17 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
     let mut tried = Vec::new();
     loop {
         let now_ms = clock::steady_ms(clock::now());
-        let (choice, outcomes) = {
+        let choice = {
             let root = worker.root.load_full();
             // Where it leads to may have changed since the connection came.
             let listener = root.forwarding.listener(spot)?;
             let Mode::Tcp(tcp) = &listener.entrance.mode else {
                 return None;
             };
+            let access = listener.access.as_ref();
+            if access.is_some_and(|access| !lets_in(&root, access, &client)) {
+                return None;
+            }
             let forward = tcp.forward(name.as_deref())?;
             let ask = Ask {
                 root: &root,
@@ -164,13 +167,13 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
                 now_ms,
             };
             let choice = worker.draw(&root, |draw| balance::choose(&ask, draw));
-            (choice.ok()?, Arc::clone(&root.forwarding.outcomes))
+            choice.ok()?
         };
         let Choice {
             upstream, backend, ..
         } = choice;
         tried.push(backend.number);
-        let entering = AtWork::enter(&upstream, backend, &outcomes, false, now_ms);
+        let entering = AtWork::enter(&upstream, backend, false, now_ms);
         if let Ok(mut at_work) = entering.await {
             let opening = Link::open(at_work.backend(), ends, Speaks::Anything);
             match timeout(upstream.connect_timeout, opening).await {
