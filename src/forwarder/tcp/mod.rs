@@ -50,6 +50,9 @@ pub(super) async fn serve(
         };
         let name = stream.get_ref().1.server_name();
         let name = name.map(str::to_ascii_lowercase);
+        if tcp.forward(name.as_deref()).is_none() {
+            return counts.unknown_names.add(1);
+        }
         let idle = tcp.idle_timeout;
         return pass_on(
             worker,
@@ -128,7 +131,7 @@ async fn pass_on<I>(
 ) where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let Some((mut link, _at_work)) = connect(worker, came).await else {
+    let Some((mut link, _at_work)) = Box::pin(connect(worker, came)).await else {
         return counts.unserved.add(1);
     };
     let relayed = relay::relay(stream, &mut link, first, idle_timeout, &worker.buffer).await;
