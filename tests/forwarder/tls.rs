@@ -183,13 +183,19 @@ fn a_reload_brings_new_certificates_and_ends_no_connection() {
 
 /// What is said of a listener with this `tls`, without the folders.
 fn told(tls: &str) -> (bool, Vec<String>) {
+    told_with(tls, "")
+}
+
+/// The same where the route has these lines.
+fn told_with(tls: &str, route: &str) -> (bool, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("meridian.toml");
     let listener = format!(
         "[forwarder.listener.web]\nlisten = \"127.0.0.1:0\"\n{}",
         listener(tls, "")
     );
-    fs::write(&path, config(&listener, "", 80)).unwrap();
+    let text = config(&listener, "", 80) + route;
+    fs::write(&path, text).unwrap();
     let (is_right, told) = match compile::load(&path, None) {
         Ok((_, warnings)) => (true, warnings),
         Err(mistakes) => (false, mistakes),
@@ -244,6 +250,11 @@ fn what_is_wrong_with_certificates_is_told_in_words() {
             "{words}: {told:?}"
         );
     }
+
+    let names = certificates(&[&right, &authority.sign("odd", &["odd.example"])]);
+    let (_, words) = told_with(&names, "host = [\"a.example\", \"*.b.example\"]");
+    assert_eq!(words.len(), 1, "{words:?}");
+    assert!(words[0].contains("no route is for the names of the certificate: odd.example"));
 
     let broken = authority.sign("broken", &["a.example"]);
     fs::write(&broken.chain, "nothing").unwrap();

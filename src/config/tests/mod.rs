@@ -4,6 +4,7 @@ mod files;
 mod forwarding;
 mod identity;
 mod limits;
+mod listeners;
 mod mistakes;
 mod never_panics;
 mod probes;
