@@ -24,8 +24,8 @@ use crate::model::{PolicyId, PoolId};
 use crate::random::Random;
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Backend, Cache, Caching, Doors, Fleet, Forwarding, Keys, Preferences, Protocol,
-    RATES_TOLD_APART, Route, Upstream,
+    Action, Backend, Cache, Caching, Doors, Fleet, Forwarding, Keys, Outcomes, Preferences,
+    Protocol, RATES_TOLD_APART, Route, Upstream,
 };
 use crate::state::listening::{Http, Listener};
 use crate::state::pools;
@@ -81,8 +81,10 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
     }
     let backends = backends(beside, &is_reached, threads);
     let preferences = choosing::Wanted::new(pools, &routes);
+    let outcomes = before.map_or_else(Arc::default, |before| Arc::clone(&before.outcomes));
     let upstreams = (0..).map(PoolId).zip(is_reached).map(|(id, is_reached)| {
-        let own = || upstream(beside, id, &backends, preferences.of(pools, id));
+        let known = (&*backends, &outcomes);
+        let own = || upstream(beside, id, known, preferences.of(pools, id));
         is_reached.then(|| Arc::new(own()))
     });
     let has_rates = routes.iter().any(|route| !route.rates.is_empty());
@@ -106,7 +108,7 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
         upstreams,
         routes,
         backends,
-        outcomes: before.map_or_else(Arc::default, |before| Arc::clone(&before.outcomes)),
+        outcomes,
         rates: has_rates.then(|| rates.unwrap_or_else(new_rates)),
         doors: Doors {
             connections_max: forwarder.connections_max,
@@ -249,7 +251,7 @@ pub(super) fn member(member: Member) -> pools::Member {
 fn upstream(
     beside: &Beside<'_>,
     id: PoolId,
-    backends: &[Option<Arc<Backend>>],
+    (backends, outcomes): (&[Option<Arc<Backend>>], &Arc<Outcomes>),
     preferences: Preferences,
 ) -> Upstream {
     let pool = &beside.steering.pools.pools[id.index()];
@@ -269,7 +271,7 @@ fn upstream(
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
         way: beside.transport.way(id.index()),
-        care: care::care(beside, id, &backend.care),
+        care: care::care(beside, id, &backend.care, outcomes),
         backends: own.collect(),
         preferences,
     }

@@ -31,14 +31,18 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, from: Socke
     };
     let mut ends = Ends { from, to };
     if entrance.proxy_protocol && listener.http.trusts(from.ip()) {
-        match proxy::receive(&mut stream).await {
+        match Box::pin(proxy::receive(&mut stream)).await {
             Ok(said) => ends = said.unwrap_or(ends),
             Err(_) => return entrance.counts.bad_proxy_headers.add(1),
         }
     }
     match &entrance.mode {
         Mode::Http => http(worker, &listener, stream, ends, spot).await,
-        Mode::Tcp(tcp) => tcp::serve(&worker, &listener, tcp, stream, ends, spot).await,
+        Mode::Tcp(tcp) => {
+            let serving = tcp::serve(&worker, &listener, tcp, stream, ends, spot);
+            // What connections of requests have no use for.
+            Box::pin(serving).await;
+        }
     }
 }
 

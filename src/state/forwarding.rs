@@ -213,6 +213,7 @@ pub struct Care {
     pub outliers: Option<Outliers>,
     pub circuit: Option<Circuit>,
     pub fleet: Arc<Fleet>,
+    pub outcomes: Arc<Outcomes>,
     /// After a failure, so many successes are told to who watches the endpoints; 0: nobody listens.
     pub told: u32,
 }

@@ -27,8 +27,8 @@ fn examples_are_configurations(page: &str) {
             fs::copy(&signed.chain, tls.join(format!("{name}.pem"))).unwrap();
             fs::copy(&signed.key, tls.join(format!("{name}.key"))).unwrap();
         }
-        let route = match example.contains("[pool.web]") && !example.contains("[[forwarder.route]]")
-        {
+        let has_routes = example.contains("[[forwarder.route]]");
+        let route = match example.contains("[pool.web]") && !has_routes {
             true => "[[forwarder.route]]\nto = \"web\"\n",
             false => "",
         };
@@ -43,7 +43,9 @@ fn examples_are_configurations(page: &str) {
 
 #[test]
 fn examples_of_http_are_configurations() {
-    examples_are_configurations("http.md");
+    for page in ["http.md", "routes.md", "cache.md"] {
+        examples_are_configurations(page);
+    }
 }
 
 #[test]

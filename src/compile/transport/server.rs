@@ -93,14 +93,15 @@ pub(super) fn compile(
     })
 }
 
-type Verifier = Arc<dyn ClientCertVerifier>;
+/// What looks at certificates, and a digest.
+type Verifier = (Arc<dyn ClientCertVerifier>, Box<[u8]>);
 
 /// What looks at the certificates of clients, and a digest of what it follows from.
 fn verifier(
     clients: &written::ClientCertificates,
     provider: &Arc<CryptoProvider>,
     diagnostics: &mut Diagnostics,
-) -> Option<(Verifier, Box<[u8]>)> {
+) -> Option<Verifier> {
     let path = &clients.ca.value;
     let made = tls::anchors_in(path).and_then(|anchors| {
         let builder =

@@ -114,7 +114,7 @@ pub(super) fn route(
             "balance",
             "hash",
             "load_factor",
-            "sticky",
+            "session",
         ],
         Action::Redirect(_) | Action::Respond(_) => &[
             "cache",
@@ -124,7 +124,7 @@ pub(super) fn route(
             "balance",
             "hash",
             "load_factor",
-            "sticky",
+            "session",
         ],
     };
     for key in refused {

@@ -5,7 +5,6 @@ mod relay;
 
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -51,6 +50,9 @@ pub(super) async fn serve(
         };
         let name = stream.get_ref().1.server_name();
         let name = name.map(str::to_ascii_lowercase);
+        if tcp.forward(name.as_deref()).is_none() {
+            return counts.unknown_names.add(1);
+        }
         let idle = tcp.idle_timeout;
         return pass_on(
             worker,
@@ -129,7 +131,7 @@ async fn pass_on<I>(
 ) where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let Some((mut link, _at_work)) = connect(worker, came).await else {
+    let Some((mut link, _at_work)) = Box::pin(connect(worker, came)).await else {
         return counts.unserved.add(1);
     };
     let relayed = relay::relay(stream, &mut link, first, idle_timeout, &worker.buffer).await;
@@ -147,13 +149,17 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
     let mut tried = Vec::new();
     loop {
         let now_ms = clock::steady_ms(clock::now());
-        let (choice, outcomes) = {
+        let choice = {
             let root = worker.root.load_full();
             // Where it leads to may have changed since the connection came.
             let listener = root.forwarding.listener(spot)?;
             let Mode::Tcp(tcp) = &listener.entrance.mode else {
                 return None;
             };
+            let access = listener.access.as_ref();
+            if access.is_some_and(|access| !lets_in(&root, access, &client)) {
+                return None;
+            }
             let forward = tcp.forward(name.as_deref())?;
             let ask = Ask {
                 root: &root,
@@ -164,13 +170,13 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
                 now_ms,
             };
             let choice = worker.draw(&root, |draw| balance::choose(&ask, draw));
-            (choice.ok()?, Arc::clone(&root.forwarding.outcomes))
+            choice.ok()?
         };
         let Choice {
             upstream, backend, ..
         } = choice;
         tried.push(backend.number);
-        let entering = AtWork::enter(&upstream, backend, &outcomes, false, now_ms);
+        let entering = AtWork::enter(&upstream, backend, false, now_ms);
         if let Ok(mut at_work) = entering.await {
             let opening = Link::open(at_work.backend(), ends, Speaks::Anything);
             match timeout(upstream.connect_timeout, opening).await {
