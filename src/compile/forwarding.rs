@@ -1,5 +1,10 @@
 //! Routes and pools -> what the forwarder reads.
 
+mod access;
+mod care;
+mod choosing;
+mod secrets;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,56 +12,101 @@ use std::sync::{Arc, OnceLock};
 
 use hyper::header::HeaderValue;
 
+use super::Steering;
+use super::maps::Maps;
 use super::transport::Transport;
 use crate::config::forwarder as written;
-use crate::config::{self, Config, Member};
+use crate::config::{Config, Member};
 use crate::hashing::of_octets;
 use crate::model::routing::{Index, Side, Split};
 use crate::model::{PolicyId, PoolId};
 use crate::random::Random;
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Backend, Cache, Caching, Entrance, Forward, Forwarding, Protocol, Route, Upstream, Way,
+    Action, Backend, Cache, Caching, Doors, Fleet, Forwarding, Keys, Preferences, Protocol,
+    RATES_TOLD_APART, Route, Upstream,
 };
 use crate::state::listening::{Http, Listener};
 use crate::state::pools;
+use crate::state::rate_table::RateTable;
+pub(super) use secrets::keys;
+
+/// What routes and pools are compiled with.
+pub(super) struct Beside<'a> {
+    pub config: &'a Config,
+    pub steering: &'a Steering,
+    pub maps: &'a Maps,
+    /// That sessions' cookies are signed with.
+    pub keys: &'a Arc<Keys>,
+    /// How connections are made.
+    pub transport: &'a Transport,
+    pub before: Option<&'a Forwarding>,
+}
+
+impl Beside<'_> {
+    /// What is known of a pool, if there was one of its name.
+    fn fleet(&self, name: &str) -> Arc<Fleet> {
+        let before = self.before.and_then(|before| before.fleets.get(name));
+        before.cloned().unwrap_or_default()
+    }
+}
 
 /// Backends that there were before, at the same address and reached in the same way, go on with what is known of them.
-pub(super) fn compile(
-    config: &Config,
-    pools: &Pools,
-    transport: &Transport,
-    before: Option<&Forwarding>,
-) -> Forwarding {
+pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
+    let Beside { config, before, .. } = *beside;
+    let pools = &beside.steering.pools;
     let Some(forwarder) = &config.forwarder else {
         return Forwarding::default();
     };
-    let routes: Box<[_]> = forwarder.routes.iter().map(route).collect();
-    let mut upstreams: Vec<Option<Arc<Upstream>>> = vec![None; pools.pools.len()];
-    let of_routes = routes.iter().flat_map(|route| route.action.forwards());
-    let of_routes = of_routes.map(|forward| forward.to);
-    let of_entrances = transport.entrances.iter().flat_map(|e| e.members());
-    for to in of_routes.chain(of_entrances) {
-        let reach = match &to {
-            pools::Member::Pool(pool) => std::slice::from_ref(pool),
-            pools::Member::Policy(policy) => &pools.policies[policy.index()].reach,
-        };
-        for pool in reach {
-            let pool = pool.index();
-            let way = transport.way(pool);
-            upstreams[pool] = Some(Arc::new(upstream(&config.pools[pool].backend, way)));
+    let written = forwarder.routes.iter().enumerate();
+    let routes: Box<[_]> = written
+        .map(|(at, written)| route(beside, at, written))
+        .collect();
+    let mut is_reached = vec![false; pools.pools.len()];
+    for forward in routes.iter().flat_map(|route| route.action.forwards()) {
+        for pool in reach(pools, forward.to) {
+            is_reached[pool.index()] = true;
         }
     }
-    let backends = backends(config, pools, &upstreams, before);
-    let listeners = forwarder.listeners.iter().zip(&transport.entrances);
+    let entrances = beside.transport.entrances.iter();
+    for to in entrances.flat_map(|entrance| entrance.members()) {
+        for pool in reach(pools, to) {
+            is_reached[pool.index()] = true;
+        }
+    }
+    let backends = backends(beside, &is_reached);
+    let preferences = choosing::Wanted::new(pools, &routes);
+    let upstreams = (0..).map(PoolId).zip(is_reached).map(|(id, is_reached)| {
+        let own = || upstream(beside, id, &backends, preferences.of(pools, id));
+        is_reached.then(|| Arc::new(own()))
+    });
+    let has_rates = routes.iter().any(|route| !route.rates.is_empty());
+    let rates = before.and_then(|before| before.rates.clone());
+    let new_rates = || Arc::new(RateTable::new(RATES_TOLD_APART));
+    let upstreams: Box<[Option<Arc<Upstream>>]> = upstreams.collect();
+    let named = upstreams.iter().zip(&pools.pools);
+    let fleets = named.filter_map(|(upstream, pool)| {
+        let fleet = &upstream.as_ref()?.care.fleet;
+        Some((pool.name.clone(), Arc::clone(fleet)))
+    });
+    let listeners = forwarder.listeners.iter().enumerate();
     Forwarding {
         index: Index::new(routes.iter().map(|route| &route.matching)),
         error_pages: forwarder.error_pages.clone(),
         cache: cache(forwarder, before),
-        listeners: listeners.map(listener).collect(),
+        listeners: listeners
+            .map(|(at, written)| listener(beside, at, written))
+            .collect(),
+        fleets: fleets.collect(),
+        upstreams,
         routes,
-        upstreams: upstreams.into(),
         backends,
+        outcomes: before.map_or_else(Arc::default, |before| Arc::clone(&before.outcomes)),
+        rates: has_rates.then(|| rates.unwrap_or_else(new_rates)),
+        doors: Doors {
+            connections_max: forwarder.connections_max,
+            per_client_max: forwarder.per_client_max,
+        },
     }
 }
 
@@ -69,12 +119,13 @@ fn cache(forwarder: &written::Forwarder, before: Option<&Forwarding>) -> Option<
     is_used.then(|| known.unwrap_or_else(|| Arc::new(Cache::new(size))))
 }
 
-fn listener((listener, entrance): (&written::Listener, &Arc<Entrance>)) -> Arc<Listener> {
+fn listener(beside: &Beside<'_>, at: usize, listener: &written::Listener) -> Arc<Listener> {
     Arc::new(Listener {
+        access: access::access(listener.access.as_ref(), beside.maps.by_listener[at]),
         name: listener.name.as_str().into(),
         addresses: listener.listen.clone().into(),
         http: http(&listener.http),
-        entrance: Arc::clone(entrance),
+        entrance: Arc::clone(&beside.transport.entrances[at]),
     })
 }
 
@@ -107,14 +158,24 @@ fn pseudonym() -> &'static str {
     NAME.get_or_init(|| format!("meridian-{:08x}", Random::from_os().next_u64() as u32))
 }
 
-fn route(route: &written::Route) -> Route {
+/// The pools that a route may lead to.
+fn reach(pools: &Pools, to: pools::Member) -> Vec<PoolId> {
+    match to {
+        pools::Member::Pool(pool) => vec![pool],
+        pools::Member::Policy(policy) => pools.policies[policy.index()].reach.to_vec(),
+    }
+}
+
+fn route(beside: &Beside<'_>, at: usize, route: &written::Route) -> Route {
     Route {
+        access: access::access(route.access.as_ref(), beside.maps.by_route[at]),
+        rates: access::rates(route),
         name: match &route.name {
             Some(name) => name.as_str().into(),
             None => route.place.to_string().into(),
         },
         matching: route.matching.clone(),
-        action: action(&route.action),
+        action: action(beside, route),
         rewrite: route.rewrite.clone(),
         request_headers: route.request_headers.clone(),
         response_headers: route.response_headers.clone(),
@@ -139,8 +200,9 @@ fn space(route: &written::Route) -> u64 {
     of_octets(format!("{said:?}").as_bytes())
 }
 
-fn action(action: &written::Action) -> Action {
-    match action {
+fn action(beside: &Beside<'_>, route: &written::Route) -> Action {
+    let forward = |to| choosing::forward(beside, member(to), &route.choosing);
+    match &route.action {
         written::Action::Forward { to } => Action::Forward(forward(*to)),
         written::Action::Split(split) => {
             let sides = split.sides.iter().map(|side| Side {
@@ -162,10 +224,6 @@ fn action(action: &written::Action) -> Action {
     }
 }
 
-fn forward(to: Member) -> Forward {
-    Forward { to: member(to) }
-}
-
 pub(super) fn member(member: Member) -> pools::Member {
     match member {
         Member::Pool(PoolId(id)) => pools::Member::Pool(PoolId(id)),
@@ -173,7 +231,17 @@ pub(super) fn member(member: Member) -> pools::Member {
     }
 }
 
-fn upstream(backend: &config::Backend, way: Arc<Way>) -> Upstream {
+fn upstream(
+    beside: &Beside<'_>,
+    id: PoolId,
+    backends: &[Option<Arc<Backend>>],
+    preferences: Preferences,
+) -> Upstream {
+    let pool = &beside.steering.pools.pools[id.index()];
+    let backend = &beside.config.pools[id.index()].backend;
+    let own = pool
+        .endpoint_ids()
+        .filter_map(|id| backends[id.index()].clone());
     Upstream {
         protocol: match backend.protocol {
             written::Protocol::Http1 => Protocol::Http1,
@@ -184,7 +252,10 @@ fn upstream(backend: &config::Backend, way: Arc<Way>) -> Upstream {
         body_timeout: backend.body_timeout,
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
-        way,
+        way: beside.transport.way(id.index()),
+        care: care::care(beside, id, &backend.care),
+        backends: own.collect(),
+        preferences,
     }
 }
 
@@ -194,12 +265,9 @@ pub(super) fn next_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-fn backends(
-    config: &Config,
-    pools: &Pools,
-    upstreams: &[Option<Arc<Upstream>>],
-    before: Option<&Forwarding>,
-) -> Box<[Option<Arc<Backend>>]> {
+fn backends(beside: &Beside<'_>, is_reached: &[bool]) -> Box<[Option<Arc<Backend>>]> {
+    let Beside { config, before, .. } = *beside;
+    let pools = &beside.steering.pools;
     let known = before
         .iter()
         .flat_map(|before| before.backends.iter().flatten());
@@ -209,14 +277,17 @@ fn backends(
     let endpoints = pools.endpoints.iter();
     let backends = endpoints.map(|endpoint| {
         let pool = endpoint.pool.index();
-        let way = &upstreams[pool].as_ref()?.way;
+        if !is_reached[pool] {
+            return None;
+        }
+        let way = beside.transport.way(pool);
         let address = endpoint.destination.address()?;
         let port = endpoint.destination.port();
         let port = port.unwrap_or(config.pools[pool].backend.port);
         let address = SocketAddr::new(address, port);
         let backend = known
             .entry((address, way.number))
-            .or_insert_with(|| Arc::new(Backend::new(address, Arc::clone(way), next_number())));
+            .or_insert_with(|| Arc::new(Backend::new(address, Arc::clone(&way), next_number())));
         Some(Arc::clone(backend))
     });
     backends.collect()

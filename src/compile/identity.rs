@@ -66,7 +66,10 @@ fn secrets(
 
 /// The secrets in a file, a line each; blank lines and those that begin with `#` are none. What stands
 /// there is never shown.
-fn read(file: &At<std::path::PathBuf>, diagnostics: &mut Diagnostics) -> Option<Vec<Secret>> {
+pub(super) fn read(
+    file: &At<std::path::PathBuf>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<Secret>> {
     let path = &file.value;
     let text = match read_private(path) {
         Ok(text) => text,

@@ -9,14 +9,15 @@ mod view;
 
 use std::sync::Arc;
 
-use crate::config::{Config, Diagnostics, Policy};
+use crate::config::{Config, Diagnostics};
 use crate::geoip::{Range, World};
 use crate::model::MapId;
 use crate::prefix_table::{Builder, ClassRange};
 use crate::state::Map;
 use crate::state::map::CLASS_DEFAULT;
 use ranking::TooManyClasses;
-use view::{Classifier, MapKey, View, Wanted, too_large, too_many_classes};
+pub(super) use view::access_rules;
+use view::{Asker, Classifier, MapKey, View, Wanted, too_large, too_many_classes};
 pub use view::{MAPS_MAX, REGIONS_MAX};
 
 /// Octets of all maps together at most: about fifty maps over a database of six million networks.
@@ -31,6 +32,9 @@ pub struct Maps {
     pub keys: Vec<MapKey>,
     /// By [`PolicyId`](crate::model::PolicyId): the map of each policy that looks at where clients are.
     pub by_policy: Vec<Option<MapId>>,
+    /// By route and by listener of the forwarder: the maps of their access lists.
+    pub by_route: Vec<Option<MapId>>,
+    pub by_listener: Vec<Option<MapId>>,
 }
 
 /// Compiles the maps of all geographic policies in one pass over the world. Policies that rank the
@@ -69,7 +73,7 @@ fn compile_within(
     let known: Vec<Option<Arc<Map>>> = wanted.keys.iter().map(known).collect();
     let known_bytes: usize = known.iter().flatten().map(|map| map.table.bytes()).sum();
     let wanted_maps = wanted
-        .first_policies
+        .first_askers
         .into_iter()
         .zip(&wanted.keys)
         .zip(&known);
@@ -89,12 +93,14 @@ fn compile_within(
             .collect(),
         keys: wanted.keys,
         by_policy: wanted.by_policy,
+        by_route: wanted.by_route,
+        by_listener: wanted.by_listener,
     })
 }
 
-/// Maps that there were none of before, each with the policy that first asked for it.
+/// Maps that there were none of before, each with who first asked for it.
 struct New<'w> {
-    wanted: Vec<(&'w Policy, &'w View)>,
+    wanted: Vec<(Asker<'w>, &'w View)>,
     /// Octets of all maps together at most, and what the others leave of them.
     bytes_max: usize,
     bytes_left: usize,

@@ -29,9 +29,10 @@ use crate::config::{Config, Diagnostics};
 use crate::geoip::World;
 use crate::health::TargetSpec;
 use crate::model::{PolicyId, TargetKey};
-use crate::state::forwarding::Forwarding;
+use crate::state::forwarding::{Forwarding, Keys};
 use crate::state::zone::ZoneEntry;
 use crate::state::{Health, Map, Pools, Root, Service, Zone, Zones};
+use forwarding::Beside;
 use maps::Maps;
 use nested::Apexes;
 use transport::Transport;
@@ -49,8 +50,9 @@ pub struct Parts {
     pub pools: Arc<Pools>,
     pub service: Arc<Service>,
     pub forwarding: Arc<Forwarding>,
-    /// How the forwarder's connections are made.
+    /// How the forwarder's connections are made, and what sessions' cookies are signed with.
     transport: Arc<Transport>,
+    keys: Arc<Keys>,
     /// Who is told about changes of verdicts.
     pub webhook: Option<Arc<Hook>>,
     /// What has to be probed: `targets[i]` is `pools.targets[i]`.
@@ -91,6 +93,7 @@ fn compile_after(
     let old = before.map(|before| before.old(world));
     let maps = new_maps(old.as_ref(), config, world).map_err(|errors| diagnostics.extend(errors));
     let service = service::compile(config, diagnostics);
+    let keys = forwarding::keys(config, diagnostics);
     let webhook = webhook::compile(config, diagnostics);
     let transport = transport::compile(config, old.as_ref().map(|old| old.parts), diagnostics);
     let is_refused = diagnostics.has_errors() || served.len() < config.zones.len();
@@ -98,13 +101,12 @@ fn compile_after(
     if is_refused {
         return None;
     }
-    let mut parts = link(
-        old.as_ref(),
-        config,
-        served,
-        maps.ok()?,
-        (Arc::new(service?), Arc::new(transport?)),
-    );
+    let kept = Kept {
+        service: Arc::new(service?),
+        transport: Arc::new(transport?),
+        keys: keys?,
+    };
+    let mut parts = link(old.as_ref(), config, served, maps.ok()?, kept);
     parts.webhook = webhook;
     advice::warn_of_steered_nodata(config, &parts.pools, diagnostics);
     advice::warn_of_ipv4_forms(config, diagnostics);
@@ -126,7 +128,7 @@ pub fn recompile_maps(config: &Config, world: &World, parts: &Parts) -> Result<P
         has_maps: false,
     };
     let maps = new_maps(Some(&old), config, world)?;
-    let kept = (Arc::clone(&parts.service), Arc::clone(&parts.transport));
+    let kept = Kept::of(parts);
     let linked = link(Some(&old), config, parts.served.to_vec(), maps, kept);
     Ok(Parts {
         webhook: parts.webhook.clone(),
@@ -142,7 +144,7 @@ fn relink(before: &Config, config: &Config, parts: &Parts) -> Parts {
         has_maps: true,
     };
     let maps = Arc::clone(&parts.made_maps);
-    let kept = (Arc::clone(&parts.service), Arc::clone(&parts.transport));
+    let kept = Kept::of(parts);
     let linked = link(Some(&old), config, parts.served.to_vec(), maps, kept);
     Parts {
         webhook: parts.webhook.clone(),
@@ -176,18 +178,35 @@ impl Parts {
     }
 }
 
+/// What only a configuration that is read again makes anew.
+struct Kept {
+    service: Arc<Service>,
+    transport: Arc<Transport>,
+    keys: Arc<Keys>,
+}
+
+impl Kept {
+    fn of(parts: &Parts) -> Self {
+        Kept {
+            service: Arc::clone(&parts.service),
+            transport: Arc::clone(&parts.transport),
+            keys: Arc::clone(&parts.keys),
+        }
+    }
+}
+
 fn link(
     old: Option<&Old<'_>>,
     config: &Config,
     mut served: Vec<ServedZone>,
     maps: Arc<Maps>,
-    (service, transport): (Arc<Service>, Arc<Transport>),
+    kept: Kept,
 ) -> Parts {
     let mut policies = Policies::new(config);
     let own_lists = traffic::zone_lists(config);
     let allow_query = |zone: &Zone| {
         let own = own_lists.get(&zone.apex);
-        own.or(service.traffic.allow_query.as_ref()).cloned()
+        own.or(kept.service.traffic.allow_query.as_ref()).cloned()
     };
     let entries = served.iter_mut().map(|served| {
         if let Some(trouble) = &mut served.trouble {
@@ -198,22 +217,30 @@ fn link(
             allow_query: allow_query(&served.zone),
             zone: Arc::clone(&served.zone),
             has_data: served.has_data(),
-            explains: service.traffic.explain_to.is_some(),
+            explains: kept.service.traffic.explain_to.is_some(),
         }
     });
     let zones = Zones::new(entries.collect());
     let steering = Steering::after(old, config, &maps, policies.gone());
     let before = old.map(|old| &*old.parts.forwarding);
-    let forwarding = forwarding::compile(config, &steering.pools, &transport, before);
+    let forwarding = forwarding::compile(&Beside {
+        config,
+        steering: &steering,
+        maps: &maps,
+        keys: &kept.keys,
+        transport: &kept.transport,
+        before,
+    });
     Parts {
         zones: Arc::new(zones),
         served: served.into(),
         maps: maps.maps.clone().into(),
         made_maps: maps,
         pools: steering.pools,
-        service,
+        service: kept.service,
         forwarding: Arc::new(forwarding),
-        transport,
+        transport: kept.transport,
+        keys: kept.keys,
         webhook: None,
         targets: steering.targets,
         target_numbers: steering.target_numbers,

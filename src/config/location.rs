@@ -95,7 +95,11 @@ fn selectors(
     })
 }
 
-fn selector(reader: &mut Reader, references: &mut References, value: &Value) -> Option<Selector> {
+pub(super) fn selector(
+    reader: &mut Reader,
+    references: &mut References,
+    value: &Value,
+) -> Option<Selector> {
     const KINDS: [&str; 5] = ["continent", "country", "subdivision", "asn", "network"];
     const EXPECTED: &str = "\"continent:EU\", \"country:DE\", \"subdivision:US-CA\", \
                             \"asn:64500\" or \"network:NAME\"";

@@ -107,7 +107,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(count.checked_mul(*millis)?))
 }
 
-/// Octets per unit, largest first.
+/// Octets per unit, the largest first.
 const SIZES: [(&str, u64); 4] = [
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
@@ -115,38 +115,39 @@ const SIZES: [(&str, u64); 4] = [
     ("B", 1),
 ];
 
-/// `"512B"`, `"16KiB"`, `"1MiB"`, `"2GiB"`, within `range`; in octets.
+/// `"64KiB"`, `"1MiB"`, `"2GiB"`, `"512B"`: octets, within `range`.
 pub(super) fn size(reader: &mut Reader, value: &Value, range: RangeInclusive<u64>) -> Option<u64> {
     const EXPECTED: &str = "a size such as \"64KiB\"";
     let DeValue::String(text) = value.get_ref() else {
         return reader.wrong_type(value, EXPECTED);
     };
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (count, unit) = text.split_at(digits);
-    let unit = SIZES.iter().find(|(name, _)| *name == unit.trim_start());
-    let parsed = unit.and_then(|(_, octets)| count.parse::<u64>().ok()?.checked_mul(*octets));
-    let Some(size) = parsed else {
+    let Some(size) = parse_size(text) else {
         let message = format!("expected {EXPECTED}, found {}", quoted(text));
         let help = "a whole number and B, KiB, MiB or GiB".to_owned();
         reader.error(value.span(), message, Some(help));
         return None;
     };
-    if !range.contains(&size) {
-        let written = |octets: u64| {
-            let divides = |(_, unit): &&(&str, u64)| octets.is_multiple_of(*unit);
-            let unit = SIZES.iter().find(divides).filter(|_| octets > 0);
-            let (name, unit) = unit.unwrap_or(&SIZES[SIZES.len() - 1]);
-            format!("{}{name}", octets / unit)
-        };
-        let help = format!(
-            "expected {} to {}",
-            written(*range.start()),
-            written(*range.end())
-        );
-        reader.error(value.span(), format!("{text} is out of range"), Some(help));
-        return None;
+    if range.contains(&size) {
+        return Some(size);
     }
-    Some(size)
+    let (least, most) = (written_size(*range.start()), written_size(*range.end()));
+    let message = format!("{} is out of range", written_size(size));
+    let help = format!("expected {least} to {most}");
+    reader.error(value.span(), message, Some(help));
+    None
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (count, unit) = text.split_at(digits);
+    let (_, octets) = SIZES.iter().find(|(name, _)| *name == unit)?;
+    count.parse::<u64>().ok()?.checked_mul(*octets)
+}
+
+fn written_size(size: u64) -> String {
+    let fits = |&&(_, octets): &&(&str, u64)| size > 0 && size.is_multiple_of(octets);
+    let (unit, octets) = SIZES.iter().find(fits).unwrap_or(&("B", 1));
+    format!("{}{unit}", size / octets)
 }
 
 /// A duration as it is written: in the longest unit that divides it.
@@ -186,6 +187,30 @@ mod tests {
             let duration = parse_duration(text).unwrap();
             assert_eq!(duration, Duration::from_millis(millis));
             assert_eq!(Written(duration).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_and_written() {
+        for (text, size) in [
+            ("0B", 0),
+            ("512B", 512),
+            ("64KiB", 65_536),
+            ("3MiB", 3 << 20),
+        ] {
+            assert_eq!(parse_size(text), Some(size));
+            assert_eq!(written_size(size), text);
+        }
+        for text in [
+            "",
+            "5",
+            "KiB",
+            "1.5KiB",
+            "1 KiB",
+            "1KB",
+            "99999999999999MiB",
+        ] {
+            assert_eq!(parse_size(text), None, "{text:?}");
         }
     }
 

@@ -6,9 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
+use super::hearing::hear;
 use crate::config;
 use crate::config::{Diagnostics, Place};
 use crate::forwarder::{BindError, Bound, Change, Forwarder, Settings};
+use crate::health::Engine;
 use crate::state::RootReader;
 use crate::state::forwarding::Forwarding as Served;
 
@@ -24,6 +28,8 @@ struct State {
     seed: Option<u64>,
     /// With the number of its threads.
     forwarder: Option<(Forwarder, usize)>,
+    /// Tells who probes how requests end.
+    hearing: Option<JoinHandle<()>>,
 }
 
 /// Addresses that are taken for what was read, before it is published.
@@ -50,13 +56,22 @@ pub fn take(config: Option<&config::Forwarder>, served: &Served) -> Result<Taken
 }
 
 impl Forwarding {
+    /// `engine`: who is told how requests end.
+    ///
     /// # Errors
     /// In words, when the system gives no threads.
-    pub fn start(taken: Taken, root: &RootReader, seed: Option<u64>) -> Result<Self, String> {
+    pub fn start(
+        taken: Taken,
+        root: &RootReader,
+        seed: Option<u64>,
+        engine: Option<&Arc<Engine>>,
+    ) -> Result<Self, String> {
+        let hearing = engine.map(|engine| tokio::spawn(hear(root.clone(), Arc::clone(engine))));
         let forwarding = Forwarding(Arc::new(Mutex::new(State {
             root: root.clone(),
             seed,
             forwarder: None,
+            hearing,
         })));
         forwarding.adopt(taken)?;
         Ok(forwarding)
@@ -128,7 +143,11 @@ impl Forwarding {
 
     /// Lets what is under way finish. Blocks until then.
     pub fn stop(&self) {
-        let forwarder = self.state().forwarder.take();
+        let forwarder = {
+            let mut state = self.state();
+            state.hearing.iter().for_each(JoinHandle::abort);
+            state.forwarder.take()
+        };
         if let Some((forwarder, _)) = forwarder {
             forwarder.stop(STOP_GRACE);
         }

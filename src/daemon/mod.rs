@@ -11,6 +11,7 @@ mod control;
 mod explaining;
 mod exporting;
 mod forwarding;
+mod hearing;
 mod lagging;
 mod least;
 mod limiting;
@@ -192,7 +193,8 @@ impl Daemon {
             .start(root)
             .map_err(|e| StartError::System(e.to_string()))?;
         let _ = live.counters.set(nameserver.counters().to_vec());
-        let forwarding = Forwarding::start(taken, &live.root, seed).map_err(StartError::System)?;
+        let forwarding = Forwarding::start(taken, &live.root, seed, verdicts.engine())
+            .map_err(StartError::System)?;
         let drain_time = server.drain_time;
         let (orders, order_queue) = mpsc::channel(16);
         let changes = Changes::new(history);

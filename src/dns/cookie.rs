@@ -79,6 +79,11 @@ impl Secret {
         Secret(octets)
     }
 
+    /// For who signs by it.
+    pub fn as_octets(&self) -> &[u8] {
+        &self.0
+    }
+
     /// From 32 hexadecimal digits.
     pub fn from_hex(text: &str) -> Option<Self> {
         let digits = text.as_bytes();

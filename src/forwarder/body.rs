@@ -14,6 +14,7 @@ use super::cache::Filled;
 use super::compress::Compressed;
 use super::files::FileBody;
 use super::framing::Refused;
+use super::kept::Reading;
 use super::patience::Patience;
 use super::session::Session;
 use super::upstream::Exchange;
@@ -24,6 +25,8 @@ pub(super) enum RequestBody {
     Empty,
     /// As the client sends it.
     Incoming(Received),
+    /// The same, which can be sent again as far as it was kept.
+    Kept(Reading),
 }
 
 /// What a client sends, as far as it may.
@@ -102,7 +105,11 @@ impl RequestBody {
 }
 
 impl Received {
-    fn poll_frame(
+    pub fn body(&self) -> &Incoming {
+        &self.body
+    }
+
+    pub fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -149,6 +156,7 @@ impl Body for RequestBody {
         match self.get_mut() {
             RequestBody::Empty => Poll::Ready(None),
             RequestBody::Incoming(received) => received.poll_frame(cx),
+            RequestBody::Kept(reading) => reading.poll_frame(cx),
         }
     }
 
@@ -156,6 +164,7 @@ impl Body for RequestBody {
         match self {
             RequestBody::Empty => true,
             RequestBody::Incoming(received) => received.body.is_end_stream(),
+            RequestBody::Kept(reading) => reading.is_end_stream(),
         }
     }
 
@@ -163,6 +172,7 @@ impl Body for RequestBody {
         match self {
             RequestBody::Empty => SizeHint::with_exact(0),
             RequestBody::Incoming(received) => received.body.size_hint(),
+            RequestBody::Kept(reading) => reading.size_hint(),
         }
     }
 }

@@ -170,6 +170,15 @@ pub(super) fn tell_client(
     address
 }
 
+/// Whom a request is from, of which `peer` says so.
+pub(super) fn client_of(headers: &HeaderMap, peer: IpAddr, http: &Http) -> IpAddr {
+    let peer = peer.to_canonical();
+    match http.trusts(peer) {
+        true => client(headers, peer, http),
+        false => peer,
+    }
+}
+
 /// The last of those whom `X-Forwarded-For` names who is not trusted, from `peer` on, who is; or as far as it can be read.
 fn client(headers: &HeaderMap, peer: IpAddr, http: &Http) -> IpAddr {
     let mut client = peer;

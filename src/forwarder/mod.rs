@@ -7,6 +7,7 @@
 //! | file | question |
 //! |---|---|
 //! | `worker` | who serves a connection? |
+//! | `doors` | how many connections may there be? |
 //! | `entrance` | what becomes of a connection before it is requests, or if it never is? |
 //! | `proxy` | whose is a connection that a proxy in front passes on? |
 //! | `tls` | how does a client's connection become a secret one? |
@@ -25,10 +26,15 @@
 //! | `redirect`, `respond`, `files` | what is said without a backend? |
 //! | `split` | to which side does it go? |
 //! | `cache` | is the response known already? |
-//! | `balance` | which backends shall it be sent to, in which order? |
+//! | `admission` | is it taken? |
+//! | `known` | what is it known by? |
+//! | `attempts` | where is it sent, and where next when that fails? |
+//! | `balance` | which backend shall it be sent to? |
+//! | `sticky` | how does its client come back to the same? |
+//! | `outliers` | who is too slow for its pool? |
 //! | `upstream` | how does it get there, and the response back? |
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
-//! | `body` | what are messages made of? |
+//! | `body`, `kept` | what are messages made of, and which can be sent again? |
 //! | `patience` | how long is waited for something? |
 //! | `shown` | what are backends told of a client's certificate? |
 //! | `refusal` | what is said where there is no response? |
@@ -36,18 +42,24 @@
 //! | `compress` | how does it take less room? |
 //! | `conditions` | does the client have it already? |
 
+mod admission;
+mod attempts;
 mod balance;
 mod body;
 mod cache;
 mod compress;
 mod conditions;
 mod connection;
+mod doors;
 mod dress;
 mod edits;
 mod entrance;
 mod files;
 pub mod framing;
 mod headers;
+mod kept;
+mod known;
+mod outliers;
 mod patience;
 mod proxy;
 mod redirect;
@@ -60,6 +72,7 @@ mod session;
 mod sessions;
 mod shown;
 mod split;
+mod sticky;
 pub mod tcp;
 mod tls;
 mod upgrade;
@@ -71,6 +84,7 @@ mod worker;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -80,6 +94,7 @@ use tokio::sync::mpsc;
 use crate::random::Random;
 use crate::state::RootReader;
 use crate::state::listening::Spot;
+use doors::Doors;
 use worker::Order;
 
 /// Connections that wait to be taken, per thread.
@@ -165,6 +180,7 @@ impl Forwarder {
     /// # Errors
     /// When the system gives no thread or event queue; none runs then.
     pub fn start(settings: &Settings, root: &RootReader, bound: Bound) -> io::Result<Self> {
+        let doors = Arc::<Doors>::default();
         let mut threads = Vec::new();
         for number in 0..settings.threads.max(1) {
             let random = match settings.seed {
@@ -174,7 +190,12 @@ impl Forwarder {
             let (orders, queue) = mpsc::unbounded_channel();
             let handle = std::thread::Builder::new()
                 .name(format!("forward-{number}"))
-                .spawn(worker::main(root.clone(), random, queue)?)?;
+                .spawn(worker::main(
+                    root.clone(),
+                    random,
+                    Arc::clone(&doors),
+                    queue,
+                )?)?;
             threads.push(Thread { orders, handle });
         }
         let mut forwarder = Forwarder {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
@@ -12,19 +13,21 @@ use hyper::header::{
 };
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
-use hyper::{Method, Request, Response, StatusCode, Version};
+use hyper::{Request, Response, StatusCode, Version};
 
-use super::balance::{self, Choice};
+use super::admission::{NOT_LET_IN, admit, lets_in};
+use super::attempts::{Again, Answered, Attempts, Undone};
 use super::body::{RequestBody, ResponseBody};
 use super::cache::{self, Way};
 use super::dress::{self, Dress};
 use super::headers::{self, Asker};
-use super::refusal::refuse;
+use super::known::Known;
+use super::refusal::{refuse, refuse_for};
 use super::session::Session;
-use super::upstream::{self, Failed, Why};
+use super::upstream::{self, Why};
 use super::visit::Visit;
 use super::worker::Worker;
-use super::{edits, files, redirect, respond, rewrite, route, shown, split, upgrade, vet};
+use super::{edits, files, redirect, respond, rewrite, route, shown, split, sticky, upgrade, vet};
 use crate::locate::Client;
 use crate::proxy_protocol::Ends;
 use crate::state::Root;
@@ -89,7 +92,15 @@ async fn respond(
     if let Some(port) = listener.entrance.redirect_to_https {
         return redirect::to_https(port, &head);
     }
-    let visit = match Visit::new(&mut head, asked) {
+    let client = Client {
+        subnet: None,
+        resolver: headers::client_of(&head.headers, asked.peer.address.ip(), http),
+    };
+    let access = listener.access.as_ref();
+    if access.is_some_and(|access| !lets_in(root, access, &client)) {
+        return refuse(StatusCode::FORBIDDEN, NOT_LET_IN);
+    }
+    let visit = match Visit::new(&mut head, asked, client) {
         Ok(visit) => visit,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, why),
     };
@@ -99,20 +110,14 @@ async fn respond(
         return dress::unrouted(&root.forwarding, answer);
     };
     let dress = Dress::of(&root.forwarding, route, &visit, &head);
-    let answer = match rewrite::rewrite(route, &visit, &mut head) {
-        Ok(()) => {
-            act(
-                worker,
-                root,
-                number,
-                &visit,
-                Request::from_parts(head, body),
-            )
-            .await
-        }
-        Err(why) => refuse(StatusCode::BAD_REQUEST, why),
-    };
-    dress.on(answer)
+    if let Err(refusal) = admit(root, route, &visit.client, &head.headers) {
+        return dress.on(*refusal);
+    }
+    if let Err(why) = rewrite::rewrite(route, &visit, &mut head) {
+        return dress.on(refuse(StatusCode::BAD_REQUEST, why));
+    }
+    let request = Request::from_parts(head, body);
+    dress.on(act(worker, root, number, &visit, request).await)
 }
 
 /// Does what the route says.
@@ -169,57 +174,23 @@ pub(super) async fn forward(
         from: asked.peer.address,
         to: asked.peer.local,
     };
-    let again = Again::of(&head, &body);
-    let mut request = Some(Request::from_parts(head, body));
-    let mut tried = Vec::new();
-    let mut last = None;
-    loop {
-        let choice = worker.draw(root, |draw| {
-            balance::choose(root, forward, &client, &tried, draw)
-        });
-        let (Some(Choice { upstream, backend }), Some(sent)) = (choice, request.take()) else {
-            return no_response(last, asked);
-        };
-        tried.push(backend.number);
-        match upstream::exchange(worker, &upstream, backend, ends, sent).await {
-            Ok(response) => return answer(response, asked, http, version),
-            Err(Failed { why, request: left }) => {
-                last = Some(why);
-                request = left.or_else(|| again.as_ref()?.request());
-                if request.is_none() || tried.len() > upstream.retries as usize {
-                    return no_response(last, asked);
-                }
-            }
+    let known = Known::of(forward, &client, &head);
+    let (body, again) = Again::of(&head, body, forward.replay);
+    let attempts = Attempts {
+        worker,
+        root,
+        forward,
+        client: &client,
+        ends,
+        known: &known,
+    };
+    match attempts.send(Request::from_parts(head, body), again).await {
+        Ok(Answered { response, endpoint }) => {
+            let mut answer = answer(response, asked, http, version);
+            sticky::keep(forward, &known, endpoint, &asked.peer, answer.headers_mut());
+            answer
         }
-    }
-}
-
-/// A request that may be sent again although some of it was sent: one that changes nothing, or nothing more the second
-/// time (RFC 9110, 9.2.2), and has no body.
-struct Again(Parts);
-
-impl Again {
-    fn of(head: &Parts, body: &RequestBody) -> Option<Self> {
-        let is_safe = matches!(
-            head.method,
-            Method::GET
-                | Method::HEAD
-                | Method::OPTIONS
-                | Method::TRACE
-                | Method::PUT
-                | Method::DELETE
-        );
-        (is_safe && matches!(body, RequestBody::Empty)).then(|| {
-            let mut parts = Request::new(()).into_parts().0;
-            parts.method = head.method.clone();
-            parts.uri = head.uri.clone();
-            parts.headers = head.headers.clone();
-            Again(parts)
-        })
-    }
-
-    fn request(&self) -> Option<Request<RequestBody>> {
-        Some(Request::from_parts(self.0.clone(), RequestBody::Empty))
+        Err(undone) => no_response(undone, asked),
     }
 }
 
@@ -286,7 +257,7 @@ fn answer(
         return Response::from_parts(head, ResponseBody::Upstream(body));
     }
     let (Some(upgraded), Some(protocol)) = (body.upgraded(), protocol) else {
-        return no_response(Some(Why::NoResponse), asked);
+        return no_response(Undone::Failed(Why::NoResponse), asked);
     };
     asked.session.upgrade(upgraded);
     head.headers.insert(UPGRADE, protocol);
@@ -296,19 +267,31 @@ fn answer(
 }
 
 /// What is said when no backend has answered.
-fn no_response(last: Option<Why>, asked: Asked<'_>) -> Answer {
+fn no_response(undone: Undone, asked: Asked<'_>) -> Answer {
     if let Some(fault) = asked.session.fault() {
         return refuse(fault.status, fault.why);
     }
-    match last {
-        None => refuse(StatusCode::SERVICE_UNAVAILABLE, "no backend is up"),
-        Some(Why::ConnectTimeout | Why::ResponseTimeout) => {
+    let soon = Duration::from_secs(1);
+    match undone {
+        Undone::NoneUp => refuse(StatusCode::SERVICE_UNAVAILABLE, "no backend is up"),
+        Undone::NoneLeft => unavailable("all backends have failed lately", soon),
+        Undone::Open(left) => unavailable("the backends mostly fail", left),
+        Undone::Full => unavailable("the backends have too much to do", soon),
+        Undone::TotalTimeout | Undone::Failed(Why::ConnectTimeout | Why::ResponseTimeout) => {
             refuse(StatusCode::GATEWAY_TIMEOUT, "the backend took too long")
         }
-        Some(Why::Connect) => refuse(StatusCode::BAD_GATEWAY, "no backend takes connections"),
-        Some(Why::Gone | Why::NoResponse) => {
+        Undone::Failed(Why::Connect) => {
+            refuse(StatusCode::BAD_GATEWAY, "no backend takes connections")
+        }
+        Undone::Failed(Why::Gone | Why::NoResponse) => {
             refuse(StatusCode::BAD_GATEWAY, "the backend gave no response")
         }
-        Some(Why::BrokenRequest) => refuse(StatusCode::BAD_REQUEST, "the body has no end"),
+        Undone::Failed(Why::BrokenRequest) => {
+            refuse(StatusCode::BAD_REQUEST, "the body has no end")
+        }
     }
+}
+
+fn unavailable(why: &'static str, again_in: Duration) -> Answer {
+    refuse_for(StatusCode::SERVICE_UNAVAILABLE, why, again_in)
 }

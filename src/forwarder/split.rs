@@ -51,7 +51,7 @@ pub(super) fn choose(
         return Chosen { side, cookie: None };
     }
     let client = match split.sticky {
-        Sticky::Client => mix(of_address(visit.peer.address.ip().to_canonical())),
+        Sticky::Client => mix(of_address(visit.client.resolver.to_canonical())),
         Sticky::Cookie(_) | Sticky::No => random.next_u64(),
     };
     let side = by_hash(&split.sides, client);

@@ -12,6 +12,7 @@ use hyper::{Method, Uri};
 use super::route::{self, HostError};
 use super::service::{Asked, Peer};
 use super::session::Session;
+use crate::locate::Client;
 use crate::model::routing::{Template, Variable, path};
 use crate::state::forwarding::Route;
 
@@ -22,6 +23,8 @@ pub(super) struct Visit {
     /// Among those of the session, from 1 on.
     number: u64,
     pub peer: Peer,
+    /// Who asks, by the word of those who are trusted.
+    pub client: Client,
     pub method: Method,
     /// In lower case, without a port.
     pub host: Box<str>,
@@ -31,12 +34,13 @@ pub(super) struct Visit {
 
 impl Visit {
     /// Brings the target into the form in which it is matched and sent on, and keeps what is known of the request.
-    pub fn new(head: &mut Parts, asked: Asked<'_>) -> Result<Self, &'static str> {
+    pub fn new(head: &mut Parts, asked: Asked<'_>, client: Client) -> Result<Self, &'static str> {
         let host = aim(head)?;
         Ok(Visit {
             session: Rc::clone(asked.session),
             number: asked.number,
             peer: asked.peer,
+            client,
             method: head.method.clone(),
             host,
             uri: head.uri.clone(),
@@ -72,7 +76,7 @@ impl Visit {
             Variable::Method => text.push_str(self.method.as_str()),
             Variable::Client => {
                 // Writing to a text never fails.
-                let _ = write!(text, "{}", self.peer.address.ip().to_canonical());
+                let _ = write!(text, "{}", self.client.resolver.to_canonical());
             }
             Variable::Route => text.push_str(&route.name),
         })

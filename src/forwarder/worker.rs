@@ -15,11 +15,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::entrance;
+use super::doors::Doors;
 use super::session::Session;
 use super::sessions::Sessions;
 use super::tcp;
 use super::upstream::{Idle, Shared};
+use super::{entrance, outliers};
 use crate::clock;
 use crate::random::Random;
 use crate::state::listening::{Listener, Spot};
@@ -52,6 +53,8 @@ pub(super) struct Worker {
     /// What connections that are no requests are read to.
     pub buffer: tcp::Buffer,
     pub sessions: Sessions,
+    /// Of all threads.
+    doors: Arc<Doors>,
     dice: RefCell<Dice>,
     /// What was listened on when somebody came there last.
     known: RefCell<HashMap<Spot, Arc<Listener>>>,
@@ -65,9 +68,10 @@ struct Dice {
 }
 
 impl Worker {
-    fn new(root: RootReader, random: Random) -> Self {
+    fn new(root: RootReader, random: Random, doors: Arc<Doors>) -> Self {
         Worker {
             root,
+            doors,
             idle: Idle::default(),
             shared: Shared::default(),
             buffer: tcp::Buffer::default(),
@@ -133,6 +137,7 @@ impl Worker {
 pub(super) fn main(
     root: RootReader,
     random: Random,
+    doors: Arc<Doors>,
     orders: Orders,
 ) -> io::Result<impl FnOnce() + Send> {
     let runtime = Builder::new_current_thread()
@@ -141,7 +146,7 @@ pub(super) fn main(
         .max_blocking_threads(FILE_THREADS_MAX)
         .build()?;
     Ok(move || {
-        let worker = Rc::new(Worker::new(root, random));
+        let worker = Rc::new(Worker::new(root, random, doors));
         let tasks = LocalSet::new();
         tasks.spawn_local(look_after(Rc::clone(&worker)));
         runtime.block_on(async {
@@ -188,7 +193,15 @@ async fn accept_all(
     mut closed: oneshot::Receiver<()>,
 ) {
     let take = |(stream, peer): (TcpStream, SocketAddr)| {
-        spawn_local(entrance::serve(Rc::clone(&worker), stream, peer, spot));
+        let limits = worker.root.load().forwarding.doors;
+        // One that there is no place for is closed.
+        if let Some(place) = Doors::enter(&worker.doors, peer.ip(), limits) {
+            let serving = entrance::serve(Rc::clone(&worker), stream, peer, spot);
+            spawn_local(async move {
+                serving.await;
+                drop(place);
+            });
+        }
     };
     loop {
         let accepted = tokio::select! {
@@ -218,6 +231,7 @@ async fn look_after(worker: Rc<Worker>) {
         worker.idle.sweep(now);
         worker.shared.sweep(now);
         worker.sessions.look(now);
+        outliers::eject_slow(&worker.root.load().forwarding);
         if worker.is_stopping.get() && worker.sessions.is_empty() {
             // So that nothing is left to be done.
             worker.shared.clear();

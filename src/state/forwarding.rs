@@ -1,22 +1,40 @@
 //! What the forwarder does with a request: routes, and what it knows of those whom they lead to.
 
+mod access;
 pub mod cache;
 mod entrance;
+mod fleet;
+mod latency;
+mod outcomes;
+mod rate;
 mod route;
+mod slots;
+mod standing;
+mod sticky;
 mod way;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::listening::{Listener, Spot};
+use super::preference::Preference;
+use super::rate_table::RateTable;
 pub use crate::model::routing::HostPattern;
 use crate::model::routing::{ErrorPages, Index};
 use crate::model::{EndpointId, PoolId};
+pub use access::{Access, Placed};
 pub use cache::Cache;
 pub use entrance::{ByName, Counter, Counts, Entrance, Mode, Tcp, Tls};
-pub use route::{Action, Caching, Forward, Route};
+pub use fleet::{Budget, Circuit, Fleet, Passage};
+pub use latency::Latency;
+pub use outcomes::{Failure, Outcome, Outcomes};
+pub use rate::{RATES_TOLD_APART, Rate, RatedBy};
+pub use route::{Action, Balancing, Caching, Forward, HashBy, Route};
+pub use slots::{Full, Limits, Slots, Waiting};
+pub use standing::{Entry, Outliers, Standing};
+pub use sticky::{Form, Keys, Named, SECRETS_MAX, Secure, Sticky};
 pub use way::{ClientTls, Way};
 
 /// The forwarding part of a root; empty where there is no forwarder.
@@ -35,6 +53,29 @@ pub struct Forwarding {
     pub upstreams: Box<[Option<Arc<Upstream>>]>,
     /// By [`EndpointId`]: `None` for those of such pools.
     pub backends: Box<[Option<Arc<Backend>>]>,
+    /// What those who watch backends are told of requests.
+    pub outcomes: Arc<Outcomes>,
+    /// What is known of pools, by their names.
+    pub fleets: HashMap<Box<str>, Arc<Fleet>>,
+    /// Of routes that limit rates.
+    pub rates: Option<Arc<RateTable>>,
+    pub doors: Doors,
+}
+
+/// How many connections of clients there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doors {
+    pub connections_max: u32,
+    pub per_client_max: u32,
+}
+
+impl Default for Doors {
+    fn default() -> Self {
+        Doors {
+            connections_max: u32::MAX,
+            per_client_max: u32::MAX,
+        }
+    }
 }
 
 impl Forwarding {
@@ -96,6 +137,36 @@ pub struct Upstream {
     /// Further endpoints that a request may be sent to.
     pub retries: u32,
     pub way: Arc<Way>,
+    pub care: Care,
+    /// All of the pool's.
+    pub backends: Box<[Arc<Backend>]>,
+    /// Where routes have a `balance` of their own that goes by it.
+    pub preferences: Preferences,
+}
+
+/// What is done so that endpoints in trouble do no harm.
+#[derive(Debug)]
+pub struct Care {
+    /// From the request to the end of its response.
+    pub total_timeout: Option<Duration>,
+    pub budget: Budget,
+    /// Responses with these are taken for none, where the request can be sent again.
+    pub retry_statuses: Box<[u16]>,
+    pub limits: Limits,
+    /// How long a request waits for another to end.
+    pub pending_timeout: Duration,
+    pub outliers: Option<Outliers>,
+    pub circuit: Option<Circuit>,
+    pub fleet: Arc<Fleet>,
+    /// After a failure, so many successes are told to who watches the endpoints; 0: nobody listens.
+    pub told: u32,
+}
+
+/// Of IPv4 and of IPv6, each where it is needed and the pool's own balance is another.
+#[derive(Debug, Default)]
+pub struct Preferences {
+    pub rings: [Option<Preference>; 2],
+    pub lists: [Option<Preference>; 2],
 }
 
 /// What the workers know of one endpoint together. It outlives reloads that keep the endpoint.
@@ -106,8 +177,10 @@ pub struct Backend {
     pub number: u64,
     /// In which way its connections are made.
     pub way: Arc<Way>,
-    /// Requests, and connections of other protocols, that it works on.
-    pub in_flight: AtomicU32,
+    /// For the requests, and connections of other protocols, that it works on.
+    pub slots: Slots,
+    pub latency: Latency,
+    pub standing: Standing,
 }
 
 impl Backend {
@@ -116,11 +189,19 @@ impl Backend {
             address,
             number,
             way,
-            in_flight: AtomicU32::new(0),
+            slots: Slots::default(),
+            latency: Latency::default(),
+            standing: Standing::default(),
         }
     }
 
     pub fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
+        self.slots.taken()
+    }
+}
+
+impl AsRef<Slots> for Backend {
+    fn as_ref(&self) -> &Slots {
+        &self.slots
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::header::HeaderValue;
 use ipnet::IpNet;
 
-use super::forwarding::Entrance;
+use super::forwarding::{Access, Entrance};
 
 /// One address that is listened on, as it is configured. It says the same across reloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +25,8 @@ pub struct Listener {
     pub addresses: Box<[SocketAddr]>,
     pub http: Http,
     pub entrance: Arc<Entrance>,
+    /// Whose connections are taken. `None`: everybody's.
+    pub access: Option<Access>,
 }
 
 /// How HTTP is spoken with those who come to a listener.

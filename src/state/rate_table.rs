@@ -46,9 +46,11 @@ pub struct Pace {
     interval_us: i64,
     /// The longest that an overspent bucket takes to be even again.
     debt_us: i64,
+    /// How long a bucket that is even takes to be full.
+    credit_us: i64,
 }
 
-/// A full bucket is worth what a second brings.
+/// A full bucket is worth what a second brings, unless somebody says otherwise.
 const CREDIT_US: i64 = 1_000_000;
 
 impl Pace {
@@ -57,6 +59,19 @@ impl Pace {
         Pace {
             interval_us: CREDIT_US / i64::from(per_second.max(1)),
             debt_us: debt.as_micros().min(3_600_000_000) as i64,
+            credit_us: CREDIT_US,
+        }
+    }
+
+    /// `count` (1..=1,000,000) within `per`, `burst` of them at once (1..=1,000,000; no more than what a day brings).
+    /// Who takes where there is none has not spent anything.
+    pub fn of_burst(count: u32, per: Duration, burst: u32) -> Self {
+        let per_us = per.as_micros().min(3_600_000_000) as i64;
+        let interval_us = (per_us / i64::from(count.max(1))).max(1);
+        Pace {
+            interval_us,
+            debt_us: 0,
+            credit_us: (interval_us * i64::from(burst.max(1))).min(86_400_000_000),
         }
     }
 }
@@ -74,19 +89,35 @@ impl RateTable {
     /// Takes a token from the bucket of `key`, and says whether there was one. Who takes where there is
     /// none runs into debt, and gets nothing before that is worked off.
     pub fn take(&self, key: &impl Hash, now_ms: u64, pace: Pace) -> bool {
+        self.spend(key, now_ms, pace) <= 0
+    }
+
+    /// The same, with how long it takes until there is one.
+    ///
+    /// # Errors
+    /// So long.
+    pub fn try_take(&self, key: &impl Hash, now_ms: u64, pace: Pace) -> Result<(), Duration> {
+        match self.spend(key, now_ms, pace) {
+            ..=0 => Ok(()),
+            short_us => Err(Duration::from_micros(short_us as u64)),
+        }
+    }
+
+    /// How far the bucket is overspent, in microseconds, when a token is taken.
+    fn spend(&self, key: &impl Hash, now_ms: u64, pace: Pace) -> i64 {
         let hash = self.hasher.hash_one(key);
         let place = &self.places[hash as usize & (self.places.len() - 1)].0;
         let tag = hash >> TIME_BITS;
         let now = now_ms.wrapping_mul(1000) & TIME_MASK;
-        let mut passes = true;
+        let mut spent = 0;
         for _ in 0..TRIES_MAX {
             let (way, word, ahead) = find(place, tag, now, pace);
-            let spent = ahead + pace.interval_us;
-            passes = spent <= 0;
-            if ahead > pace.debt_us - GRAIN_US.min(pace.debt_us) {
+            spent = ahead + pace.interval_us;
+            let is_in_vain = spent > 0 && pace.debt_us == 0;
+            if is_in_vain || ahead > pace.debt_us - GRAIN_US.min(pace.debt_us) {
                 // As deep in debt as it gets. In a flood this is what nearly all queries find, so
                 // that threads do not fight over one cache line.
-                return passes;
+                return spent;
             }
             let even = (now as i64 + spent.min(pace.debt_us)) as u64 & TIME_MASK;
             let new = tag << TIME_BITS | even;
@@ -97,7 +128,7 @@ impl RateTable {
                 break;
             }
         }
-        passes
+        spent
     }
 }
 
@@ -115,19 +146,19 @@ fn find(place: &[AtomicU64; WAYS], tag: u64, now: u64, pace: Pace) -> (usize, u6
             fullest = (way, word, ahead);
         }
     }
-    (fullest.0, fullest.1, -CREDIT_US)
+    (fullest.0, fullest.1, -pace.credit_us)
 }
 
-/// How far the bucket's time lies ahead of `now`: from a second behind (it is full) to the longest
+/// How far the bucket's time lies ahead of `now`: from its credit behind (it is full) to the longest
 /// debt. What lies much further ahead was written before the clock was set back, or so long ago that
 /// the time came round: full.
 fn ahead(word: u64, now: u64, pace: Pace) -> i64 {
     let unused = u64::BITS - TIME_BITS;
     let ahead = ((word.wrapping_sub(now) << unused) as i64) >> unused;
     if ahead > pace.debt_us + SKEW_US {
-        return -CREDIT_US;
+        return -pace.credit_us;
     }
-    ahead.clamp(-CREDIT_US, pace.debt_us)
+    ahead.clamp(-pace.credit_us, pace.debt_us)
 }
 
 #[cfg(test)]
@@ -164,6 +195,23 @@ mod tests {
         assert_eq!(taken(&table, 1, stopped + 14_999, pace, 1), 0);
         // That try, too, had to be worked off.
         assert_eq!(taken(&table, 1, stopped + 16_050, pace, 100), 20);
+    }
+
+    #[test]
+    fn who_is_refused_has_spent_nothing_and_is_told_how_long() {
+        let pace = Pace::of_burst(10, Duration::from_secs(60), 3);
+        let table = RateTable::new(1000);
+        let ask = |at: u64| table.try_take(&1u32, NOW + at, pace);
+        assert!((0..3).all(|_| ask(0).is_ok()));
+        // However often it asks, the next comes in time.
+        for at in 0..6_000 {
+            let left = Duration::from_millis(6_000 - at);
+            assert_eq!(ask(at), Err(left), "{at}");
+        }
+        assert_eq!(ask(6_000), Ok(()));
+        assert!(ask(6_000).is_err());
+        let later = 6_000 + 600_000;
+        assert_eq!((0..10).filter(|_| ask(later).is_ok()).count(), 3);
     }
 
     #[test]

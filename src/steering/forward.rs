@@ -6,9 +6,10 @@ use super::places::Places;
 use super::view::View;
 use super::{Draw, Recorder, cursor, decide, draw as drawing};
 use crate::locate::Client;
-use crate::model::{ANSWERS_MAX, Balance, EndpointId, Family, FamilyFallback, PolicyId, PoolId};
+use crate::model::{Balance, EndpointId, Family, FamilyFallback, PolicyId, PoolId};
 use crate::random::Random;
 use crate::state::Root;
+use crate::state::health::PoolSlot;
 use crate::state::pools::Member;
 use crate::state::preference::Preference;
 
@@ -103,14 +104,21 @@ pub struct By<'a> {
     pub hash: u64,
     /// Of the family, where `balance` goes by preferences.
     pub preference: Option<&'a Preference>,
+    /// How many at most: 1..=16.
+    pub count: u8,
 }
 
-/// Draws up to 16 endpoints of the pool that serves, the one that shall have the request first.
-pub fn endpoints(root: &Root, served: Served, by: By<'_>, cursors: &mut Draw<'_>) -> Tried {
-    let slot = match served.is_all_down {
+/// Those of the pool that serves that requests are sent to.
+pub fn slot<'r>(root: &'r Root, served: &Served) -> &'r PoolSlot {
+    match served.is_all_down {
         false => root.health.slot(served.pool),
         true => &root.pools.all[served.pool.index()],
-    };
+    }
+}
+
+/// Draws endpoints of the pool that serves, the one that shall have the request first.
+pub fn endpoints(root: &Root, served: Served, by: By<'_>, cursors: &mut Draw<'_>) -> Tried {
+    let slot = slot(root, &served);
     let pool = &root.pools.pools[served.pool.index()];
     let from = drawing::Source {
         usable: slot.family(served.family),
@@ -120,7 +128,7 @@ pub fn endpoints(root: &Root, served: Served, by: By<'_>, cursors: &mut Draw<'_>
     };
     let cursor = cursor::of_pool(cursors.cursors, &root.pools, served.pool, served.family);
     let mut drawn = Drawn::NOTHING;
-    draw(from, ANSWERS_MAX as u8, cursors.random, cursor, &mut drawn);
+    draw(from, by.count, cursors.random, cursor, &mut drawn);
     if slot.is_thinned && !served.is_all_down {
         let nonce = match by.balance.is_by_client() {
             true => by.hash,

@@ -474,6 +474,7 @@ fn what_is_kept_outlives_reloads_of_the_same_route() {
 
 #[test]
 fn operators_make_it_forget() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let (port, heads) =
         scripted(|_, number| ok("Cache-Control: max-age=60\r\n", &number.to_string()));
     let state = tempfile::tempdir().unwrap();

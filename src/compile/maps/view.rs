@@ -7,9 +7,12 @@ use super::ranking::{Ranking, TooManyClasses};
 use super::rules::{Rules, RulesView};
 use super::serves::Serves;
 use super::sphere::{Centre, Point};
-use crate::config::{Config, Diagnostics, LocationSpec, Policy, PolicyOrder, Selector};
+use crate::config::forwarder::Access;
+use crate::config::{
+    Config, Diagnostics, LocationSpec, Place, Policy, PolicyOrder, Rule, Selector,
+};
 use crate::geoip::Location;
-use crate::model::{MapId, RegionId};
+use crate::model::{MapId, PolicyId, RegionId};
 use crate::prefix_table::CLASSES_MAX;
 
 /// Maps at most; policies with one idea of the world share one.
@@ -148,40 +151,86 @@ pub struct MapKey {
     depth: u8,
 }
 
-/// The different views of a configuration's policies.
+/// Who asks for a map.
+#[derive(Clone, Copy)]
+pub enum Asker<'a> {
+    Policy(&'a Policy),
+    /// The access lists of something that stands here.
+    Access(&'a Place),
+}
+
+/// The different views of a configuration's policies and access lists.
 pub struct Wanted<'a> {
     pub keys: Vec<MapKey>,
-    /// By key: the policy that first asked for it.
-    pub first_policies: Vec<&'a Policy>,
+    /// By key: who first asked for it.
+    pub first_askers: Vec<Asker<'a>>,
     pub by_policy: Vec<Option<MapId>>,
+    /// By route and by listener of the forwarder: of their access lists.
+    pub by_route: Vec<Option<MapId>>,
+    pub by_listener: Vec<Option<MapId>>,
 }
 
 impl<'a> Wanted<'a> {
     pub fn new(config: &'a Config) -> Result<Self, Diagnostics> {
         let mut known: HashMap<View, MapId> = HashMap::new();
-        let mut wanted = Wanted {
-            keys: Vec::new(),
-            first_policies: Vec::new(),
-            by_policy: Vec::new(),
-        };
-        for policy in &config.policies {
-            let Some(view) = View::new(config, policy)? else {
-                wanted.by_policy.push(None);
-                continue;
+        let (mut keys, mut first_askers) = (Vec::new(), Vec::new());
+        let mut want = |view: Option<View>, asker: Asker<'a>| {
+            let Some(view) = view else {
+                return Ok(None);
             };
-            let next = MapId(wanted.keys.len() as u16);
+            let next = MapId(keys.len() as u16);
             let map = *known.entry(view.clone()).or_insert(next);
-            wanted.by_policy.push(Some(map));
             if map == next {
-                wanted.keys.push(view.key(config));
-                wanted.first_policies.push(policy);
+                keys.push(view.key(config));
+                first_askers.push(asker);
             }
-            if wanted.keys.len() > MAPS_MAX {
-                return Err(too_many_maps(policy));
+            match keys.len() > MAPS_MAX {
+                true => Err(too_many_maps(asker)),
+                false => Ok(Some(map)),
+            }
+        };
+        let policies = config.policies.iter();
+        let by_policy = policies.map(|policy| {
+            let view = View::new(config, policy)?;
+            want(view, Asker::Policy(policy))
+        });
+        let by_policy = by_policy.collect::<Result<_, _>>()?;
+        let mut of_access = |access: Option<&Access>, place| {
+            let view = access
+                .and_then(access_rules)
+                .map(|rules| RulesView::new(&rules));
+            want(view.map(View::Rules), Asker::Access(place))
+        };
+        let (mut by_route, mut by_listener) = (Vec::new(), Vec::new());
+        if let Some(forwarder) = &config.forwarder {
+            for route in &forwarder.routes {
+                by_route.push(of_access(route.access.as_ref(), &route.place)?);
+            }
+            for listener in &forwarder.listeners {
+                by_listener.push(of_access(listener.access.as_ref(), &listener.place)?);
             }
         }
-        Ok(wanted)
+        Ok(Wanted {
+            keys,
+            first_askers,
+            by_policy,
+            by_route,
+            by_listener,
+        })
     }
+}
+
+/// Access lists as rules, the first of which is about those who are denied, and the second about those who are
+/// allowed; `None`: they name prefixes only.
+pub fn access_rules(access: &Access) -> Option<[Rule; 2]> {
+    let allow = access.allow.as_ref().map(|allow| &*allow.selectors);
+    let rule = |selectors: &[Selector]| Rule {
+        clients: Some(selectors.to_vec()),
+        except: Vec::new(),
+        policy: PolicyId(0),
+    };
+    let (deny, allow) = (&access.deny.selectors, allow.unwrap_or_default());
+    (!deny.is_empty() || !allow.is_empty()).then(|| [rule(deny), rule(allow)])
 }
 
 /// Each item once, where it first appears.
@@ -195,36 +244,43 @@ fn once<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     seen
 }
 
-fn refused(policy: &Policy, problem: &str, help: String) -> Diagnostics {
+fn refused(asker: Asker<'_>, problem: &str, help: String) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    let message = format!("policy `{}` {problem}", policy.name);
-    diagnostics.error(&policy.place, message, Some(help));
+    let (name, place) = match asker {
+        Asker::Policy(policy) => (format!("policy `{}`", policy.name), &policy.place),
+        Asker::Access(place) => ("the access list here".to_owned(), place),
+    };
+    diagnostics.error(place, format!("{name} {problem}"), Some(help));
     diagnostics
 }
 
 fn too_many_regions(policy: &Policy, count: usize) -> Diagnostics {
     let problem = format!("chooses among {count} regions");
-    refused(policy, &problem, format!("at most {REGIONS_MAX}"))
+    refused(
+        Asker::Policy(policy),
+        &problem,
+        format!("at most {REGIONS_MAX}"),
+    )
 }
 
-fn too_many_maps(policy: &Policy) -> Diagnostics {
+fn too_many_maps(asker: Asker<'_>) -> Diagnostics {
     let problem = "needs a map of its own, and there are too many";
     let help = format!(
         "at most {MAPS_MAX}; policies with the same regions, `serves` and `default` share one"
     );
-    refused(policy, problem, help)
+    refused(asker, problem, help)
 }
 
-pub fn too_large(policy: &Policy, bytes_max: usize) -> Diagnostics {
+pub fn too_large(asker: Asker<'_>, bytes_max: usize) -> Diagnostics {
     let mib = bytes_max >> 20;
     let problem = format!("has the largest of the maps that together take more than {mib} MiB");
     let help = "policies with the same regions, `serves` and `default` share one; a smaller \
                 `depth` in [geoip] makes maps smaller";
-    refused(policy, &problem, help.to_owned())
+    refused(asker, &problem, help.to_owned())
 }
 
-pub fn too_many_classes(policy: &Policy) -> Diagnostics {
+pub fn too_many_classes(asker: Asker<'_>) -> Diagnostics {
     let problem = "tells too many classes of clients apart";
     let help = format!("at most {CLASSES_MAX}; a smaller `depth` in [geoip] makes fewer");
-    refused(policy, problem, help)
+    refused(asker, problem, help)
 }

@@ -80,7 +80,7 @@ fn entrance(
     let mode = match &written.mode {
         written::Mode::Http => Mode::Http,
         written::Mode::Tcp(tcp) => {
-            let forward = |to| Forward { to: member(to) };
+            let forward = |to| Forward::plain(member(to));
             let routes = tcp.sni.iter();
             Mode::Tcp(Tcp {
                 by_name: ByName::new(routes.map(|(name, to)| (name.clone(), forward(*to)))),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::care::{Care, care};
 use super::tls::{BackendTls, backend_tls};
 use super::{BODY_TIMEOUT, CONNECT_TIMEOUT, IDLE_TIMEOUT, RESPONSE_TIMEOUT};
 use crate::config::ProxyProtocol;
@@ -33,6 +34,8 @@ pub struct Backend {
     /// `proxy_protocol = "v1"` or `"v2"`: connections begin with a header that says whose they are
     /// (haproxy.org, proxy-protocol.txt). Each is of one client then, and not used again for another. Default: none.
     pub proxy_protocol: Option<ProxyProtocol>,
+    /// What is done so that endpoints in trouble do no harm.
+    pub care: Care,
 }
 
 /// What is spoken with endpoints.
@@ -56,6 +59,7 @@ impl Default for Backend {
             retries: 2,
             tls: None,
             proxy_protocol: None,
+            care: Care::default(),
         }
     }
 }
@@ -92,6 +96,7 @@ pub(in crate::config) fn backend<'t>(reader: &mut Reader, value: &'t Value<'t>) 
         let why = "says of a connection whose it is, and those of `protocol = \"h2\"` are of several clients";
         table.refuse(reader, "proxy_protocol", why);
     }
+    let care = care(reader, &mut table);
     table.finish(reader);
     Some(Backend {
         port: port.unwrap_or(default.port),
@@ -103,5 +108,6 @@ pub(in crate::config) fn backend<'t>(reader: &mut Reader, value: &'t Value<'t>) 
         retries: retries.unwrap_or(default.retries),
         tls: tls.flatten(),
         proxy_protocol,
+        care,
     })
 }

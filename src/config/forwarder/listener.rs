@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::access::{Access, access};
 use super::http::{Http, http};
 use super::route::host;
 use super::tls::{ServerTls, server_tls};
@@ -23,6 +24,8 @@ pub struct Listener {
     pub name: String,
     /// Addresses; port 0 takes a free one.
     pub listen: Vec<SocketAddr>,
+    /// Whose connections are taken. Default: all.
+    pub access: Option<Access>,
     /// `mode = "http"` or `"tcp"`. Default: HTTP.
     pub mode: Mode,
     /// How requests are taken.
@@ -113,6 +116,7 @@ fn listener(
     let is_tcp = is_tcp.unwrap_or(false);
     let tls = table.optional(reader, "tls", |r, v| server_tls(r, v, is_tcp));
     let has_tls = table.key_span("tls").is_some();
+    let access = access(reader, references, &mut table);
     let http = http(reader, &mut table);
     let proxy_protocol = table.optional(reader, "proxy_protocol", boolean);
     if proxy_protocol == Some(true) && http.trusted_proxies.is_empty() {
@@ -149,6 +153,7 @@ fn listener(
     Some(Listener {
         name: name.to_owned(),
         listen: listen?,
+        access,
         mode,
         http,
         tls,

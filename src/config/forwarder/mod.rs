@@ -1,27 +1,37 @@
 //! Reads `[forwarder]` and the `backend` of a pool.
 
+mod access;
 mod backend;
+mod balance;
+mod care;
 mod http;
 mod listener;
+mod rate;
 mod route;
 mod tls;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use toml::de::DeValue;
 
+use super::At;
 use super::reader::{Reader, Table, Value, quoted, ticked};
 use super::references::References;
-use super::scalar::integer;
+use super::scalar::{integer, path};
 use super::units::size;
 use crate::model::routing::{ErrorPages, Index, Matching};
 
 pub use crate::model::routing::HostPattern;
+pub use access::{Access, Clients};
 pub(super) use backend::backend;
 pub use backend::{Backend, Protocol};
+pub use balance::{Balancing, Choosing, HashBy, SameSite, Secure, Sticky};
+pub use care::{Care, Circuit, Outliers};
 pub use http::Http;
 pub use listener::{Hsts, Listener, Mode, Tcp};
+pub use rate::{Rate, RatedBy};
 pub use route::{Action, Route};
 pub use tls::{BackendTls, CertificateFiles, ClientCertificates, ServerTls, Versions};
 
@@ -45,7 +55,20 @@ pub struct Forwarder {
     /// `cache_size = "64MiB"`: what all routes that have a `cache` keep together, bodies and headers: 1 MiB..=64 GiB.
     /// Default 64 MiB.
     pub cache_size: u64,
+    /// `secret_file`: 1 to 4 secrets that sessions' cookies are signed with, a line each of 32 hexadecimal digits; the
+    /// first signs, and all of them are good. Nodes with equal secrets know each other's cookies. Default: the process's
+    /// own, which no other knows, and which ends with it.
+    pub secret_file: Option<At<PathBuf>>,
+    /// Connections of clients at a time, on all listeners: 1..=10,000,000. Default 65,536. Past it, new ones are closed
+    /// at once.
+    pub connections_max: u32,
+    /// The same of one client (an IPv4 address, or an IPv6 network of 64 bits). Default 1,024.
+    pub per_client_max: u32,
 }
+
+/// Connections of clients, and those of one client, by default.
+pub(super) const CONNECTIONS_MAX: u32 = 65_536;
+pub(super) const PER_CLIENT_MAX: u32 = 1_024;
 
 /// How long backends have by default: to take a connection, to begin a response, to go on with it, to be
 /// asked again.
@@ -62,6 +85,13 @@ pub(super) fn forwarder(
     let (_, value) = top.entry("forwarder")?;
     let mut table = Table::of(reader, "[forwarder]", value, "a table [forwarder]")?;
     let threads = table.optional(reader, "threads", |r, v| integer(r, v, 1..=1024));
+    let secret_file = table.optional(reader, "secret_file", path);
+    let connections = table.optional(reader, "connections_max", |r, v| {
+        integer(r, v, 1..=10_000_000)
+    });
+    let per_client = table.optional(reader, "per_client_max", |r, v| {
+        integer(r, v, 1..=10_000_000)
+    });
     let example = "{ web = { listen = \"0.0.0.0:8080\" } }";
     let listeners = table.required(reader, "listener", example, |reader, value| {
         listener::listeners(reader, references, value)
@@ -92,6 +122,9 @@ pub(super) fn forwarder(
         routes: routes?,
         error_pages: error_pages.unwrap_or_default(),
         cache_size: cache_size.unwrap_or(CACHE_SIZE),
+        secret_file,
+        connections_max: connections.unwrap_or(CONNECTIONS_MAX),
+        per_client_max: per_client.unwrap_or(PER_CLIENT_MAX),
     })
 }
 

@@ -6,6 +6,9 @@ mod matching;
 mod response;
 mod split;
 
+use super::access::{Access, access};
+use super::balance::{Choosing, choosing};
+use super::rate::{Rate, rates};
 use crate::config::reader::{Reader, Table, Value};
 use crate::config::references::References;
 use crate::config::scalar::text;
@@ -28,6 +31,12 @@ pub struct Route {
     /// `header = { "x-beta" = "1" }`, `cookie = { beta = true }`: a value, `{ regex = "…" }`, or whether it is there;
     /// `listener = "web"` or a list. Default: all.
     pub matching: Matching,
+    /// How one of a pool's endpoints is chosen.
+    pub choosing: Choosing,
+    /// Whose requests are taken. Default: all.
+    pub access: Option<Access>,
+    /// `rate_limit`: how many are taken, all of which must hold. Default: any number.
+    pub rates: Vec<Rate>,
     pub action: Action,
     /// `rewrite = { strip_prefix = "/api" }`, `{ replace_prefix = "/api", with = "/v2" }` or
     /// `{ regex = "/old/(.*)", with = "/new/$1" }`. Default: paths stay as they are.
@@ -90,6 +99,9 @@ pub(super) fn route(
     let error_pages = table.optional(reader, "error_pages", error_pages);
     let compress = table.optional(reader, "compress", response::compress);
     let cache = table.optional(reader, "cache", response::cache);
+    let choosing = choosing(reader, &mut table);
+    let access = access(reader, references, &mut table);
+    let rates = table.optional(reader, "rate_limit", rates);
     let action = action?;
     let refused: &[&str] = match &action {
         Action::Forward { .. } | Action::Split(_) => &[],
@@ -105,6 +117,9 @@ pub(super) fn route(
     Some(Route {
         name,
         matching: matching?,
+        choosing,
+        access,
+        rates: rates.unwrap_or_default(),
         action,
         rewrite,
         request_headers: request_headers.unwrap_or_default(),

@@ -5,19 +5,22 @@ mod relay;
 
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::balance::{self, Choice};
+use super::balance::{self, Ask, Choice};
+use super::known::Known;
 use super::tls;
 use super::upstream::{AtWork, Link, Speaks};
 use super::worker::Worker;
+use crate::clock;
 use crate::locate::Client;
 use crate::proxy_protocol::Ends;
-use crate::state::forwarding::{Counts, Mode, Tcp};
+use crate::state::forwarding::{Counts, Failure, Mode, Tcp};
 use crate::state::listening::{Listener, Spot};
 use hello::Progress;
 pub(super) use relay::Buffer;
@@ -122,9 +125,11 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
         subnet: None,
         resolver: ends.from.ip(),
     };
+    let known = Known::of_client(&client);
     let mut tried = Vec::new();
     loop {
-        let Choice { upstream, backend } = {
+        let now_ms = clock::steady_ms(clock::now());
+        let (choice, outcomes) = {
             let root = worker.root.load_full();
             // Where it leads to may have changed since the connection came.
             let listener = root.forwarding.listener(spot)?;
@@ -132,17 +137,34 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
                 return None;
             };
             let forward = tcp.forward(name.as_deref())?;
-            worker.draw(&root, |draw| {
-                balance::choose(&root, forward, &client, &tried, draw)
-            })?
+            let ask = Ask {
+                root: &root,
+                forward,
+                client: &client,
+                known: &known,
+                tried: &tried,
+                now_ms,
+            };
+            let choice = worker.draw(&root, |draw| balance::choose(&ask, draw));
+            (choice.ok()?, Arc::clone(&root.forwarding.outcomes))
         };
+        let Choice {
+            upstream, backend, ..
+        } = choice;
         tried.push(backend.number);
-        let at_work = AtWork::new(backend);
-        let opening = Link::open(&at_work.0, ends, Speaks::Anything);
-        match timeout(upstream.connect_timeout, opening).await {
-            Ok(Ok(link)) => return Some((link, at_work)),
-            _ if tried.len() > upstream.retries as usize => return None,
-            _ => {}
+        let entering = AtWork::enter(&upstream, backend, &outcomes, false, now_ms);
+        if let Ok(mut at_work) = entering.await {
+            let opening = Link::open(at_work.backend(), ends, Speaks::Anything);
+            match timeout(upstream.connect_timeout, opening).await {
+                Ok(Ok(link)) => {
+                    at_work.end();
+                    return Some((link, at_work));
+                }
+                _ => at_work.fail(Failure::Connect),
+            }
+        }
+        if tried.len() > upstream.retries as usize {
+            return None;
         }
     }
 }

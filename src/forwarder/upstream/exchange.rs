@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
@@ -11,10 +12,10 @@ use hyper::body::{Body, Frame, Incoming};
 use super::shared::Stream;
 use super::{AtWork, Conn};
 use crate::forwarder::body::BodyError;
-use crate::forwarder::patience::Patience;
+use crate::forwarder::patience::{Deadline, Patience};
 use crate::forwarder::upgrade::Upgraded;
 use crate::forwarder::worker::Worker;
-use crate::state::forwarding::Upstream;
+use crate::state::forwarding::{Failure, Upstream};
 
 /// The body of a response, and the connection that it comes over, which goes back to those that wait when all of it was
 /// read.
@@ -26,6 +27,8 @@ pub(crate) struct Exchange {
     over: Over,
     body: Incoming,
     patience: Patience,
+    /// When it is broken off, whatever comes.
+    deadline: Option<Deadline>,
 }
 
 /// What a response comes over.
@@ -43,6 +46,7 @@ impl Exchange {
         at_work: AtWork,
         over: Over,
         body: Incoming,
+        deadline: Option<Instant>,
     ) -> Self {
         Exchange {
             worker,
@@ -51,6 +55,7 @@ impl Exchange {
             at_work: Some(at_work),
             over,
             body,
+            deadline: deadline.map(Deadline::new),
         }
     }
 
@@ -72,6 +77,19 @@ impl Exchange {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = self.poll_body(cx);
+        if let (Poll::Ready(Some(Err(error))), Some(at_work)) = (&polled, &mut self.at_work) {
+            at_work.fail(match error {
+                BodyError::TooSlow => Failure::Timeout,
+                BodyError::Broken(_) | BodyError::TooLarge | BodyError::Io(_) => {
+                    Failure::NoResponse
+                }
+            });
+        }
+        polled
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut frame = Pin::new(&mut self.body).poll_frame(cx);
         if let (Poll::Pending, Over::Conn(conn)) = (&frame, &mut self.over) {
             conn.drive(cx);
@@ -82,7 +100,7 @@ impl Exchange {
                 self.patience.renew();
                 Poll::Ready(frame.map(|frame| frame.map_err(BodyError::Broken)))
             }
-            Poll::Pending if self.patience.has_ended(cx) => {
+            Poll::Pending if self.patience.has_ended(cx) || self.is_late(cx) => {
                 Poll::Ready(Some(Err(BodyError::TooSlow)))
             }
             Poll::Pending => Poll::Pending,
@@ -90,18 +108,28 @@ impl Exchange {
     }
 }
 
+impl Exchange {
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let deadline = self.deadline.as_mut();
+        deadline.is_some_and(|deadline| deadline.has_passed(cx))
+    }
+}
+
 impl Drop for Exchange {
     fn drop(&mut self) {
+        if let (true, Some(at_work)) = (self.body.is_end_stream(), &mut self.at_work) {
+            at_work.end();
+        }
         let over = std::mem::replace(&mut self.over, Over::Nothing);
         let (Over::Conn(mut conn), Some(at_work)) = (over, &self.at_work) else {
             return;
         };
         // A connection that was said to be one client's is not another's.
-        let is_anyones = at_work.0.way.proxy_protocol.is_none();
+        let is_anyones = at_work.backend().way.proxy_protocol.is_none();
         let keeps = is_anyones && !self.upstream.idle_timeout.is_zero();
         if keeps && self.body.is_end_stream() && conn.is_ready() {
             let until = self.worker.now() + self.upstream.idle_timeout;
-            self.worker.idle.put(at_work.0.number, conn, until);
+            self.worker.idle.put(at_work.backend().number, conn, until);
         }
     }
 }

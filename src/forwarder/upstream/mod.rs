@@ -4,6 +4,7 @@
 //! woken up on the way. One that waits for its next request is driven by nobody: whether it still stands is looked at
 //! when it is needed, and now and then. A connection of HTTP/2 has a task of its own.
 
+mod at_work;
 mod exchange;
 mod idle;
 mod line;
@@ -14,9 +15,8 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -36,7 +36,8 @@ use super::patience::Deadline;
 use super::worker::Worker;
 use crate::clock;
 use crate::proxy_protocol::Ends;
-use crate::state::forwarding::{Backend, Protocol, Upstream};
+use crate::state::forwarding::{Backend, Failure, Protocol, Upstream};
+pub(super) use at_work::{AtWork, Refused};
 pub(super) use exchange::Exchange;
 use exchange::Over;
 pub(super) use idle::Idle;
@@ -122,21 +123,63 @@ pub(super) struct Failed {
 }
 
 /// Sends a request of a client whose connection has these `ends` to a backend, and waits for the head of the response.
+/// When all of that has not ended by `deadline`, it is broken off.
 pub(super) async fn exchange(
     worker: &Rc<Worker>,
     upstream: &Arc<Upstream>,
-    backend: Arc<Backend>,
+    mut at_work: AtWork,
     ends: Ends,
     request: Request<RequestBody>,
+    deadline: Option<Instant>,
 ) -> Result<Response<Exchange>, Failed> {
-    let at_work = AtWork::new(backend);
+    let begun = clock::now();
+    let result = respond(worker, upstream, at_work.backend(), ends, request, deadline).await;
+    let (over, response) = result.inspect_err(|failed| {
+        if let Some(failure) = failure_of(failed.why) {
+            at_work.fail(failure);
+        }
+    })?;
+    let (head, body) = response.into_parts();
+    at_work.begin(head.status, begun);
+    let worker = Rc::clone(worker);
+    let exchange = Exchange::new(worker, upstream, at_work, over, body, deadline);
+    Ok(Response::from_parts(head, exchange))
+}
+
+/// What that says of the backend.
+fn failure_of(why: Why) -> Option<Failure> {
+    match why {
+        Why::Connect | Why::ConnectTimeout => Some(Failure::Connect),
+        Why::Gone | Why::NoResponse => Some(Failure::NoResponse),
+        Why::ResponseTimeout => Some(Failure::Timeout),
+        // The client's doing.
+        Why::BrokenRequest => None,
+    }
+}
+
+/// How long is waited for something that may take `limit`.
+fn within(limit: Duration, deadline: Option<Instant>) -> Duration {
+    deadline.map_or(limit, |deadline| {
+        limit.min(deadline.saturating_duration_since(clock::now()))
+    })
+}
+
+/// Over a connection to the backend, the head of the response.
+async fn respond(
+    worker: &Worker,
+    upstream: &Upstream,
+    backend: &Backend,
+    ends: Ends,
+    request: Request<RequestBody>,
+    deadline: Option<Instant>,
+) -> Result<Sent, Failed> {
     let wants_upgrade = request.headers().contains_key(UPGRADE);
     let sent = match upstream.protocol {
         // RFC 9113, 8.6: HTTP/2 has no upgrades of this kind.
         Protocol::Http2 if !wants_upgrade => {
-            exchange_shared(worker, upstream, &at_work.0, ends, request).await
+            exchange_shared(worker, upstream, backend, ends, request, deadline).await
         }
-        _ => exchange_alone(worker, upstream, &at_work.0, ends, request).await,
+        _ => exchange_alone(worker, upstream, backend, ends, request, deadline).await,
     };
     let (over, response) = sent?;
     let failed = Failed {
@@ -147,9 +190,7 @@ pub(super) async fn exchange(
     if is_switching && !wants_upgrade || is_length_doubtful(response.headers()) {
         return Err(failed);
     }
-    let (head, body) = response.into_parts();
-    let exchange = Exchange::new(Rc::clone(worker), upstream, at_work, over, body);
-    Ok(Response::from_parts(head, exchange))
+    Ok((over, response))
 }
 
 /// Whether a response says in two ways how long it is, or in one that nobody knows (RFC 9112, 6.3): hyper makes something
@@ -174,17 +215,22 @@ async fn exchange_alone(
     backend: &Backend,
     ends: Ends,
     mut request: Request<RequestBody>,
+    deadline: Option<Instant>,
 ) -> Result<Sent, Failed> {
     loop {
         let (conn, is_fresh) = match worker.idle.take(backend.number) {
             Some(conn) => (conn, false),
-            None => match timeout(upstream.connect_timeout, Conn::open(backend, ends)).await {
-                Ok(Ok(conn)) => (conn, true),
-                Ok(Err(why)) => return Err(unsent(why, request)),
-                Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
-            },
+            None => {
+                let limit = within(upstream.connect_timeout, deadline);
+                match timeout(limit, Conn::open(backend, ends)).await {
+                    Ok(Ok(conn)) => (conn, true),
+                    Ok(Err(why)) => return Err(unsent(why, request)),
+                    Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
+                }
+            }
         };
-        match send(conn, request, upstream.response_timeout).await {
+        let limit = within(upstream.response_timeout, deadline);
+        match send(conn, request, limit).await {
             Ok((conn, response)) => return Ok((Over::Conn(conn), response)),
             Err(Failed {
                 request: Some(again),
@@ -256,6 +302,7 @@ async fn exchange_shared(
     backend: &Backend,
     ends: Ends,
     request: Request<RequestBody>,
+    deadline: Option<Instant>,
 ) -> Result<Sent, Failed> {
     let (parts, body) = request.into_parts();
     let mut request = Request::from_parts(of_http2(parts, backend), body);
@@ -264,7 +311,7 @@ async fn exchange_shared(
             Some(stream) => stream,
             None => {
                 let opened = worker.shared.open(backend, ends, upstream.idle_timeout);
-                match timeout(upstream.connect_timeout, opened).await {
+                match timeout(within(upstream.connect_timeout, deadline), opened).await {
                     Ok(Ok(stream)) => stream,
                     Ok(Err(why)) => return Err(unsent(why, request)),
                     Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
@@ -272,7 +319,7 @@ async fn exchange_shared(
             }
         };
         let sent = stream.sender.try_send_request(request);
-        match timeout(upstream.response_timeout, sent).await {
+        match timeout(within(upstream.response_timeout, deadline), sent).await {
             Ok(Ok(response)) => return Ok((Over::Stream(stream), response)),
             Ok(Err(failed)) => match failure(failed) {
                 Failed {
@@ -308,20 +355,4 @@ fn of_http2(mut head: Parts, backend: &Backend) -> Parts {
             .insert(TE, HeaderValue::from_static("trailers"));
     }
     head
-}
-
-/// A backend that works on a request.
-pub(super) struct AtWork(pub Arc<Backend>);
-
-impl AtWork {
-    pub fn new(backend: Arc<Backend>) -> Self {
-        backend.in_flight.fetch_add(1, Ordering::Relaxed);
-        AtWork(backend)
-    }
-}
-
-impl Drop for AtWork {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
 }

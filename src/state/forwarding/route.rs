@@ -1,5 +1,9 @@
 //! Routes as they are served.
 
+use super::access::Access;
+use super::rate::Rate;
+use super::sticky::Sticky;
+use crate::model::Balance;
 use crate::model::routing::{
     CacheRules, Compress, ErrorPages, Files, HeaderEdits, Matching, Redirect, Respond, Rewrite,
     Split,
@@ -13,6 +17,10 @@ pub struct Route {
     pub name: Box<str>,
     pub matching: Matching,
     pub action: Action,
+    /// `None`: all are let in.
+    pub access: Option<Access>,
+    /// All of them hold.
+    pub rates: Box<[Rate]>,
     /// What becomes of the path on its way.
     pub rewrite: Option<Rewrite>,
     pub request_headers: HeaderEdits,
@@ -55,4 +63,49 @@ impl Action {
 #[derive(Debug)]
 pub struct Forward {
     pub to: Member,
+    /// `None`: as the pool does.
+    pub balance: Option<Balancing>,
+    /// What a request is known by to those who go by its hash.
+    pub hash: HashBy,
+    /// How many times as much as its part of the pool's requests an endpoint has at most, where a hash chooses.
+    pub load_factor: Option<f32>,
+    /// Octets of a body that are kept, so that it can be sent again: the most that a pool within reach wants.
+    pub replay: usize,
+    pub sticky: Option<Box<Sticky>>,
+}
+
+impl Forward {
+    /// As the pool does, with nothing known of whoever comes but the client's address.
+    pub fn plain(to: Member) -> Self {
+        Forward {
+            to,
+            balance: None,
+            hash: HashBy::Client,
+            load_factor: None,
+            replay: 0,
+            sticky: None,
+        }
+    }
+}
+
+/// How one of a pool's endpoints is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Balancing {
+    /// As answers do. Where load decides, it is that of the moment.
+    As(Balance),
+    /// Of two drawn by weight, the one that has less to do (Mitzenmacher 1996).
+    TwoChoices,
+}
+
+/// What equal requests have in common. What a request does not have is its client's address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum HashBy {
+    #[default]
+    Client,
+    Host,
+    /// Without the query.
+    Path,
+    /// In lower case.
+    Header(Box<str>),
+    Cookie(Box<str>),
 }

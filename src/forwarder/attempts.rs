@@ -1,0 +1,227 @@
+//! Where is a request sent, and where next when that fails?
+//!
+//! It is sent again only where that is safe: nothing of it was sent, or it changes nothing more the second time and can
+//! be sent as it was. Always to another endpoint, and only as long as the pool's budget lasts.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response};
+use tokio::time::timeout_at;
+
+use super::balance::{self, Ask, Choice, Nothing};
+use super::body::RequestBody;
+use super::kept::Kept;
+use super::known::Known;
+use super::upstream::{self, AtWork, Exchange, Failed, Refused, Why};
+use super::worker::Worker;
+use crate::clock;
+use crate::locate::Client;
+use crate::model::EndpointId;
+use crate::proxy_protocol::Ends;
+use crate::state::Root;
+use crate::state::forwarding::{Forward, Passage};
+
+/// Backends that are passed over at most, beside those that the request is sent to.
+const PASSED_OVER_MAX: usize = 16;
+
+/// A request on its way.
+pub(super) struct Attempts<'a> {
+    pub worker: &'a Rc<Worker>,
+    pub root: &'a Arc<Root>,
+    pub forward: &'a Forward,
+    pub client: &'a Client,
+    /// Of the client's connection.
+    pub ends: Ends,
+    pub known: &'a Known,
+}
+
+/// A response, and whose it is.
+pub(super) struct Answered {
+    pub response: Response<Exchange>,
+    pub endpoint: EndpointId,
+}
+
+/// Why there is no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undone {
+    /// No endpoint is up.
+    NoneUp,
+    /// All that are up are left out.
+    NoneLeft,
+    /// The pool mostly fails, and is not asked for so long.
+    Open(Duration),
+    /// The endpoints have as much to do as they may.
+    Full,
+    /// All of it took too long.
+    TotalTimeout,
+    Failed(Why),
+}
+
+impl Attempts<'_> {
+    /// Sends it until there is a response, or nothing more to be done.
+    pub async fn send(
+        &self,
+        request: Request<RequestBody>,
+        again: Option<Again>,
+    ) -> Result<Answered, Undone> {
+        let begun = clock::now();
+        let mut request = Some(request);
+        let mut again = again;
+        let mut tried: Vec<u64> = Vec::new();
+        let mut sends = 0;
+        let mut deadline = None;
+        let mut last = None;
+        // A response that will do if there is no better one.
+        let mut poor: Option<Answered> = None;
+        let mut now_ms = clock::steady_ms(begun);
+        loop {
+            let choice = match self.choose(&tried, now_ms) {
+                Ok(choice) => choice,
+                Err(nothing) => return poor.ok_or(last.unwrap_or(nothing)),
+            };
+            let Choice {
+                upstream,
+                backend,
+                endpoint,
+            } = choice;
+            let care = &upstream.care;
+            let mut is_pools_trial = false;
+            if sends == 0 && tried.is_empty() {
+                deadline = care.total_timeout.map(|total| begun + total);
+                match care.fleet.enter(care.circuit.as_ref(), now_ms) {
+                    Passage::Usual => {}
+                    Passage::Trial => is_pools_trial = true,
+                    Passage::Closed(left) => return Err(Undone::Open(left)),
+                }
+            }
+            tried.push(backend.number);
+            let outcomes = &self.root.forwarding.outcomes;
+            let entering = AtWork::enter(&upstream, backend, outcomes, is_pools_trial, now_ms);
+            let at_work = match by(deadline, entering).await {
+                Some(Ok(at_work)) => at_work,
+                Some(Err(Refused::Ejected)) if tried.len() < PASSED_OVER_MAX => continue,
+                Some(Err(Refused::Ejected)) => return poor.ok_or(Undone::NoneLeft),
+                Some(Err(Refused::Full)) => return poor.ok_or(last.unwrap_or(Undone::Full)),
+                None => return poor.ok_or(Undone::TotalTimeout),
+            };
+            let Some(sent) = request.take().or_else(|| again.as_mut()?.request()) else {
+                return poor.ok_or(last.unwrap_or(Undone::NoneLeft));
+            };
+            poor = None;
+            sends += 1;
+            let exchange =
+                upstream::exchange(self.worker, &upstream, at_work, self.ends, sent, deadline);
+            let why = match exchange.await {
+                Ok(response) => {
+                    let status = response.status();
+                    let answered = Answered { response, endpoint };
+                    let is_poor = care.retry_statuses.contains(&status.as_u16());
+                    if !is_poor || !again.as_ref().is_some_and(Again::is_possible) {
+                        return Ok(answered);
+                    }
+                    poor = Some(answered);
+                    None
+                }
+                Err(Failed { why, request: left }) => {
+                    if deadline.is_some_and(|deadline| clock::now() >= deadline) {
+                        return Err(Undone::TotalTimeout);
+                    }
+                    request = left;
+                    last = Some(Undone::Failed(why));
+                    last
+                }
+            };
+            now_ms = clock::steady_ms(clock::now());
+            let may = request.is_some() || again.as_ref().is_some_and(Again::is_possible);
+            if !may || sends > upstream.retries || !care.fleet.may_retry(&care.budget, now_ms) {
+                return match (poor, why) {
+                    (Some(poor), _) => Ok(poor),
+                    (None, Some(why)) => Err(why),
+                    (None, None) => Err(Undone::NoneLeft),
+                };
+            }
+        }
+    }
+
+    fn choose(&self, tried: &[u64], now_ms: u64) -> Result<Choice, Undone> {
+        let ask = Ask {
+            root: self.root,
+            forward: self.forward,
+            client: self.client,
+            known: self.known,
+            tried,
+            now_ms,
+        };
+        let choice = self
+            .worker
+            .draw(self.root, |draw| balance::choose(&ask, draw));
+        choice.map_err(|nothing| match nothing {
+            Nothing::Up => Undone::NoneUp,
+            Nothing::Left => Undone::NoneLeft,
+        })
+    }
+}
+
+/// `None`: it was not done by then.
+async fn by<T>(deadline: Option<Instant>, doing: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        None => Some(doing.await),
+        Some(deadline) => timeout_at(deadline.into(), doing).await.ok(),
+    }
+}
+
+/// A request that may be sent again although some of it was sent: one that changes nothing, or nothing more the second
+/// time (RFC 9110, 9.2.2), and whose body, if it has one, was kept.
+pub(super) struct Again {
+    head: Parts,
+    kept: Option<Kept>,
+}
+
+impl Again {
+    /// The body as it is sent first, and what it takes to send all of it again: up to `replay` octets of the body are
+    /// kept for that.
+    pub fn of(head: &Parts, body: RequestBody, replay: usize) -> (RequestBody, Option<Self>) {
+        let is_safe = matches!(
+            head.method,
+            Method::GET
+                | Method::HEAD
+                | Method::OPTIONS
+                | Method::TRACE
+                | Method::PUT
+                | Method::DELETE
+        );
+        let (body, kept) = match body {
+            RequestBody::Incoming(body) if is_safe && replay > 0 => {
+                let kept = Kept::new(body, replay);
+                (kept.first(), Some(kept))
+            }
+            body => (body, None),
+        };
+        let is_whole = kept.is_some() || matches!(body, RequestBody::Empty);
+        let again = (is_safe && is_whole).then(|| {
+            let mut parts = Request::new(()).into_parts().0;
+            parts.method = head.method.clone();
+            parts.uri = head.uri.clone();
+            parts.version = head.version;
+            parts.headers = head.headers.clone();
+            Again { head: parts, kept }
+        });
+        (body, again)
+    }
+
+    /// Whether all of the body that was sent is there still.
+    fn is_possible(&self) -> bool {
+        self.kept.as_ref().is_none_or(Kept::is_whole)
+    }
+
+    fn request(&mut self) -> Option<Request<RequestBody>> {
+        let body = match &self.kept {
+            None => RequestBody::Empty,
+            Some(kept) => kept.again()?,
+        };
+        Some(Request::from_parts(self.head.clone(), body))
+    }
+}
