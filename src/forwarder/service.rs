@@ -92,18 +92,14 @@ async fn respond(
     if let Some(port) = listener.entrance.redirect_to_https {
         return redirect::to_https(port, &head);
     }
-    let client = Client {
-        subnet: None,
-        resolver: headers::client_of(&head.headers, asked.peer.address.ip(), http),
-    };
-    let access = listener.access.as_ref();
-    if access.is_some_and(|access| !lets_in(root, access, &client)) {
-        return refuse(StatusCode::FORBIDDEN, NOT_LET_IN);
-    }
-    let visit = match Visit::new(&mut head, asked, client) {
+    let visit = match Visit::new(&mut head, asked, http) {
         Ok(visit) => visit,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, why),
     };
+    let access = listener.access.as_ref();
+    if access.is_some_and(|access| !lets_in(root, access, &visit.client)) {
+        return refuse(StatusCode::FORBIDDEN, NOT_LET_IN);
+    }
     let found = route::find(&root.forwarding, &visit, &head.headers, &listener.name);
     let Some((number, route)) = found else {
         let answer = refuse(StatusCode::NOT_FOUND, "no route fits the request");
@@ -129,20 +125,20 @@ async fn act(
     request: Request<Incoming>,
 ) -> Answer {
     let way = |side| Way {
-        root: Arc::clone(root),
+        root,
         route: number,
         side,
     };
     let route = &root.forwarding.routes[number as usize];
     let read = |body| RequestBody::of(body, &visit.session);
     match &route.action {
-        Action::Forward(_) => cache::answer(worker, &way(0), visit, request.map(read)).await,
+        Action::Forward(_) => cache::answer(worker, way(0), visit, request.map(read)).await,
         Action::Split(split) => {
             let headers = request.headers();
             let chosen = worker.draw(root, |draw| {
                 split::choose(split, visit, headers, draw.random)
             });
-            let answer = cache::answer(worker, &way(chosen.side), visit, request.map(read)).await;
+            let answer = cache::answer(worker, way(chosen.side), visit, request.map(read)).await;
             chosen.remembered(answer)
         }
         Action::Redirect(redirect) => redirect::answer(redirect, route, visit),

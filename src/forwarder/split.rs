@@ -57,7 +57,7 @@ pub(super) fn choose(
     let side = by_hash(&split.sides, client);
     let cookie = match (split.sticky, &split.cookie) {
         (Sticky::Cookie(keeps), Some(name)) => {
-            let secure = if visit.peer.is_tls { "; Secure" } else { "" };
+            let secure = if visit.is_tls { "; Secure" } else { "" };
             let cookie = format!(
                 "{name}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
                 split.sides[side].name,

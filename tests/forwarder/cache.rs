@@ -511,3 +511,24 @@ fn operators_make_it_forget() {
     let wrong = admin::client::post::<Purged>(&socket, "/v1/cache/purge", &no_path);
     assert!(site.runtime.block_on(wrong).is_err());
 }
+
+/// A backend that sends those who came without TLS elsewhere must not send everybody there.
+#[test]
+fn rfc9111_2_what_trusted_proxies_say_of_the_address_tells_responses_apart() {
+    let (port, heads) = scripted(|head, _| {
+        let scheme = values(head, "x-forwarded-proto").join("+");
+        ok("Cache-Control: max-age=60\r\n", &scheme)
+    });
+    let listen = "[forwarder.listener.web]\n";
+    let trusting = format!("{listen}trusted_proxies = [\"127.0.0.0/8\"]\n");
+    let site = Site::of(&routed("", ROUTE, &[port]).replacen(listen, &trusting, 1));
+    for _ in 0..2 {
+        for scheme in ["http", "https"] {
+            let fields = format!("X-Forwarded-Proto: {scheme}\r\n");
+            assert_eq!(ask(&site, "GET", "/", &fields).text(), scheme);
+        }
+        ask(&site, "GET", "/", "X-Forwarded-Host: b.example\r\n");
+        ask_of(&site, "a.example:8443", "GET", "/", "");
+    }
+    assert_eq!(count(&heads), 4);
+}
