@@ -164,24 +164,38 @@ impl Asking<'_> {
             // What it brings has no body to be kept.
             return said(self.send(request).await, why);
         }
-        match self.cache.board(self.space, &self.key) {
-            Boarding::Pilot(pilot) => self.fetch(request, pilot, kept, why).await,
-            Boarding::Passenger(passenger) => {
-                let _ = timeout(self.caching.rules.wait, passenger.landed()).await;
-                let (kept, _) = self.look_up(request.headers());
-                let now = clock::now();
-                match kept
-                    .as_ref()
-                    .map(|kept| rules::may_use(&kept.terms, &wish, now))
-                {
-                    Some(Use::Fresh | Use::WhileAsking) => {
-                        self.serve(request.headers(), kept.as_ref(), "hit; collapsed")
-                    }
-                    _ => self.or_stale(self.send(request).await, kept.as_ref(), why),
-                }
+        self.ask(request, &wish, kept, why).await
+    }
+
+    /// Asks a backend, or waits for another request that does. One that comes to nothing is another's turn.
+    async fn ask(
+        &self,
+        request: Request<RequestBody>,
+        wish: &Wish,
+        mut kept: Option<Arc<Kept>>,
+        why: &'static str,
+    ) -> Answer {
+        let until = clock::now() + self.caching.rules.wait;
+        loop {
+            let passenger = match self.cache.board(self.space, &self.key) {
+                Boarding::Pilot(pilot) => return self.fetch(request, pilot, kept, why).await,
+                Boarding::Passenger(passenger) => passenger,
+                Boarding::Alone => break,
+            };
+            let left = until.saturating_duration_since(clock::now());
+            if timeout(left, passenger.landed()).await.is_err() {
+                break;
             }
-            Boarding::Alone => self.or_stale(self.send(request).await, kept.as_ref(), why),
+            kept = self.look_up(request.headers()).0;
+            let now = clock::now();
+            let usable = kept
+                .as_ref()
+                .map(|kept| rules::may_use(&kept.terms, wish, now));
+            if let Some(Use::Fresh | Use::WhileAsking) = usable {
+                return self.serve(request.headers(), kept.as_ref(), "hit; collapsed");
+            }
         }
+        self.or_stale(self.send(request).await, kept.as_ref(), why)
     }
 
     /// What changes something makes old what is kept of it (RFC 9111, 4.4).

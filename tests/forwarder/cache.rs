@@ -532,3 +532,30 @@ fn rfc9111_2_what_trusted_proxies_say_of_the_address_tells_responses_apart() {
     }
     assert_eq!(count(&heads), 4);
 }
+
+#[test]
+fn when_the_one_that_asks_goes_away_it_is_anothers_turn() {
+    let (sender, receiver) = mpsc::channel::<()>();
+    let receiver = std::sync::Mutex::new(receiver);
+    let (site, heads) = keeping(move |_, number| {
+        if number == 0 {
+            let _ = receiver.lock().unwrap().recv();
+        }
+        ok("Cache-Control: max-age=60\r\n", &number.to_string())
+    });
+    let mut first = site.connect();
+    first.send(GET);
+    while count(&heads) == 0 {
+        thread::yield_now();
+    }
+    let mut others: Vec<Client> = (0..4).map(|_| site.connect()).collect();
+    for other in &mut others {
+        other.send(LAST);
+    }
+    drop(first);
+    for other in &mut others {
+        assert!(other.rest().ends_with("\r\n\r\n1"));
+    }
+    assert_eq!(count(&heads), 2);
+    drop(sender);
+}

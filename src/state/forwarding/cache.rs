@@ -255,11 +255,16 @@ impl Cache {
 }
 
 impl Pilot {
-    /// Asks for room for a body while it is under way: all of them together take no more than half the size.
+    /// Octets that all bodies under way may take together.
+    pub fn room(&self) -> u64 {
+        self.cache.size / 2
+    }
+
+    /// Asks for room for a body while it is under way.
     pub fn reserve(&mut self, octets: u64) -> bool {
         let before = self.cache.under_way.fetch_add(octets, Ordering::Relaxed);
         self.reserved += octets;
-        before + octets <= self.cache.size / 2
+        before + octets <= self.room()
     }
 
     /// Keeps what came, unless it was made old in the meantime.
