@@ -19,6 +19,7 @@ use tokio::task::spawn_local;
 use tokio::time::timeout;
 
 use super::body::{RequestBody, ResponseBody};
+use super::headers;
 use super::refusal::refuse;
 use super::service::{self, Answer};
 use super::visit::Visit;
@@ -33,21 +34,21 @@ use rules::{Use, Wish};
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// Where a route sends a request.
-#[derive(Clone)]
-pub(super) struct Way {
-    pub root: Arc<Root>,
+#[derive(Clone, Copy)]
+pub(super) struct Way<'r> {
+    pub root: &'r Arc<Root>,
     /// Its place.
     pub route: u32,
     /// The place of the side that was chosen.
     pub side: usize,
 }
 
-impl Way {
-    fn route(&self) -> &Route {
+impl<'r> Way<'r> {
+    fn route(&self) -> &'r Route {
         &self.root.forwarding.routes[self.route as usize]
     }
 
-    fn forward(&self) -> Option<&Forward> {
+    fn forward(&self) -> Option<&'r Forward> {
         match &self.route().action {
             Action::Forward(forward) => Some(forward),
             Action::Split(split) => split.sides.get(self.side).map(|side| &side.to),
@@ -72,7 +73,7 @@ impl Way {
     ) -> Answer {
         match self.forward() {
             Some(forward) => {
-                service::forward(worker, &self.root, forward, self.route(), visit, request).await
+                service::forward(worker, self.root, forward, self.route(), visit, request).await
             }
             None => refuse(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -85,7 +86,7 @@ impl Way {
 /// Answers out of what is kept, where the route keeps anything, or by asking a backend.
 pub(super) async fn answer(
     worker: &Rc<Worker>,
-    way: &Way,
+    way: Way<'_>,
     visit: &Visit,
     request: Request<RequestBody>,
 ) -> Answer {
@@ -98,7 +99,8 @@ pub(super) async fn answer(
         .path_and_query()
         .map_or("/", |target| target.as_str());
     let key = Key {
-        is_tls: visit.peer.is_tls,
+        is_tls: visit.is_tls,
+        asked_for: headers::asked_for(request.headers(), visit.is_trusted),
         host: visit.host.clone(),
         target: target.into(),
     };
@@ -117,7 +119,7 @@ pub(super) async fn answer(
 /// A request to a route that keeps responses.
 struct Asking<'a> {
     worker: &'a Rc<Worker>,
-    way: &'a Way,
+    way: Way<'a>,
     visit: &'a Visit,
     cache: &'a Arc<Cache>,
     caching: &'a Caching,
@@ -162,24 +164,38 @@ impl Asking<'_> {
             // What it brings has no body to be kept.
             return said(self.send(request).await, why);
         }
-        match self.cache.board(self.space, &self.key) {
-            Boarding::Pilot(pilot) => self.fetch(request, pilot, kept, why).await,
-            Boarding::Passenger(passenger) => {
-                let _ = timeout(self.caching.rules.wait, passenger.landed()).await;
-                let (kept, _) = self.look_up(request.headers());
-                let now = clock::now();
-                match kept
-                    .as_ref()
-                    .map(|kept| rules::may_use(&kept.terms, &wish, now))
-                {
-                    Some(Use::Fresh | Use::WhileAsking) => {
-                        self.serve(request.headers(), kept.as_ref(), "hit; collapsed")
-                    }
-                    _ => self.or_stale(self.send(request).await, kept.as_ref(), why),
-                }
+        self.ask(request, &wish, kept, why).await
+    }
+
+    /// Asks a backend, or waits for another request that does. One that comes to nothing is another's turn.
+    async fn ask(
+        &self,
+        request: Request<RequestBody>,
+        wish: &Wish,
+        mut kept: Option<Arc<Kept>>,
+        why: &'static str,
+    ) -> Answer {
+        let until = clock::now() + self.caching.rules.wait;
+        loop {
+            let passenger = match self.cache.board(self.space, &self.key) {
+                Boarding::Pilot(pilot) => return self.fetch(request, pilot, kept, why).await,
+                Boarding::Passenger(passenger) => passenger,
+                Boarding::Alone => break,
+            };
+            let left = until.saturating_duration_since(clock::now());
+            if timeout(left, passenger.landed()).await.is_err() {
+                break;
             }
-            Boarding::Alone => self.or_stale(self.send(request).await, kept.as_ref(), why),
+            kept = self.look_up(request.headers()).0;
+            let now = clock::now();
+            let usable = kept
+                .as_ref()
+                .map(|kept| rules::may_use(&kept.terms, wish, now));
+            if let Some(Use::Fresh | Use::WhileAsking) = usable {
+                return self.serve(request.headers(), kept.as_ref(), "hit; collapsed");
+            }
         }
+        self.or_stale(self.send(request).await, kept.as_ref(), why)
     }
 
     /// What changes something makes old what is kept of it (RFC 9111, 4.4).
@@ -275,20 +291,26 @@ impl Asking<'_> {
         let Boarding::Pilot(pilot) = self.cache.board(self.space, &self.key) else {
             return;
         };
-        let (worker, way) = (Rc::clone(self.worker), self.way.clone());
-        let visit = self.visit.aside(self.worker);
+        let (worker, visit) = (Rc::clone(self.worker), self.visit.aside(self.worker));
+        let Way { root, route, side } = self.way;
+        let root = Arc::clone(root);
         let (space, key) = (self.space, self.key.clone());
         let mut head: Parts = Request::new(()).into_parts().0;
         head.uri = request.uri().clone();
         head.headers = request.headers().clone();
         spawn_local(async move {
-            let forwarding = &way.root.forwarding;
+            let way = Way {
+                root: &root,
+                route,
+                side,
+            };
+            let forwarding = &root.forwarding;
             let (Some(cache), Some(caching)) = (&forwarding.cache, &way.route().cache) else {
                 return;
             };
             let asking = Asking {
                 worker: &worker,
-                way: &way,
+                way,
                 visit: &visit,
                 cache,
                 caching,

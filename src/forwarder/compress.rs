@@ -109,6 +109,9 @@ pub(super) fn answer(
     method: &Method,
     answer: Answer,
 ) -> Answer {
+    if answer.status() == StatusCode::NOT_MODIFIED {
+        return not_modified(compress, codings, answer);
+    }
     if !may_be(compress, method, &answer) {
         return answer;
     }
@@ -128,6 +131,15 @@ pub(super) fn answer(
         false => ResponseBody::Compressed(Box::new(Compressed::new(coding, compress, body))),
     };
     Answer::from_parts(head, body)
+}
+
+/// A 304 says what the response would say that it stands for (RFC 9110, 15.4.5).
+fn not_modified(compress: &Compress, codings: Codings, mut answer: Answer) -> Answer {
+    vary(answer.headers_mut());
+    if codings.choose(compress).is_some() {
+        weaken(answer.headers_mut());
+    }
+    answer
 }
 
 /// Notes that the response depends on `Accept-Encoding`.

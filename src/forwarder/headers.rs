@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use hyper::header::{
-    CONNECTION, EXPECT, FORWARDED, HeaderName, HeaderValue, MAX_FORWARDS, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, MAX_FORWARDS,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use hyper::{HeaderMap, Version};
 
@@ -189,6 +189,23 @@ pub(super) fn client_of(headers: &HeaderMap, peer: IpAddr, http: &Http) -> IpAdd
         true => client(headers, peer, |address| http.trusts(address)),
         false => peer,
     }
+}
+
+/// Whether a request came over TLS, of which `peer` says so, who `is_tls` or not itself.
+pub(super) fn came_by_tls(headers: &HeaderMap, peer: IpAddr, is_tls: bool, http: &Http) -> bool {
+    let told = headers.get(X_FORWARDED_PROTO).filter(|_| http.trusts(peer));
+    told.map_or(is_tls, |scheme| {
+        scheme.as_bytes().eq_ignore_ascii_case(b"https")
+    })
+}
+
+/// What else a response may depend on, where others are believed: the address as the client wrote it, with a port, and
+/// the one that proxies say that it wrote.
+pub(super) fn asked_for(headers: &HeaderMap, is_trusted: bool) -> Box<str> {
+    let told = headers.get(X_FORWARDED_HOST).filter(|_| is_trusted);
+    let values = [headers.get(HOST), told].into_iter().flatten();
+    let texts = values.map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase());
+    texts.collect::<Vec<_>>().join(" ").into()
 }
 
 /// The last of those whom `X-Forwarded-For` names who is not trusted, from `peer` on, who is; or as far as it can be read.

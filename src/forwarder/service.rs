@@ -105,22 +105,16 @@ async fn respond(
     if let Some(port) = listener.entrance.redirect_to_https {
         return redirect::to_https(port, &head);
     }
-    let client = Client {
-        subnet: None,
-        resolver: headers::client_of(&head.headers, asked.peer.address.ip(), http),
-    };
-    let access = listener.access.as_ref();
-    if access.is_some_and(|access| !lets_in(root, access, &client)) {
-        return refuse(StatusCode::FORBIDDEN, NOT_LET_IN);
-    }
-    let visit = match Visit::new(&mut head, asked) {
+    let visit = match Visit::new(&mut head, asked, http) {
         Ok(visit) => visit,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, why),
     };
-    let found = route::find(
-        &root.forwarding,
-        &visit.matched(&head.headers, &listener.name),
-    );
+    let access = listener.access.as_ref();
+    if access.is_some_and(|access| !lets_in(root, access, &visit.client)) {
+        return refuse(StatusCode::FORBIDDEN, NOT_LET_IN);
+    }
+    let asks = visit.matched(&head.headers, &listener.name);
+    let found = route::find(&root.forwarding, &asks);
     let Some((number, route)) = found else {
         let answer = refuse(StatusCode::NOT_FOUND, "no route fits the request");
         return dress::unrouted(&root.forwarding, answer);
@@ -129,17 +123,14 @@ async fn respond(
         Said::of(&head.method, &head.uri, head.version, &head.headers)
     });
     let dress = Dress::of(&root.forwarding, route, &visit, &head);
-    if let Err(answer) = admit(root, route, &client, &head.headers) {
-        return dress.on(*answer);
+    if let Err(refusal) = admit(root, route, &visit.client, &head.headers) {
+        return dress.on(*refusal);
     }
-    let answer = match rewrite::rewrite(route, &visit, &mut head) {
-        Ok(()) => {
-            let request = Request::from_parts(head, body);
-            act(worker, root, number, &visit, request).await
-        }
-        Err(why) => refuse(StatusCode::BAD_REQUEST, why),
-    };
-    dress.on(answer)
+    if let Err(why) = rewrite::rewrite(route, &visit, &mut head) {
+        return dress.on(refuse(StatusCode::BAD_REQUEST, why));
+    }
+    let request = Request::from_parts(head, body);
+    dress.on(act(worker, root, number, &visit, request).await)
 }
 
 /// Does what the route says.
@@ -151,20 +142,20 @@ async fn act(
     request: Request<Incoming>,
 ) -> Answer {
     let way = |side| Way {
-        root: Arc::clone(root),
+        root,
         route: number,
         side,
     };
     let route = &root.forwarding.routes[number as usize];
     let read = |body| RequestBody::of(body, &visit.session);
     match &route.action {
-        Action::Forward(_) => cache::answer(worker, &way(0), visit, request.map(read)).await,
+        Action::Forward(_) => cache::answer(worker, way(0), visit, request.map(read)).await,
         Action::Split(split) => {
             let headers = request.headers();
             let chosen = worker.draw(root, |draw| {
                 split::choose(split, visit, headers, draw.random)
             });
-            let answer = cache::answer(worker, &way(chosen.side), visit, request.map(read)).await;
+            let answer = cache::answer(worker, way(chosen.side), visit, request.map(read)).await;
             chosen.remembered(answer)
         }
         Action::Redirect(redirect) => redirect::answer(redirect, route, visit),

@@ -51,13 +51,13 @@ pub(super) fn choose(
         return Chosen { side, cookie: None };
     }
     let client = match split.sticky {
-        Sticky::Client => mix(of_address(visit.peer.address.ip().to_canonical())),
+        Sticky::Client => mix(of_address(visit.client.resolver.to_canonical())),
         Sticky::Cookie(_) | Sticky::No => random.next_u64(),
     };
     let side = by_hash(&split.sides, client);
     let cookie = match (split.sticky, &split.cookie) {
         (Sticky::Cookie(keeps), Some(name)) => {
-            let secure = if visit.peer.is_tls { "; Secure" } else { "" };
+            let secure = if visit.is_tls { "; Secure" } else { "" };
             let cookie = format!(
                 "{name}={}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}",
                 split.sides[side].name,

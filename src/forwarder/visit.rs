@@ -10,13 +10,16 @@ use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 use hyper::{HeaderMap, Method, Uri};
 
+use super::headers;
 use super::route::{self, HostError};
 use super::service::{Asked, Peer};
 use super::session::Session;
 use super::story::Story;
 use super::worker::Worker;
+use crate::locate::Client;
 use crate::model::routing::{self, Template, Variable, path};
 use crate::state::forwarding::Route;
+use crate::state::listening::Http;
 
 /// What the client asked for: it stays as it is when the request is changed on its way.
 #[derive(Clone)]
@@ -25,6 +28,12 @@ pub(super) struct Visit {
     /// Among those of the session, from 1 on.
     number: u64,
     pub peer: Peer,
+    /// Who asks, by the word of those who are trusted.
+    pub client: Client,
+    /// Whether the peer is believed.
+    pub is_trusted: bool,
+    /// Whether the client asked by TLS, by the same word.
+    pub is_tls: bool,
     pub method: Method,
     /// In lower case, without a port.
     pub host: Box<str>,
@@ -35,12 +44,20 @@ pub(super) struct Visit {
 
 impl Visit {
     /// Brings the target into the form in which it is matched and sent on, and keeps what is known of the request.
-    pub fn new(head: &mut Parts, asked: Asked<'_>) -> Result<Self, &'static str> {
+    pub fn new(head: &mut Parts, asked: Asked<'_>, http: &Http) -> Result<Self, &'static str> {
         let host = aim(head)?;
+        let peer = asked.peer.address.ip();
+        let client = Client {
+            subnet: None,
+            resolver: headers::client_of(&head.headers, peer, http),
+        };
         Ok(Visit {
             session: Rc::clone(asked.session),
             number: asked.number,
             peer: asked.peer,
+            client,
+            is_trusted: http.trusts(peer),
+            is_tls: headers::came_by_tls(&head.headers, peer, asked.peer.is_tls, http),
             method: head.method.clone(),
             host,
             uri: head.uri.clone(),
@@ -97,14 +114,14 @@ impl Visit {
             Variable::Method => text.push_str(self.method.as_str()),
             Variable::Client => {
                 // Writing to a text never fails.
-                let _ = write!(text, "{}", self.peer.address.ip().to_canonical());
+                let _ = write!(text, "{}", self.client.resolver.to_canonical());
             }
             Variable::Route => text.push_str(&route.name),
         })
     }
 
     pub fn scheme(&self) -> &'static str {
-        match self.peer.is_tls {
+        match self.is_tls {
             true => "https",
             false => "http",
         }

@@ -474,6 +474,7 @@ fn what_is_kept_outlives_reloads_of_the_same_route() {
 
 #[test]
 fn operators_make_it_forget() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let (port, heads) =
         scripted(|_, number| ok("Cache-Control: max-age=60\r\n", &number.to_string()));
     let state = tempfile::tempdir().unwrap();
@@ -509,4 +510,52 @@ fn operators_make_it_forget() {
     let no_path = what("no-path");
     let wrong = admin::client::post::<Purged>(&socket, "/v1/cache/purge", &no_path);
     assert!(site.runtime.block_on(wrong).is_err());
+}
+
+/// A backend that sends those who came without TLS elsewhere must not send everybody there.
+#[test]
+fn rfc9111_2_what_trusted_proxies_say_of_the_address_tells_responses_apart() {
+    let (port, heads) = scripted(|head, _| {
+        let scheme = values(head, "x-forwarded-proto").join("+");
+        ok("Cache-Control: max-age=60\r\n", &scheme)
+    });
+    let listen = "[forwarder.listener.web]\n";
+    let trusting = format!("{listen}trusted_proxies = [\"127.0.0.0/8\"]\n");
+    let site = Site::of(&routed("", ROUTE, &[port]).replacen(listen, &trusting, 1));
+    for _ in 0..2 {
+        for scheme in ["http", "https"] {
+            let fields = format!("X-Forwarded-Proto: {scheme}\r\n");
+            assert_eq!(ask(&site, "GET", "/", &fields).text(), scheme);
+        }
+        ask(&site, "GET", "/", "X-Forwarded-Host: b.example\r\n");
+        ask_of(&site, "a.example:8443", "GET", "/", "");
+    }
+    assert_eq!(count(&heads), 4);
+}
+
+#[test]
+fn when_the_one_that_asks_goes_away_it_is_anothers_turn() {
+    let (sender, receiver) = mpsc::channel::<()>();
+    let receiver = std::sync::Mutex::new(receiver);
+    let (site, heads) = keeping(move |_, number| {
+        if number == 0 {
+            let _ = receiver.lock().unwrap().recv();
+        }
+        ok("Cache-Control: max-age=60\r\n", &number.to_string())
+    });
+    let mut first = site.connect();
+    first.send(GET);
+    while count(&heads) == 0 {
+        thread::yield_now();
+    }
+    let mut others: Vec<Client> = (0..4).map(|_| site.connect()).collect();
+    for other in &mut others {
+        other.send(LAST);
+    }
+    drop(first);
+    for other in &mut others {
+        assert!(other.rest().ends_with("\r\n\r\n1"));
+    }
+    assert_eq!(count(&heads), 2);
+    drop(sender);
 }

@@ -129,11 +129,11 @@ fn redirects_say_where() {
          [[forwarder.route]]\npath = \"/found\"\nredirect = \"/elsewhere{path}{query}\"\n",
         &[1],
     );
-    let answer = get(&site, "/to-https/x?a=b&c=%20\"<");
+    let answer = get(&site, "/to-https/x?a=b&c=%20|");
     assert_eq!(answer.status, 308);
     assert_eq!(
         answer.value("location"),
-        "https://a.example/to-https/x?a=b&c=%20%22%3C"
+        "https://a.example/to-https/x?a=b&c=%20%7C"
     );
     let answer = get(&site, "/found");
     assert_eq!(

@@ -21,7 +21,7 @@ fn a_client_stays_at_its_side() {
 
 #[test]
 fn without_memory_parts_are_those_of_the_weights() {
-    let (site, [of_web, of_other]) = split("sticky = \"none\"");
+    let (site, [of_web, of_other]) = split("canary = { keep = \"none\" }");
     let mut client = site.connect();
     for _ in 0..1000 {
         client.send(GET);
@@ -55,8 +55,7 @@ fn header_and_cookie_name_a_side() {
 
 #[test]
 fn a_cookie_keeps_a_client_at_its_side() {
-    let (site, _) =
-        split("canary = { cookie = \"side\" }\nsticky = \"cookie\"\nsticky_for = \"1h\"");
+    let (site, _) = split("canary = { cookie = \"side\", keep = \"cookie\", keep_for = \"1h\" }");
     let first = get(&site, "/");
     let side = first.text();
     let cookie = first.value("set-cookie");

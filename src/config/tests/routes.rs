@@ -41,7 +41,7 @@ fn right_routes_are_read() {
         "to = \"web\"\npath = \"/caf%c3%a9/é/\"\nmethod = [\"GET\", \"PURGE\"]\nlistener = \"plain\"",
         "to = \"web\"\npath = { regex = \"/v[0-9]+(?i:/x)?\" }\ncookie = { a = \"1\", b = { regex = \"x|y\" }, c = false }",
         "to = \"web\"\nrewrite = { regex = \"/(a)(b)\", with = \"/${2}/$1\" }\ncompress = { gzip = false, brotli = 9 }",
-        "split = [{ to = \"web\", weight = 1 }, { to = \"new\", weight = 0 }]\nsticky = \"none\"\ncache = false",
+        "split = [{ to = \"web\", weight = 1 }, { to = \"new\", weight = 0 }]\ncanary = { keep = \"none\" }\ncache = false",
         "redirect = { to = \"{scheme}://{host}:8443{uri}\", status = 307 }",
         "respond = { status = 404, body = \"no\", content_type = \"text/plain\", headers = { x-a = \"b\" } }",
         "files = { root = \"/\", index = [], fallback = \"a\", dot_files = true, precompressed = true }\ncompress = true",
@@ -209,8 +209,8 @@ fn mistakes_in_routes_are_told_where_they_are() {
             "error: no side has any weight",
         ),
         (
-            "split = [{ to = \"web\", weight = 1 }, { to = \"new\", weight = 1 }]\n¦sticky = \"cookie\"",
-            "error: `sticky = \"cookie\"` needs the name of a cookie (write `canary = { cookie = \"canary\" }`)",
+            "split = [{ to = \"web\", weight = 1 }, { to = \"new\", weight = 1 }]\ncanary = { ¦keep = \"cookie\" }",
+            "error: `keep = \"cookie\"` needs the name of a cookie (write `cookie = \"canary\"`)",
         ),
     ] {
         let (told, place) = told(&[lines]);

@@ -35,8 +35,12 @@ pub(super) fn answer(
         return said(Answer::from_parts(head, body), why);
     };
     let len = said_length(&head.headers);
-    if len.is_some_and(|len| len > body_max) || !pilot.reserve(len.unwrap_or(body_max)) {
-        pilot.pass();
+    let body_max = body_max.min(pilot.room());
+    let is_too_long = len.is_some_and(|len| len > body_max);
+    if is_too_long || !pilot.reserve(len.unwrap_or(body_max)) {
+        if is_too_long {
+            pilot.pass();
+        }
         let answer = Answer::from_parts(head, ResponseBody::Upstream(exchange));
         return said(answer, why);
     }

@@ -431,6 +431,7 @@ pub(super) fn also_changed(headers: &HeaderMap, key: &Key) -> Vec<Key> {
         target.as_str().starts_with('/').then(|| Key {
             is_tls: key.is_tls,
             host: key.host.clone(),
+            asked_for: key.asked_for.clone(),
             target: target.as_str().into(),
         })
     };

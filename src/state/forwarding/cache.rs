@@ -38,7 +38,10 @@ pub struct Cache {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     pub is_tls: bool,
+    /// In lower case, without a port.
     pub host: Box<str>,
+    /// The host as it was written, and as proxies wrote it: backends may make addresses of it.
+    pub asked_for: Box<str>,
     /// Path and query, as the client asked for them.
     pub target: Box<str>,
 }
@@ -144,7 +147,7 @@ impl Cache {
     /// Of so many octets.
     pub fn new(size: u64) -> Self {
         let weigh = |key: &Key, entry: &Entry| {
-            let of_key = (key.host.len() + key.target.len()) as u64;
+            let of_key = (key.host.len() + key.asked_for.len() + key.target.len()) as u64;
             let weight = entry.iter().map(|kept| kept.weight()).sum::<u64>() + of_key;
             u32::try_from(weight).unwrap_or(u32::MAX)
         };
@@ -255,11 +258,16 @@ impl Cache {
 }
 
 impl Pilot {
-    /// Asks for room for a body while it is under way: all of them together take no more than half the size.
+    /// Octets that all bodies under way may take together.
+    pub fn room(&self) -> u64 {
+        self.cache.size / 2
+    }
+
+    /// Asks for room for a body while it is under way.
     pub fn reserve(&mut self, octets: u64) -> bool {
         let before = self.cache.under_way.fetch_add(octets, Ordering::Relaxed);
         self.reserved += octets;
-        before + octets <= self.cache.size / 2
+        before + octets <= self.room()
     }
 
     /// Keeps what came, unless it was made old in the meantime.
@@ -294,6 +302,7 @@ mod tests {
         Key {
             is_tls: false,
             host: "a.example".into(),
+            asked_for: "a.example".into(),
             target: target.into(),
         }
     }

@@ -38,10 +38,8 @@ pub(super) fn action(
         );
     }
     if written.first() != Some(&"split") {
-        for key in ["canary", "sticky", "sticky_for"] {
-            table.refuse(reader, key, "means nothing without `split`");
-        }
-        table.know(&["canary", "sticky", "sticky_for"]);
+        table.refuse(reader, "canary", "means nothing without `split`");
+        table.know(&["canary"]);
     }
     match written.first() {
         Some(&"split") => split::split(reader, references, table).map(Action::Split),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hyper::header::HeaderName;
 use toml::de::DeValue;
 
 use super::matching::{cookie_name, field_name};
@@ -15,7 +16,7 @@ use crate::model::routing::{Side, Split, Sticky};
 
 const SIDES_MAX: usize = 16;
 /// How long the cookie of a side is kept.
-const STICKY_FOR: Duration = Duration::from_secs(30 * 86_400);
+const KEEP_FOR: Duration = Duration::from_secs(30 * 86_400);
 
 pub(super) fn split(
     reader: &mut Reader,
@@ -25,54 +26,56 @@ pub(super) fn split(
     let sides = table.optional(reader, "split", |reader, value| {
         sides(reader, references, value)
     });
-    let canary = table.optional(reader, "canary", |reader, value| {
-        let expected = "a table such as { header = \"x-canary\", cookie = \"canary\" }";
-        let mut table = Table::of(reader, "`canary`", value, expected)?;
-        let header = table.optional(reader, "header", |reader, value| {
-            let name = text(reader, value, "the name of a header such as \"x-canary\"")?;
-            field_name(reader, name, value.span())
-        });
-        let cookie = table.optional(reader, "cookie", |reader, value| {
-            let name = text(reader, value, "the name of a cookie such as \"canary\"")?;
-            cookie_name(reader, name, value.span())
-        });
-        table.finish(reader);
-        Some((header, cookie))
-    });
-    let kinds = [
-        ("client", Sticky::Client),
-        ("cookie", Sticky::Cookie(STICKY_FOR)),
-        ("none", Sticky::No),
-    ];
-    let sticky = table.optional(reader, "sticky", |r, v| choice(r, v, &kinds));
-    let mut sticky = sticky.unwrap_or(Sticky::Client);
-    let year = Duration::from_secs(365 * 86_400);
-    let sticky_for = table.optional(reader, "sticky_for", |reader, value| {
-        duration(reader, value, Duration::from_secs(1)..=year)
-    });
-    let (header, cookie) = canary.unwrap_or_default();
-    match &mut sticky {
-        Sticky::Cookie(_) if cookie.is_none() => {
-            let message = "`sticky = \"cookie\"` needs the name of a cookie";
-            let help = "write `canary = { cookie = \"canary\" }`".to_owned();
-            let span = table.key_span("sticky").unwrap_or_default();
-            reader.error(span, message, Some(help));
-        }
-        Sticky::Cookie(keeps) => *keeps = sticky_for.unwrap_or(STICKY_FOR),
-        Sticky::Client | Sticky::No => {
-            table.refuse(
-                reader,
-                "sticky_for",
-                "means nothing without `sticky = \"cookie\"`",
-            );
-        }
-    }
+    let canary = table.optional(reader, "canary", canary);
+    let (header, cookie, sticky) = canary.unwrap_or((None, None, Sticky::Client));
     Some(Split {
         sides: sides?,
         header,
         cookie,
         sticky,
     })
+}
+
+type Canary = (Option<HeaderName>, Option<Box<str>>, Sticky);
+
+/// What names a side, and who stays at one.
+fn canary(reader: &mut Reader, value: &Value) -> Option<Canary> {
+    let expected = "a table such as { header = \"x-canary\", cookie = \"canary\" }";
+    let mut table = Table::of(reader, "`canary`", value, expected)?;
+    let header = table.optional(reader, "header", |reader, value| {
+        let name = text(reader, value, "the name of a header such as \"x-canary\"")?;
+        field_name(reader, name, value.span())
+    });
+    let cookie = table.optional(reader, "cookie", |reader, value| {
+        let name = text(reader, value, "the name of a cookie such as \"canary\"")?;
+        cookie_name(reader, name, value.span())
+    });
+    let kinds = [
+        ("client", Sticky::Client),
+        ("cookie", Sticky::Cookie(KEEP_FOR)),
+        ("none", Sticky::No),
+    ];
+    let keep = table.optional(reader, "keep", |r, v| choice(r, v, &kinds));
+    let mut keep = keep.unwrap_or(Sticky::Client);
+    let year = Duration::from_secs(365 * 86_400);
+    let keep_for = table.optional(reader, "keep_for", |reader, value| {
+        duration(reader, value, Duration::from_secs(1)..=year)
+    });
+    match &mut keep {
+        Sticky::Cookie(_) if cookie.is_none() => {
+            let message = "`keep = \"cookie\"` needs the name of a cookie";
+            let help = "write `cookie = \"canary\"`".to_owned();
+            let span = table.key_span("keep").unwrap_or_default();
+            reader.error(span, message, Some(help));
+        }
+        Sticky::Cookie(keeps) => *keeps = keep_for.unwrap_or(KEEP_FOR),
+        Sticky::Client | Sticky::No => {
+            let why = "means nothing without `keep = \"cookie\"`";
+            table.refuse(reader, "keep_for", why);
+        }
+    }
+    table.finish(reader);
+    Some((header, cookie, keep))
 }
 
 fn sides(

@@ -265,6 +265,7 @@ fn rfc9111_4_4_what_a_change_names_is_old_on_the_same_host_only() {
     let key = Key {
         is_tls: false,
         host: "a.example".into(),
+        asked_for: "a.example".into(),
         target: "/".into(),
     };
     let answer = headers(&[
