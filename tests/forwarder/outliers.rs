@@ -48,7 +48,9 @@ fn who_fails_now_and_then_is_not() {
     for _ in 0..40 {
         rig.get("");
     }
-    assert_eq!(rig.counts(), [20, 20]);
+    // Each thread has turns of its own.
+    let counts = rig.counts();
+    assert!(counts.iter().all(|count| *count >= 18), "{counts:?}");
 }
 
 #[test]

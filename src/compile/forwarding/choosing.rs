@@ -1,4 +1,4 @@
-//! `balance`, `hash` and `sticky` of routes -> how one of a pool's endpoints is chosen.
+//! `balance`, `hash` and `session` of routes -> how one of a pool's endpoints is chosen.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -99,7 +99,7 @@ fn of_a_pools_backend() {
             ),
             (
                 "outliers = { ejection = \"1m\", ejection_max = ¦\"30s\" }",
-                "30s is out of range (expected 1m to 24h)",
+                "30s is out of range (expected 1m to 1d)",
             ),
             (
                 "outliers = ¦true",
