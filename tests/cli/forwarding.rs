@@ -298,7 +298,8 @@ fn metrics_tell_routes_and_endpoints_apart() {
     });
     for text in [
         &format!("meridian_endpoint_in_flight{{pool=\"web\",endpoint=\"{backend}\"}} 0"),
-        "meridian_route_request_duration_seconds_bucket{route=",
+        "meridian_route_request_duration_seconds_bucket{le=\"0.001\",route=",
+        "meridian_route_request_duration_seconds_bucket{le=\"+Inf\",route=",
         "meridian_route_request_duration_seconds_count{route=\"\"} 0",
         "meridian_access_log_dropped_total{log=",
         "meridian_rtt_networks 1",

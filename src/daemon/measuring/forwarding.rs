@@ -101,7 +101,7 @@ fn requests(
     let mut family = page.family(&name, &help, unit, MetricType::Histogram)?;
     for (labels, tally) in tallies {
         let count = |class: usize| tally.sum(|c| &c.durations[class]);
-        let ends = ENDS_MS.iter().map(|ms| ms / 1000.0).chain([f64::MAX]);
+        let ends = ENDS_MS.iter().map(|ms| ms / 1000.0).chain([f64::INFINITY]);
         let buckets: Vec<_> = ends.zip((0..).map(count)).collect();
         let sum_s = tally.sum(|c| &c.duration_us) as f64 / 1e6;
         let all = buckets.iter().map(|(_, count)| count).sum();
