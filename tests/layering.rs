@@ -109,6 +109,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "admin",
         &[
             "dns",
+            "forwarder",
             "geoip",
             "glob",
             "load",
@@ -341,14 +342,27 @@ fn answering_threads_share_no_atomic_but_where_it_is_told_why() {
         "steering",
     ];
     const SHARED: &[&str] = &[
-        // What the forwarder's threads know of a backend together: a counter for each, per request.
-        "state/forwarding.rs",
+        // What the forwarder's threads know of a backend and of a pool together; no thread that answers reads it. Limits and
+        // loads of the moment are those of the process, or they were none: a request writes to its backend's line, and adds
+        // to its pool's count. The rest is written when something fails or waits.
+        "state/forwarding/fleet.rs",
+        "state/forwarding/latency.rs",
+        "state/forwarding/slots.rs",
+        "state/forwarding/standing.rs",
+        // What became of connections to a listener, once for each.
+        "state/forwarding/entrance.rs",
+        // What requests came to, when they fail.
+        "state/forwarding/outcomes.rs",
         // What routes keep of responses: where a route has a `cache` only.
         "state/forwarding/cache.rs",
         // Counters of one writer each, on cache lines of their own; a queue that only the demo has.
         "state/feedback.rs",
         // The root: readers write to a line of their own thread only.
         "state/publish.rs",
+        // Lines of access logs, where there are any: one writes what all have to say.
+        "state/forwarding/log.rs",
+        // Round-trip times: once for each connection, and not for each request.
+        "state/forwarding/rtts.rs",
         // Rate limits, where they are configured: one table for all threads, or the limit were none.
         "state/rate_table.rs",
     ];

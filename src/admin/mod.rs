@@ -4,12 +4,15 @@
 //! |---|---|
 //! | `GET /v1/status` | [`Status`] |
 //! | `POST /v1/explain` with a [`explain::Question`] | [`explain::Explanation`] |
+//! | `POST /v1/explain/url` with an [`explain_url::UrlQuestion`] | [`explain_url::UrlExplanation`] |
 //! | `GET /v1/health`, of all targets or of `?what=web-eu` | [`health::HealthReport`] |
 //! | `GET /v1/health/history`, the same | every [`health::Changed`] that is remembered, the latest last |
 //! | `GET /v1/overrides` | every [`Standing`] |
 //! | `POST /v1/overrides` with an [`Order`](crate::overrides::Order) | [`Said`], with the [`Standing`] that it became |
 //! | `POST /v1/overrides/clear` with a [`Which`] | [`Said`], with every [`Standing`] that was taken back |
 //! | `GET /v1/load` | every [`Loaded`] |
+//! | `GET /v1/load/reports` | every [`Report`](crate::load::Report) of pools that have their load from this forwarder, for `POST /v1/load` elsewhere |
+//! | `GET /v1/rtt` | every [`NetworkRtt`] |
 //! | `POST /v1/load` with a list of [`Report`](crate::load::Report)s | [`Taken`]; or 422, and then none is taken |
 //! | `POST /v1/observations` with a list of [`Observed`] | [`Taken`]; or 422, and then none is taken |
 //! | `GET /v1/registrations` | every [`Registered`] |
@@ -22,6 +25,7 @@
 mod cache;
 pub mod client;
 pub mod explain;
+pub mod explain_url;
 pub mod health;
 pub mod record;
 pub mod replay;
@@ -184,6 +188,19 @@ pub struct Loaded {
     pub share: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+}
+
+/// How far away a client network is, as its connections to the forwarder tell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkRtt {
+    /// /24 or /56.
+    pub network: String,
+    /// Smoothed, in milliseconds.
+    pub ms: f64,
+    /// The least that was seen.
+    pub min_ms: f64,
+    /// Connections that were measured.
+    pub samples: u64,
 }
 
 /// What somebody observed of endpoints, for monitors that go by that.

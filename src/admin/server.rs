@@ -15,17 +15,19 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::cache;
 use super::explain::{self, Believed, Explanation, Line, Question};
+use super::explain_url::{self, UrlQuestion};
 use super::health::{Changed, HealthReport, History};
 use super::whom::Whom;
 use super::{
-    EndpointStatus, Joined, Loaded, Observed, Overridden, Registered, Reloaded, Said, Standing,
-    Status, Taken, Which, ZoneTrouble,
+    EndpointStatus, Joined, Loaded, NetworkRtt, Observed, Overridden, Registered, Reloaded, Said,
+    Standing, Status, Taken, Which, ZoneTrouble,
 };
 use crate::geoip::World;
 use crate::load::Report;
 use crate::overrides::{Order, key};
 use crate::registrations;
 use crate::state::feedback::Counters;
+use crate::state::forwarding::bits_of;
 use crate::state::{Root, RootReader};
 
 /// What the control loop is asked to do.
@@ -68,6 +70,8 @@ pub struct Live {
     pub overridden: ArcSwap<Overridden>,
     /// By pool that may shed: what it takes by its load, and why.
     pub shed: ArcSwap<HashMap<String, String>>,
+    /// What the forwarder has to do, of pools that have their load from it.
+    pub reports: ArcSwap<Vec<Report>>,
     pub config_path: PathBuf,
     pub listening: Vec<std::net::SocketAddr>,
     /// In words, for explain: probes, or a file.
@@ -87,12 +91,15 @@ pub fn router(live: Arc<Live>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/explain", post(explain))
+        .route("/v1/explain/url", post(explain_url))
         .route("/v1/health", get(health))
         .route("/v1/health/history", get(history))
         .route("/v1/reload", post(reload))
         .route("/v1/cache", get(cache::told))
         .route("/v1/cache/purge", post(cache::purge))
         .route("/v1/load", get(loads).post(load))
+        .route("/v1/load/reports", get(reports))
+        .route("/v1/rtt", get(rtt))
         .route("/v1/observations", post(observe))
         .route(
             "/v1/registrations",
@@ -183,6 +190,25 @@ async fn explain(
         }
         Ok(Err(message)) => error(StatusCode::BAD_REQUEST, &message),
         Err(panic) => error(StatusCode::INTERNAL_SERVER_ERROR, &panic.to_string()),
+    }
+}
+
+async fn explain_url(
+    State(live): State<Arc<Live>>,
+    question: Result<Json<UrlQuestion>, JsonRejection>,
+) -> Response {
+    let question = match question {
+        Ok(Json(question)) => question,
+        Err(rejection) => return error(rejection.status(), &rejection.body_text()),
+    };
+    let believed = Believed {
+        verdicts: (live.verdicts)(),
+        overridden: live.overridden.load_full(),
+        shed: live.shed.load_full(),
+    };
+    match explain_url::explain_url(&live.root.load_full(), &believed, &question) {
+        Ok(explanation) => Json(explanation).into_response(),
+        Err(message) => error(StatusCode::BAD_REQUEST, &message),
     }
 }
 
@@ -314,6 +340,23 @@ async fn observe(
 
 async fn loads(State(live): State<Arc<Live>>) -> Response {
     told(&live, Command::Loads).await
+}
+
+async fn reports(State(live): State<Arc<Live>>) -> Json<Vec<Report>> {
+    Json(live.reports.load().to_vec())
+}
+
+async fn rtt(State(live): State<Arc<Live>>) -> Json<Vec<NetworkRtt>> {
+    let rtts = live.root.load_full().forwarding.rtts.all().into_iter();
+    // What is behind the microseconds says nothing.
+    let rounded = |ms: f64| (ms * 1000.0).round() / 1000.0;
+    let told = rtts.map(|(address, rtt)| NetworkRtt {
+        network: format!("{address}/{}", bits_of(&address)),
+        ms: rounded(rtt.ms),
+        min_ms: rounded(rtt.min_ms),
+        samples: rtt.samples,
+    });
+    Json(told.collect())
 }
 
 async fn register(

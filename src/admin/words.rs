@@ -270,6 +270,19 @@ impl Words<'_> {
         }
     }
 
+    /// An endpoint, and what is believed of it.
+    pub fn told(&self, id: EndpointId) -> String {
+        let verdict = self.root.health.endpoint(id).verdict;
+        let endpoint = &self.root.pools.endpoints[id.index()];
+        self.candidate(&Candidate {
+            endpoint: id,
+            weight: endpoint.weight,
+            verdict,
+            share: self.root.health.endpoint(id).share,
+            usable: true,
+        })
+    }
+
     /// The names in a pool of which no address is known.
     fn unresolved(&self, pool: PoolId) -> String {
         let names = self.root.pools.unresolved.get(&pool);

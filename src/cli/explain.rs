@@ -9,18 +9,23 @@ use ipnet::IpNet;
 use crate::admin::Socket;
 use crate::admin::client::{self, Error};
 use crate::admin::explain::{Believed, CLIENTS_MAX, Explanation, Question, explain};
-use crate::compile;
+use crate::admin::explain_url::{UrlExplanation, UrlQuestion, explain_url, host_of};
+use crate::compile::{self, Whole};
 use crate::config;
-use crate::state::Health;
 use crate::state::health::EndpointHealth;
+use crate::state::{Health, Root};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// The name to explain
-    name: String,
+    /// The name to explain [default: the host of the URL]
+    #[arg(required_unless_present = "url")]
+    name: Option<String>,
     /// The record type
     #[arg(default_value = "A")]
     rtype: String,
+    /// Say, too, where a request for this URL goes from the forwarder on, such as https://www.example.com/path
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
     /// The client's address or network, as its resolver would send it (EDNS Client Subnet)
     #[arg(long, value_name = "IP[/LEN]", value_parser = parse_network)]
     client: Option<IpNet>,
@@ -49,14 +54,29 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
 }
 
 pub async fn run(arguments: Arguments) -> ExitCode {
+    let host = arguments.url.as_deref().map(host_of).transpose();
+    let host = match host {
+        Ok(host) => host,
+        Err(message) => return super::fail(&message),
+    };
     let question = Question {
-        name: arguments.name,
+        name: arguments.name.or(host).unwrap_or_default(),
         rtype: arguments.rtype,
         client: arguments.client,
         resolver: arguments.resolver,
         clients: arguments.clients,
         seed: arguments.seed,
     };
+    if let Some(url) = arguments.url {
+        let url = UrlQuestion {
+            url,
+            client: question.client.map(|net| net.addr()).or(question.resolver),
+            seed: question.seed,
+        };
+        return super::finish(
+            whole_way(arguments.config.as_deref(), &question, &url, arguments.json).await,
+        );
+    }
     match explanation(arguments.config.as_deref(), &question).await {
         Ok(explanation) if arguments.json => {
             super::print(&format!(
@@ -90,6 +110,42 @@ pub async fn explanation(
     }
 }
 
+/// How the name is answered, and what becomes of the request that follows.
+async fn whole_way(
+    config: Option<&Path>,
+    question: &Question,
+    url: &UrlQuestion,
+    is_json: bool,
+) -> Result<String, String> {
+    let dns = explanation(config, question).await?;
+    let socket = match config {
+        Some(config) => state_dir(config).map(|state_dir| Socket::path_in(&state_dir)),
+        None => Some(super::running::only()?),
+    };
+    let asked = match &socket {
+        Some(socket) => client::post(socket, "/v1/explain/url", url).await,
+        None => Err(Error::NotRunning),
+    };
+    let http: UrlExplanation = match (asked, config) {
+        (Err(Error::NotRunning), Some(config)) => {
+            let (root, ..) = root_of(config)?;
+            explain_url(&root, &Believed::default(), url)?
+        }
+        (asked, _) => asked.map_err(|e| e.to_string())?,
+    };
+    if is_json {
+        return Ok(super::json(
+            &serde_json::json!({ "dns": dns, "http": http }),
+        ));
+    }
+    let mut text = render(&dns);
+    text += &format!("{}\n", http.url);
+    for step in &http.steps {
+        text += &format!("  {:<10} {}\n", step.step, step.text);
+    }
+    Ok(text)
+}
+
 /// The server of that configuration if it runs, or else the configuration with unknown verdicts.
 async fn from_config(path: &Path, question: &Question) -> Result<Explanation, String> {
     let verdicts = match state_dir(path).as_deref() {
@@ -99,6 +155,20 @@ async fn from_config(path: &Path, question: &Question) -> Result<Explanation, St
         },
         None => "unknown: without a state_dir, a running server cannot be asked",
     };
+    let (root, whole) = root_of(path)?;
+    let aliases = match whole.config.alias_names().is_empty() {
+        true => "",
+        false => "; aliases lead nowhere, since only a running server resolves them",
+    };
+    let believed = Believed {
+        verdicts: format!("{verdicts}{aliases}"),
+        ..Believed::default()
+    };
+    explain(&root, &whole.world, &believed, question)
+}
+
+/// Of a configuration whose server does not run: of what is probed, nothing is known.
+fn root_of(path: &Path) -> Result<(Root, Whole), String> {
     let (whole, _) = compile::load(path, None).map_err(|diagnostics| {
         super::print_diagnostics(&diagnostics);
         format!("{} cannot be used", path.display())
@@ -113,16 +183,7 @@ async fn from_config(path: &Path, question: &Question) -> Result<Explanation, St
             EndpointHealth::UNWATCHED
         }
     });
-    let root = whole.parts.root(0, health.into());
-    let aliases = match whole.config.alias_names().is_empty() {
-        true => "",
-        false => "; aliases lead nowhere, since only a running server resolves them",
-    };
-    let believed = Believed {
-        verdicts: format!("{verdicts}{aliases}"),
-        ..Believed::default()
-    };
-    explain(&root, &whole.world, &believed, question)
+    Ok((whole.parts.root(0, health.into()), whole))
 }
 
 /// Where the server of that configuration would be. It may serve although the zones' files, which are not

@@ -26,6 +26,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print what this server's forwarder has to do, of pools that have `load_from`, as JSON for `import` on another node
+    Export,
+    /// Report what stands on standard input, as `export` prints it
+    Import,
 }
 
 #[derive(clap::Args)]
@@ -73,6 +77,17 @@ async fn ask(socket: &Path, command: Command) -> Result<String, String> {
             taken.map(|_| String::new()).map_err(|e| e.to_string())
         }
         Command::List { json } => list(socket, json).await,
+        Command::Export => {
+            let reports = client::get(socket, "/v1/load/reports").await;
+            let reports: Vec<Report> = reports.map_err(|e| e.to_string())?;
+            Ok(super::json(&reports))
+        }
+        Command::Import => {
+            let text = std::io::read_to_string(std::io::stdin()).map_err(|e| e.to_string())?;
+            let reports: Vec<Report> = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+            let taken: Result<Taken, _> = client::post(socket, "/v1/load", &reports).await;
+            taken.map(|_| String::new()).map_err(|e| e.to_string())
+        }
     }
 }
 

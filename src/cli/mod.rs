@@ -15,6 +15,7 @@ mod plan;
 mod recorded;
 mod register;
 mod replay;
+mod rtt;
 mod running;
 mod serve;
 mod times;
@@ -80,6 +81,8 @@ enum Command {
     Cache(cache::Arguments),
     /// Tell a running server how loaded pools and endpoints are, or see what it knows
     Load(load::Arguments),
+    /// Show how far away client networks are, as their connections to a running server's forwarder tell
+    Rtt(rtt::Arguments),
     /// Tell a running server what was observed of an endpoint, where a monitor goes by that
     Observe(observe::Arguments),
     /// Load a server on this machine, and say what its answers cost
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
             Command::Deregister(arguments) => register::run_leaving(arguments).await,
             Command::Registrations(arguments) => register::run_listing(arguments).await,
             Command::Cache(arguments) => cache::run(arguments).await,
+            Command::Rtt(arguments) => rtt::run(arguments).await,
             Command::Load(arguments) => load::run(arguments).await,
             Command::Observe(arguments) => observe::run(arguments).await,
             Command::Bench(arguments) => bench::run(*arguments).await,

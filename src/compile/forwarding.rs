@@ -4,6 +4,7 @@ mod access;
 mod care;
 mod choosing;
 mod secrets;
+mod telling;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -23,8 +24,8 @@ use crate::model::{PolicyId, PoolId};
 use crate::random::Random;
 use crate::state::Pools;
 use crate::state::forwarding::{
-    Action, Backend, Cache, Caching, Doors, Fleet, Forwarding, Keys, Preferences, Protocol,
-    RATES_TOLD_APART, Route, Upstream,
+    Action, Backend, Cache, Caching, Doors, Fleet, Forwarding, Keys, Outcomes, Preferences,
+    Protocol, RATES_TOLD_APART, Route, Upstream,
 };
 use crate::state::listening::{Http, Listener};
 use crate::state::pools;
@@ -58,14 +59,18 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
     let Some(forwarder) = &config.forwarder else {
         return Forwarding::default();
     };
+    let threads = forwarder.thread_count();
+    let mut telling = telling::Telling::new(forwarder, threads, before);
     let written = forwarder.routes.iter().enumerate();
     let routes: Box<[_]> = written
-        .map(|(at, written)| route(beside, at, written))
+        .map(|(at, written)| route(beside, at, written, &mut telling))
         .collect();
     let mut is_reached = vec![false; pools.pools.len()];
-    for forward in routes.iter().flat_map(|route| route.action.forwards()) {
-        for pool in reach(pools, forward.to) {
-            is_reached[pool.index()] = true;
+    for route in &routes {
+        for forward in route.action.forwards() {
+            for pool in reach(pools, forward.to) {
+                is_reached[pool.index()] = true;
+            }
         }
     }
     let entrances = beside.transport.entrances.iter();
@@ -74,10 +79,12 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
             is_reached[pool.index()] = true;
         }
     }
-    let backends = backends(beside, &is_reached);
+    let backends = backends(beside, &is_reached, threads);
     let preferences = choosing::Wanted::new(pools, &routes);
+    let outcomes = before.map_or_else(Arc::default, |before| Arc::clone(&before.outcomes));
     let upstreams = (0..).map(PoolId).zip(is_reached).map(|(id, is_reached)| {
-        let own = || upstream(beside, id, &backends, preferences.of(pools, id));
+        let known = (&*backends, &outcomes);
+        let own = || upstream(beside, id, known, preferences.of(pools, id));
         is_reached.then(|| Arc::new(own()))
     });
     let has_rates = routes.iter().any(|route| !route.rates.is_empty());
@@ -101,12 +108,15 @@ pub(super) fn compile(beside: &Beside<'_>) -> Forwarding {
         upstreams,
         routes,
         backends,
-        outcomes: before.map_or_else(Arc::default, |before| Arc::clone(&before.outcomes)),
+        outcomes,
         rates: has_rates.then(|| rates.unwrap_or_else(new_rates)),
         doors: Doors {
             connections_max: forwarder.connections_max,
             per_client_max: forwarder.per_client_max,
         },
+        unrouted: telling.unrouted(),
+        rtts: before.map_or_else(Arc::default, |before| Arc::clone(&before.rtts)),
+        logs: telling.logs(),
     }
 }
 
@@ -166,15 +176,20 @@ fn reach(pools: &Pools, to: pools::Member) -> Vec<PoolId> {
     }
 }
 
-fn route(beside: &Beside<'_>, at: usize, route: &written::Route) -> Route {
+fn route(
+    beside: &Beside<'_>,
+    at: usize,
+    route: &written::Route,
+    telling: &mut telling::Telling<'_>,
+) -> Route {
+    let name: Box<str> = match &route.name {
+        Some(name) => name.as_str().into(),
+        None => route.place.to_string().into(),
+    };
     Route {
+        matching: route.matching.clone(),
         access: access::access(route.access.as_ref(), beside.maps.by_route[at]),
         rates: access::rates(route),
-        name: match &route.name {
-            Some(name) => name.as_str().into(),
-            None => route.place.to_string().into(),
-        },
-        matching: route.matching.clone(),
         action: action(beside, route),
         rewrite: route.rewrite.clone(),
         request_headers: route.request_headers.clone(),
@@ -185,6 +200,8 @@ fn route(beside: &Beside<'_>, at: usize, route: &written::Route) -> Route {
             rules: rules.clone(),
             space: space(route),
         }),
+        told: telling.of_route(&name, route.access_log.as_ref()),
+        name,
     }
 }
 
@@ -234,7 +251,7 @@ pub(super) fn member(member: Member) -> pools::Member {
 fn upstream(
     beside: &Beside<'_>,
     id: PoolId,
-    backends: &[Option<Arc<Backend>>],
+    (backends, outcomes): (&[Option<Arc<Backend>>], &Arc<Outcomes>),
     preferences: Preferences,
 ) -> Upstream {
     let pool = &beside.steering.pools.pools[id.index()];
@@ -243,6 +260,7 @@ fn upstream(
         .endpoint_ids()
         .filter_map(|id| backends[id.index()].clone());
     Upstream {
+        pool: pool.name.clone(),
         protocol: match backend.protocol {
             written::Protocol::Http1 => Protocol::Http1,
             written::Protocol::Http2 => Protocol::Http2,
@@ -253,7 +271,7 @@ fn upstream(
         idle_timeout: backend.idle_timeout,
         retries: backend.retries,
         way: beside.transport.way(id.index()),
-        care: care::care(beside, id, &backend.care),
+        care: care::care(beside, id, &backend.care, outcomes),
         backends: own.collect(),
         preferences,
     }
@@ -265,7 +283,11 @@ pub(super) fn next_number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-fn backends(beside: &Beside<'_>, is_reached: &[bool]) -> Box<[Option<Arc<Backend>>]> {
+fn backends(
+    beside: &Beside<'_>,
+    is_reached: &[bool],
+    threads: usize,
+) -> Box<[Option<Arc<Backend>>]> {
     let Beside { config, before, .. } = *beside;
     let pools = &beside.steering.pools;
     let known = before
@@ -285,9 +307,14 @@ fn backends(beside: &Beside<'_>, is_reached: &[bool]) -> Box<[Option<Arc<Backend
         let port = endpoint.destination.port();
         let port = port.unwrap_or(config.pools[pool].backend.port);
         let address = SocketAddr::new(address, port);
-        let backend = known
-            .entry((address, way.number))
-            .or_insert_with(|| Arc::new(Backend::new(address, Arc::clone(&way), next_number())));
+        let backend = known.entry((address, way.number)).or_insert_with(|| {
+            Arc::new(Backend::new(
+                address,
+                Arc::clone(&way),
+                next_number(),
+                threads,
+            ))
+        });
         Some(Arc::clone(backend))
     });
     backends.collect()

@@ -5,7 +5,8 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::reader::{Reader, Table, Value, quoted};
-use super::scalar::{integer, text};
+use super::references::References;
+use super::scalar::{integer, one_or_many, text};
 use super::units::duration;
 use super::{LoadFrom, PoolLoad, Shed};
 
@@ -19,13 +20,23 @@ const FLOOR_MIN: f64 = 0.01;
 const FLOOR_DEFAULT: f64 = 0.1;
 
 /// `capacity`, `shed` and `load_max_age` of a pool.
-pub(super) fn pool_load(reader: &mut Reader, table: &mut Table) -> PoolLoad {
+pub(super) fn pool_load(
+    reader: &mut Reader,
+    references: &mut References,
+    table: &mut Table,
+) -> PoolLoad {
+    let from = table.optional(reader, "load_from", |reader, value| {
+        one_or_many(reader, value, |reader, value| {
+            references.pool(reader, value)
+        })
+    });
     let max_age = table.optional(reader, "load_max_age", |r, v| {
         duration(r, v, MAX_AGE_MIN..=MAX_AGE_MAX)
     });
     PoolLoad {
         capacity: capacity(reader, table),
         shed: table.optional(reader, "shed", shed),
+        from: from.unwrap_or_default(),
         max_age: max_age.unwrap_or(MAX_AGE_DEFAULT),
     }
 }

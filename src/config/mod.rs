@@ -72,7 +72,7 @@ use std::path::Path;
 pub use address::is_for_clients;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use expansion::{ALIAS_ADDRESSES_MAX, Addresses, Joined, Resolved, Unwritten};
-pub use forwarder::{Backend, Forwarder};
+pub use forwarder::{AccessLog, Backend, Forwarder, LogFormat};
 pub use identity::{SECRET_FORM, SECRETS_MAX};
 pub use inputs::Inputs;
 pub use probes::*;

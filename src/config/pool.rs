@@ -58,7 +58,7 @@ fn pool(
             table.refuse(reader, key, "has no effect in a pool without `monitor`");
         }
     }
-    let load = pool_load(reader, &mut table);
+    let load = pool_load(reader, references, &mut table);
     let backend = table.optional(reader, "backend", backend);
     let example = "[\"192.0.2.1\"]";
     let registration = table.optional(reader, "registration", registration);

@@ -386,6 +386,9 @@ pub struct PoolLoad {
     pub capacity: Option<u32>,
     /// Default: it takes all that comes to it.
     pub shed: Option<Shed>,
+    /// `load_from = "backends"`, or a list: pools that this server's forwarder sends requests to, where the pool's endpoint
+    /// is this forwarder: what they have to do is the pool's load. Default: it is reported, or not known.
+    pub from: Vec<PoolId>,
     /// `load_max_age`: a report that is older is ignored. 1 s..=1 h. Default 10 s.
     pub max_age: Duration,
 }

@@ -107,7 +107,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(count.checked_mul(*millis)?))
 }
 
-/// Octets per unit, the largest first.
+/// Octets per unit, largest first.
 const SIZES: [(&str, u64); 4] = [
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
@@ -115,7 +115,7 @@ const SIZES: [(&str, u64); 4] = [
     ("B", 1),
 ];
 
-/// `"64KiB"`, `"1MiB"`, `"2GiB"`, `"512B"`: octets, within `range`.
+/// `"512B"`, `"16KiB"`, `"1MiB"`, `"2GiB"`, within `range`; in octets.
 pub(super) fn size(reader: &mut Reader, value: &Value, range: RangeInclusive<u64>) -> Option<u64> {
     const EXPECTED: &str = "a size such as \"64KiB\"";
     let DeValue::String(text) = value.get_ref() else {
@@ -140,7 +140,7 @@ pub(super) fn size(reader: &mut Reader, value: &Value, range: RangeInclusive<u64
 fn parse_size(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = text.split_at(digits);
-    let (_, octets) = SIZES.iter().find(|(name, _)| *name == unit)?;
+    let (_, octets) = SIZES.iter().find(|(name, _)| *name == unit.trim_start())?;
     count.parse::<u64>().ok()?.checked_mul(*octets)
 }
 

@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::access_logs::AccessLogs;
 use super::changes::Changes;
 use super::exporting::Exporting;
+use super::forwarded::Forwarded;
 use super::forwarding::{Forwarding, Taken as Addresses};
 use super::lagging::Lagging;
 use super::limiting::Limiting;
@@ -58,6 +60,8 @@ pub struct Control {
     pub recovery: Recovery,
     pub loading: Loading,
     pub registering: Registering,
+    pub forwarded: Forwarded,
+    pub access_logs: AccessLogs,
     pub resolving: Resolving,
     /// When pools may be compiled for endpoints that nobody wrote, at the soonest.
     pub expand_from: Instant,
@@ -78,6 +82,9 @@ pub struct Control {
 
 /// How often retired roots and the counters of held back answers are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// How often it is looked at what the forwarder has to do.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Reloads that wait for the one under way; more are refused.
 const REQUESTS_MAX: usize = 16;
@@ -124,6 +131,7 @@ impl Control {
     ) {
         let mut databases = self.watch();
         let mut sweep = tokio::time::interval(SWEEP);
+        let mut looks = tokio::time::interval(LOOK);
         let mut requests = VecDeque::new();
         let mut work: Option<Work> = None;
         loop {
@@ -185,6 +193,9 @@ impl Control {
                         requests.retain(|request| !matches!(request, Request::Databases));
                     }
                 }
+                _ = looks.tick(), if !self.whole.parts.forwarding.backends.is_empty() => {
+                    self.forwarded.look(&self.whole.parts.forwarding);
+                }
                 _ = sweep.tick() => {
                     self.publisher.sweep();
                     self.limiting.look();
@@ -204,6 +215,8 @@ impl Control {
             work.task.abort();
         }
         self.postman.abort();
+        let access_logs = self.access_logs;
+        let _ = tokio::task::spawn_blocking(move || access_logs.stop()).await;
         self.changes.tell_end();
         self.verdicts.stop().await;
     }
@@ -217,8 +230,15 @@ impl Control {
     /// Hears what was told of loads, and lets pools shed by it.
     fn shed(&mut self) {
         self.loading.hear(self.verdicts.take_told(), &self.whole);
-        let pools = &self.whole.parts.pools;
         let health = Arc::clone(&self.publisher.current().health);
+        let (own, of_pools) = self.forwarded.reports(&self.whole, &health);
+        for reports in [&own, &of_pools] {
+            if let Err(why) = self.loading.add(reports, &self.whole) {
+                tracing::warn!("what the forwarder has to do: {why}");
+            }
+        }
+        self.live.reports.store(Arc::new(of_pools));
+        let pools = &self.whole.parts.pools;
         let besides = self.shares_besides_load(&self.seen(&health));
         let changed = self.loading.step(&self.whole, &health, &besides);
         for taking in &changed {
@@ -498,6 +518,9 @@ impl Control {
 
     /// Publishes what was read, or says why not; true when it was published.
     fn take_over(&mut self, request: Request, outcome: Outcome) -> bool {
+        if matches!(request, Request::Everything(_)) {
+            self.access_logs.reopen();
+        }
         let (what, reply) = match request {
             Request::Everything(reply) => ("configuration", Some(reply)),
             Request::Databases => ("geoip databases", None),
@@ -554,6 +577,7 @@ impl Control {
     fn adopt(&mut self, whole: Whole, (prepared, addresses): (Prepared, Addresses)) {
         let before = std::mem::replace(&mut self.whole, whole);
         self.loading.adopt(&self.whole);
+        self.access_logs.adopt(&self.whole.parts.forwarding.logs);
         self.registering.adopt();
         self.live.world.store(Arc::clone(&self.whole.world));
         match self.verdicts.adopt(prepared, &self.whole.parts) {

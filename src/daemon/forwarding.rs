@@ -1,9 +1,7 @@
 //! The forwarder's threads, and what they listen on.
 
 use std::net::SocketAddr;
-use std::num::NonZero;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -41,8 +39,7 @@ pub enum Taken {
 }
 
 fn threads(config: Option<&config::Forwarder>) -> usize {
-    let configured = config.and_then(|config| config.threads).map(usize::from);
-    configured.unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get))
+    config.map_or(1, config::Forwarder::thread_count)
 }
 
 /// Takes the addresses of threads that do not run yet.

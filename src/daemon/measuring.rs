@@ -1,5 +1,8 @@
 //! What `/metrics` tells. Nothing is counted here that is not counted anyway: it is read when somebody asks.
 
+mod forwarding;
+mod listeners;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -77,6 +80,7 @@ impl Collector for Sources {
         ConstGauge::new(1u64).encode(build.encode_family(&version)?)?;
         let root = self.live.root.load_full();
         endpoints(&root, &mut page)?;
+        forwarding::forwarding(&root, &mut page)?;
         let troubles = self.live.zones_in_trouble.load().len();
         page.gauge("zones", "Zones that are served", root.zones.iter().count())?;
         page.gauge(
@@ -91,6 +95,7 @@ impl Collector for Sources {
         }
         let counters = self.live.counters.get();
         queries(counters.map_or(&[], Vec::as_slice), &mut page)?;
+        listeners::listeners(&root, &mut page)?;
         self.webhook(&mut page)
     }
 }

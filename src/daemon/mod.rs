@@ -4,12 +4,14 @@
 //! then answers. From there on one control loop owns the write half of the root: verdicts, reloads,
 //! replaced databases and names that lead elsewhere reach it as messages and leave it as publications.
 
+mod access_logs;
 mod announcer;
 mod aside;
 mod changes;
 mod control;
 mod explaining;
 mod exporting;
+mod forwarded;
 mod forwarding;
 mod hearing;
 mod lagging;
@@ -48,11 +50,13 @@ use crate::model::Verdict;
 use crate::nameserver::{self, BindError, Nameserver};
 use crate::state::feedback::{Counters, SampleQueue};
 use crate::state::{Publisher, RootReader};
+use access_logs::AccessLogs;
 use changes::Changes;
 pub use control::log;
 use control::{Control, Order};
 use explaining::Told;
 use exporting::Exporting;
+use forwarded::Forwarded;
 use forwarding::Forwarding;
 use lagging::Lagging;
 use limiting::Limiting;
@@ -178,6 +182,7 @@ impl Daemon {
             zones_in_trouble: ArcSwap::default(),
             overridden: ArcSwap::from_pointee(overriding.told(pools)),
             shed: ArcSwap::default(),
+            reports: ArcSwap::default(),
             config_path: path.clone(),
             listening: bound.local_addrs().to_vec(),
             verdicts: verdicts.source(),
@@ -211,12 +216,16 @@ impl Daemon {
             .adopt(metrics)
             .map_err(|e| StartError::System(format!("[metrics] listen: {e}")))?;
         let postman = Arc::clone(&changes.postbox).run(webhook::courier());
+        let mut access_logs = AccessLogs::default();
+        access_logs.adopt(&whole.parts.forwarding.logs);
         let live_too = Arc::clone(&live);
         let control = Control {
             path,
             adjust,
             loading: Loading::new(&whole),
             registering,
+            forwarded: Forwarded::default(),
+            access_logs,
             resolving,
             expand_from: clock::now(),
             is_unexpanded: false,

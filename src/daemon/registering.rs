@@ -1,6 +1,6 @@
 //! Who registered, between the admin API and the pools that are served.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
@@ -181,12 +181,16 @@ impl Registering {
             })
             .map(|id| (key(pools, id), root.health.endpoint(id).verdict.to_string()))
             .collect();
+        let open = config
+            .pools
+            .iter()
+            .filter(|pool| pool.registration.is_some());
+        let open: HashSet<&str> = open.map(|pool| &*pool.name).collect();
         let told = |registration: &Registration| {
             let Order { pool, address, .. } = &registration.order;
             let verdict = verdicts.get(&format!("{pool}/{address}")).cloned();
-            let is_open = |p: &Pool| p.name == *pool && p.registration.is_some();
             Registered {
-                why: match (&verdict, config.pools.iter().any(is_open)) {
+                why: match (&verdict, open.contains(pool.as_str())) {
                     (Some(_), _) => None,
                     (None, true) => Some("not served yet, or not beside the others".to_owned()),
                     (None, false) => Some("nobody may register there (any more)".to_owned()),

@@ -3,6 +3,7 @@
 //! It is sent again only where that is safe: nothing of it was sent, or it changes nothing more the second time and can
 //! be sent as it was. Always to another endpoint, and only as long as the pool's budget lasts.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use super::balance::{self, Ask, Choice, Nothing};
 use super::body::RequestBody;
 use super::kept::Kept;
 use super::known::Known;
+use super::story::Story;
 use super::upstream::{self, AtWork, Exchange, Failed, Refused, Why};
 use super::worker::Worker;
 use crate::clock;
@@ -24,8 +26,31 @@ use crate::proxy_protocol::Ends;
 use crate::state::Root;
 use crate::state::forwarding::{Forward, Passage};
 
-/// Backends that are passed over at most, beside those that the request is sent to.
-const PASSED_OVER_MAX: usize = 16;
+/// Backends that are asked for at most, whether or not the request is sent to them.
+const TRIED_MAX: usize = 16;
+
+/// Their numbers.
+#[derive(Default)]
+struct Tried {
+    numbers: [u64; TRIED_MAX],
+    count: usize,
+}
+
+impl Tried {
+    fn as_slice(&self) -> &[u64] {
+        &self.numbers[..self.count]
+    }
+
+    fn has_room(&self) -> bool {
+        self.count < TRIED_MAX
+    }
+
+    /// Not past its room.
+    fn push(&mut self, number: u64) {
+        self.numbers[self.count] = number;
+        self.count += 1;
+    }
+}
 
 /// A request on its way.
 pub(super) struct Attempts<'a> {
@@ -36,6 +61,7 @@ pub(super) struct Attempts<'a> {
     /// Of the client's connection.
     pub ends: Ends,
     pub known: &'a Known,
+    pub story: &'a RefCell<Story>,
 }
 
 /// A response, and whose it is.
@@ -70,7 +96,7 @@ impl Attempts<'_> {
         let begun = clock::now();
         let mut request = Some(request);
         let mut again = again;
-        let mut tried: Vec<u64> = Vec::new();
+        let mut tried = Tried::default();
         let mut sends = 0;
         let mut deadline = None;
         let mut last = None;
@@ -78,7 +104,7 @@ impl Attempts<'_> {
         let mut poor: Option<Answered> = None;
         let mut now_ms = clock::steady_ms(begun);
         loop {
-            let choice = match self.choose(&tried, now_ms) {
+            let choice = match self.choose(tried.as_slice(), now_ms) {
                 Ok(choice) => choice,
                 Err(nothing) => return poor.ok_or(last.unwrap_or(nothing)),
             };
@@ -89,7 +115,7 @@ impl Attempts<'_> {
             } = choice;
             let care = &upstream.care;
             let mut is_pools_trial = false;
-            if sends == 0 && tried.is_empty() {
+            if tried.as_slice().is_empty() {
                 deadline = care.total_timeout.map(|total| begun + total);
                 match care.fleet.enter(care.circuit.as_ref(), now_ms) {
                     Passage::Usual => {}
@@ -98,11 +124,11 @@ impl Attempts<'_> {
                 }
             }
             tried.push(backend.number);
-            let outcomes = &self.root.forwarding.outcomes;
-            let entering = AtWork::enter(&upstream, backend, outcomes, is_pools_trial, now_ms);
+            let told = Arc::clone(&backend);
+            let entering = AtWork::enter(&upstream, backend, is_pools_trial, now_ms);
             let at_work = match by(deadline, entering).await {
                 Some(Ok(at_work)) => at_work,
-                Some(Err(Refused::Ejected)) if tried.len() < PASSED_OVER_MAX => continue,
+                Some(Err(Refused::Ejected)) if tried.has_room() => continue,
                 Some(Err(Refused::Ejected)) => return poor.ok_or(Undone::NoneLeft),
                 Some(Err(Refused::Full)) => return poor.ok_or(last.unwrap_or(Undone::Full)),
                 None => return poor.ok_or(Undone::TotalTimeout),
@@ -112,10 +138,12 @@ impl Attempts<'_> {
             };
             poor = None;
             sends += 1;
+            self.story.borrow_mut().goes_to(told, &upstream);
             let exchange =
                 upstream::exchange(self.worker, &upstream, at_work, self.ends, sent, deadline);
             let why = match exchange.await {
                 Ok(response) => {
+                    self.story.borrow_mut().responds();
                     let status = response.status();
                     let answered = Answered { response, endpoint };
                     let is_poor = care.retry_statuses.contains(&status.as_u16());
@@ -136,7 +164,11 @@ impl Attempts<'_> {
             };
             now_ms = clock::steady_ms(clock::now());
             let may = request.is_some() || again.as_ref().is_some_and(Again::is_possible);
-            if !may || sends > upstream.retries || !care.fleet.may_retry(&care.budget, now_ms) {
+            if !may
+                || !tried.has_room()
+                || sends > upstream.retries
+                || !care.fleet.may_retry(&care.budget, now_ms)
+            {
                 return match (poor, why) {
                     (Some(poor), _) => Ok(poor),
                     (None, Some(why)) => Err(why),
@@ -195,7 +227,7 @@ impl Again {
         );
         let (body, kept) = match body {
             RequestBody::Incoming(body) if is_safe && replay > 0 => {
-                let kept = Kept::new(body, replay);
+                let kept = Kept::new(*body, replay);
                 (kept.first(), Some(kept))
             }
             body => (body, None),

@@ -148,7 +148,14 @@ impl Among<'_> {
         // Mostly, the first will do; but who takes a part only may decline.
         let is_plain = !self.slot.is_thinned && bound.is_none() && ask.tried.is_empty();
         let has_room = |id: &EndpointId| self.room(*id).is_some();
-        if is_plain {
+        // Drawn anew, those who are left share what those who are not would have had; a hash comes to the same.
+        let is_fixed = balance.is_by_client() || balance == Balance::Failover;
+        let draws = match is_plain {
+            true if is_fixed => 1,
+            true => DRAWS_MAX,
+            false => 0,
+        };
+        for _ in 0..draws {
             let first = forward::endpoints(ask.root, self.served, by(1), draw);
             if let Some(id) = first.as_slice().iter().copied().find(has_room) {
                 return Some(id);

@@ -24,7 +24,7 @@ pub(super) enum RequestBody {
     /// Nothing, which can be sent again.
     Empty,
     /// As the client sends it.
-    Incoming(Received),
+    Incoming(Box<Received>),
     /// The same, which can be sent again as far as it was kept.
     Kept(Reading),
 }
@@ -94,12 +94,12 @@ impl RequestBody {
     pub fn of(body: Incoming, session: &Rc<Session>) -> Self {
         match body.is_end_stream() {
             true => RequestBody::Empty,
-            false => RequestBody::Incoming(Received {
+            false => RequestBody::Incoming(Box::new(Received {
                 body,
                 session: Rc::clone(session),
                 left: session.http().body_max,
                 patience: Patience::new(session.http().body_timeout),
-            }),
+            })),
         }
     }
 }

@@ -291,9 +291,10 @@ impl Asking<'_> {
         let Boarding::Pilot(pilot) = self.cache.board(self.space, &self.key) else {
             return;
         };
-        let (worker, visit) = (Rc::clone(self.worker), self.visit.clone());
+        let worker = Rc::clone(self.worker);
         let Way { root, route, side } = self.way;
         let root = Arc::clone(root);
+        let visit = self.visit.aside(self.worker);
         let (space, key) = (self.space, self.key.clone());
         let mut head: Parts = Request::new(()).into_parts().0;
         head.uri = request.uri().clone();
@@ -318,8 +319,11 @@ impl Asking<'_> {
                 key,
             };
             let request = Request::from_parts(head, RequestBody::Empty);
+            let answer = asking.fetch(request, pilot, stale, "fwd=stale").await;
+            let story = Rc::clone(visit.asked().story);
+            story.borrow_mut().answers(answer.status());
             // Its body is kept without anybody reading it.
-            drop(asking.fetch(request, pilot, stale, "fwd=stale").await);
+            drop(answer);
         });
     }
 

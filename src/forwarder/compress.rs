@@ -172,15 +172,15 @@ fn weaken(headers: &mut HeaderMap) {
 fn may_be(compress: &Compress, method: &Method, answer: &Answer) -> bool {
     let headers = answer.headers();
     let status = answer.status();
-    let has_body = !status.is_informational()
-        && !matches!(
+    let has_none = status.is_informational()
+        || matches!(
             status,
             StatusCode::NO_CONTENT
                 | StatusCode::RESET_CONTENT
                 | StatusCode::PARTIAL_CONTENT
                 | StatusCode::NOT_MODIFIED
         )
-        && !(*method == Method::CONNECT && status.is_success());
+        || *method == Method::CONNECT && status.is_success();
     let is_as_it_is =
         !headers.contains_key(CONTENT_ENCODING) && !headers.contains_key(CONTENT_RANGE);
     let may_be_changed = || {
@@ -199,7 +199,7 @@ fn may_be(compress: &Compress, method: &Method, answer: &Answer) -> bool {
         let length: Option<u64> = of_body.or_else(said);
         length.is_none_or(|length| length >= compress.min_len.max(1))
     };
-    has_body && is_as_it_is && is_of_type(compress, headers) && is_long() && may_be_changed()
+    !has_none && is_as_it_is && is_of_type(compress, headers) && is_long() && may_be_changed()
 }
 
 fn is_of_type(compress: &Compress, headers: &HeaderMap) -> bool {
@@ -221,7 +221,7 @@ fn is_of_type(compress: &Compress, headers: &HeaderMap) -> bool {
 }
 
 enum Encoder {
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
     Brotli(Box<CompressorWriter<Vec<u8>>>),
 }
 
@@ -277,7 +277,7 @@ impl Compressed {
         let encoder = match coding {
             Coding::Gzip => {
                 let level = Compression::new(compress.gzip.unwrap_or_default().into());
-                Encoder::Gzip(GzEncoder::new(Vec::new(), level))
+                Encoder::Gzip(Box::new(GzEncoder::new(Vec::new(), level)))
             }
             Coding::Brotli => {
                 let level = compress.brotli.unwrap_or_default().into();

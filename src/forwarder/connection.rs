@@ -25,6 +25,7 @@ use super::body::ResponseBody;
 use super::service::{self, Asked, Peer};
 use super::session::{Session, Waits};
 use super::shown::Shown;
+use super::story::Story;
 use super::upgrade;
 use super::wire::Wire;
 use super::worker::Worker;
@@ -80,9 +81,9 @@ pub(super) async fn serve_http<I>(
         Protocol::Http2 => true,
         Protocol::Unknown => {
             let speaks = speaks_http2(wire.inner(), &mut first);
-            match timeout(session.http().keep_alive, speaks).await {
-                Ok(Ok(is_http2)) => is_http2,
-                Ok(Err(_)) | Err(_) => return,
+            match unless_over(&session, speaks).await {
+                Some(Ok(is_http2)) => is_http2,
+                Some(Err(_)) | None => return,
             }
         }
     };
@@ -93,6 +94,20 @@ pub(super) async fn serve_http<I>(
         wire.is_http1(first);
         serve_http1(&worker, wire, peer, session).await;
     }
+}
+
+/// What `first` comes to; `None`: it takes too long, or nothing new is begun any more.
+async fn unless_over<F: Future>(session: &Session, first: F) -> Option<F::Output> {
+    let mut first = pin!(first);
+    poll_fn(|cx| {
+        session.is_with(cx.waker());
+        match first.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if session.is_draining() || session.due().is_some() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
 }
 
 /// Whether a connection begins as one of HTTP/2 does. `first` is what was read to know it.
@@ -114,24 +129,37 @@ where
     }
 }
 
-async fn serve_http1<I>(worker: &Rc<Worker>, wire: Wire<I>, peer: Peer, session: Rc<Session>)
+async fn serve_http1<I>(worker: &Rc<Worker>, mut wire: Wire<I>, peer: Peer, session: Rc<Session>)
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let service = {
-        let (worker, session) = (Rc::clone(worker), Rc::clone(&session));
-        service_fn(move |request| answer(&worker, Rc::clone(&session), None, peer, request))
-    };
-    let mut builder = http1::Builder::new();
     let http = session.http();
+    let mut builder = http1::Builder::new();
     if http.headers_max > HEADERS_USUAL {
         builder.max_headers(http.headers_max.into());
     }
+    // Whether the client has gone is looked at only where a response takes its time: hyper would read for it in the middle
+    // of every request, to a buffer of its own.
+    builder.half_close(true);
     builder.max_buf_size(http.head_max as usize + HEAD_BESIDES);
-    let mut connection = builder.serve_connection(TokioIo::new(wire), service);
-    let finish = http1::Connection::graceful_shutdown;
-    drive(&session, Pin::new(&mut connection), finish).await;
-    let parts = connection.into_parts();
+    let parts = loop {
+        let service = {
+            let (worker, session) = (Rc::clone(worker), Rc::clone(&session));
+            service_fn(move |request| answer(&worker, Rc::clone(&session), None, peer, request))
+        };
+        // In a place of its own, so that nothing is held for it while it rests.
+        let mut connection = Box::new(builder.serve_connection(TokioIo::new(wire), service));
+        let finish = http1::Connection::graceful_shutdown;
+        let left = drive(&session, Pin::new(&mut *connection), finish, true).await;
+        let parts = connection.into_parts();
+        if left == Left::Over || !parts.read_buf.is_empty() {
+            break parts;
+        }
+        wire = parts.io.into_inner();
+        if !wire.rest().await {
+            return;
+        }
+    };
     let wire = parts.io.into_inner();
     if let Some(upgraded) = session.take_upgraded() {
         let idle = session.http().upgrade_timeout;
@@ -174,26 +202,48 @@ where
         .max_send_buf_size(SEND_MAX)
         .serve_connection(TokioIo::new(wire), service);
     let finish = http2::Connection::graceful_shutdown;
-    drive(&session, pin!(connection), finish).await;
+    drive(&session, pin!(connection), finish, false).await;
+}
+
+/// How a connection was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    Over,
+    /// Between two requests, with nothing to do.
+    Resting,
 }
 
 /// Runs a connection, until its client has been too slow; `finish` lets it finish what is under way.
-async fn drive<C: Future>(session: &Session, mut connection: Pin<&mut C>, finish: fn(Pin<&mut C>)) {
+async fn drive<C: Future>(
+    session: &Session,
+    mut connection: Pin<&mut C>,
+    finish: fn(Pin<&mut C>),
+    may_rest: bool,
+) -> Left {
     let mut is_finishing = false;
     poll_fn(|cx| {
         session.is_with(cx.waker());
         let due = session.due();
-        if due == Some(Waits::Taker) {
-            return Poll::Ready(());
-        }
-        if !is_finishing && (session.is_draining() || due == Some(Waits::Request)) {
-            is_finishing = true;
-            finish(connection.as_mut());
+        if due == Some(Waits::Taker) || session.is_overdue() {
+            return Poll::Ready(Left::Over);
         }
         // What ended it, the client knows.
-        connection.as_mut().poll(cx).map(drop)
+        let polled = connection.as_mut().poll(cx).map(|_| Left::Over);
+        if polled.is_ready() || is_finishing {
+            return polled;
+        }
+        if session.is_draining() || due == Some(Waits::Request) {
+            // What has come already is begun.
+            is_finishing = true;
+            finish(connection.as_mut());
+            return connection.as_mut().poll(cx).map(|_| Left::Over);
+        }
+        match may_rest && session.is_resting() {
+            true => Poll::Ready(Left::Resting),
+            false => Poll::Pending,
+        }
     })
-    .await;
+    .await
 }
 
 /// Reads on for a while: a socket that is closed with something to read in it takes back what was sent last.
@@ -225,10 +275,12 @@ fn answer(
     async move {
         // Of HTTP/1, hyper itself leaves it out.
         let has_no_body = above.is_some() && request.method() == Method::HEAD;
+        let story = Rc::new(RefCell::new(Story::begin(&worker, peer)));
         let asked = Asked {
             session: &session,
             number,
             peer,
+            story: &story,
         };
         let mut response = service::serve(&worker, asked, request).await;
         if above.is_none() && number >= session.http().requests_max {
@@ -239,10 +291,12 @@ fn answer(
             let len = HeaderValue::from(len);
             response.headers_mut().entry(CONTENT_LENGTH).or_insert(len);
         }
+        story.borrow_mut().answers(response.status());
         Ok(response.map(|body| Served {
             body: (!has_no_body).then_some(body),
             seat,
             above,
+            story,
         }))
     }
 }
@@ -263,6 +317,15 @@ struct Served {
     seat: Seat,
     /// The place of its stream's connection.
     above: Option<Seat>,
+    story: Rc<RefCell<Story>>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        if self.is_end_stream() {
+            self.story.borrow_mut().is_whole();
+        }
+    }
 }
 
 impl Body for Served {
@@ -278,6 +341,11 @@ impl Body for Served {
             return Poll::Ready(None);
         };
         let frame = Pin::new(body).poll_frame(cx);
+        match &frame {
+            Poll::Ready(Some(Ok(frame))) => served.story.borrow_mut().sends(frame),
+            Poll::Ready(None) => served.story.borrow_mut().is_whole(),
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
         if served.above.is_some() {
             // More is asked for when the client has taken that.
             let is_given = matches!(frame, Poll::Ready(Some(Ok(_))));

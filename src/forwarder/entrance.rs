@@ -9,7 +9,7 @@ use super::connection::{Protocol, serve_http};
 use super::service::Peer;
 use super::shown::Shown;
 use super::worker::Worker;
-use super::{proxy, tcp, tls};
+use super::{proxy, rtt, tcp, tls};
 use crate::proxy_protocol::Ends;
 use crate::state::forwarding::Mode;
 use crate::state::listening::{Listener, Spot};
@@ -23,19 +23,26 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, from: Socke
     entrance.counts.connections.add(1);
     // Responses are written whole or wait for their backend; nothing is won by waiting for more.
     let _ = stream.set_nodelay(true);
+    if !entrance.proxy_protocol {
+        rtt::note(&worker, &stream, from.ip());
+    }
     let Ok(to) = stream.local_addr() else {
         return;
     };
     let mut ends = Ends { from, to };
     if entrance.proxy_protocol && listener.http.trusts(from.ip()) {
-        match proxy::receive(&mut stream).await {
+        match Box::pin(proxy::receive(&mut stream)).await {
             Ok(said) => ends = said.unwrap_or(ends),
             Err(_) => return entrance.counts.bad_proxy_headers.add(1),
         }
     }
     match &entrance.mode {
         Mode::Http => http(worker, &listener, stream, ends, spot).await,
-        Mode::Tcp(tcp) => tcp::serve(&worker, &listener, tcp, stream, ends, spot).await,
+        Mode::Tcp(tcp) => {
+            let serving = tcp::serve(&worker, &listener, tcp, stream, ends, spot);
+            // What connections of requests have no use for.
+            Box::pin(serving).await;
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use hyper::header::{
-    CONNECTION, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, MAX_FORWARDS,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use hyper::{HeaderMap, Version};
 
@@ -58,6 +58,7 @@ pub(super) fn strip_request(headers: &mut HeaderMap, upgrade: Option<HeaderValue
         codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
     });
     strip_hop_by_hop(headers);
+    count_hop(headers);
     headers.remove(EXPECT);
     if takes_trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -66,6 +67,17 @@ pub(super) fn strip_request(headers: &mut HeaderMap, upgrade: Option<HeaderValue
     if let Some(protocols) = upgrade {
         headers.insert(UPGRADE, protocols);
         headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}
+
+/// Says how many more may forward it (RFC 9110, 7.6.2): of methods that have no use for that, nobody minds.
+fn count_hop(headers: &mut HeaderMap) {
+    let Some(hops) = headers.get(MAX_FORWARDS) else {
+        return;
+    };
+    let hops: Option<u32> = hops.to_str().ok().and_then(|hops| hops.parse().ok());
+    if let Some(left) = hops.and_then(|hops| hops.checked_sub(1)) {
+        headers.insert(MAX_FORWARDS, HeaderValue::from(left));
     }
 }
 
@@ -120,7 +132,7 @@ impl Told {
             of: (address, asker.port, asker.is_tls),
             client: text(address.to_string()),
             port: HeaderValue::from(asker.port),
-            forwarded: (asker.host.cloned(), forwarded(asker, address)),
+            forwarded: (asker.host.map(copied), forwarded(asker, address)),
         }
     }
 }
@@ -138,7 +150,7 @@ pub(super) fn tell_client(
     let told = match told {
         Some(told) if told.of == of => {
             if told.forwarded.0.as_ref() != asker.host {
-                told.forwarded = (asker.host.cloned(), forwarded(&asker, address));
+                told.forwarded = (asker.host.map(copied), forwarded(&asker, address));
             }
             told
         }
@@ -147,7 +159,7 @@ pub(super) fn tell_client(
     let scheme = HeaderValue::from_static(scheme(&asker));
     let host = asker.host.cloned();
     if http.trusts(address) {
-        let client = client(headers, address, http);
+        let client = client(headers, address, |address| http.trusts(address));
         append_to_list(headers, X_FORWARDED_FOR, &told.client);
         append_to_list(headers, FORWARDED, &told.forwarded.1);
         headers.entry(X_FORWARDED_PROTO).or_insert(scheme);
@@ -174,12 +186,12 @@ pub(super) fn tell_client(
 pub(super) fn client_of(headers: &HeaderMap, peer: IpAddr, http: &Http) -> IpAddr {
     let peer = peer.to_canonical();
     match http.trusts(peer) {
-        true => client(headers, peer, http),
+        true => client(headers, peer, |address| http.trusts(address)),
         false => peer,
     }
 }
 
-/// Whether a request came over TLS, of which `peer` says so, who `is_tls` or not itself.
+/// Whether a request came over TLS, of which `peer` says so, who did so itself if `is_tls`.
 pub(super) fn came_by_tls(headers: &HeaderMap, peer: IpAddr, is_tls: bool, http: &Http) -> bool {
     let told = headers.get(X_FORWARDED_PROTO).filter(|_| http.trusts(peer));
     told.map_or(is_tls, |scheme| {
@@ -187,8 +199,8 @@ pub(super) fn came_by_tls(headers: &HeaderMap, peer: IpAddr, is_tls: bool, http:
     })
 }
 
-/// What else a response may depend on, where others are believed: the address as the client wrote it, with a port, and
-/// the one that proxies say that it wrote.
+/// What else a response may depend on: the host as the client wrote it, with a port, and the one that a proxy that is
+/// believed says that it wrote.
 pub(super) fn asked_for(headers: &HeaderMap, is_trusted: bool) -> Box<str> {
     let told = headers.get(X_FORWARDED_HOST).filter(|_| is_trusted);
     let values = [headers.get(HOST), told].into_iter().flatten();
@@ -197,7 +209,7 @@ pub(super) fn asked_for(headers: &HeaderMap, is_trusted: bool) -> Box<str> {
 }
 
 /// The last of those whom `X-Forwarded-For` names who is not trusted, from `peer` on, who is; or as far as it can be read.
-fn client(headers: &HeaderMap, peer: IpAddr, http: &Http) -> IpAddr {
+fn client(headers: &HeaderMap, peer: IpAddr, trusts: impl Fn(IpAddr) -> bool) -> IpAddr {
     let mut client = peer;
     let values = headers.get_all(X_FORWARDED_FOR).iter().rev();
     let named = values.flat_map(|value| value.to_str().unwrap_or("?").rsplit(','));
@@ -206,7 +218,7 @@ fn client(headers: &HeaderMap, peer: IpAddr, http: &Http) -> IpAddr {
             break;
         };
         client = address;
-        if !http.trusts(address) {
+        if !trusts(address) {
             break;
         }
     }
@@ -268,6 +280,11 @@ fn forwarded(asker: &Asker<'_>, address: IpAddr) -> HeaderValue {
     text(element)
 }
 
+/// Without the buffer that it was read to.
+fn copied(value: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
+}
+
 /// Of visible characters.
 fn text(text: String) -> HeaderValue {
     HeaderValue::from_maybe_shared(Bytes::from(text))
@@ -285,5 +302,65 @@ pub(super) fn tell_request(headers: &mut HeaderMap, is_trusted: bool, draw: impl
     let id: Vec<u8> = (0..32).map(digit).collect();
     if let Ok(id) = HeaderValue::from_maybe_shared(Bytes::from(id)) {
         headers.insert(X_REQUEST_ID, id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let fields = fields.iter().map(|&(name, value)| {
+            let name = HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        });
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(name, value);
+        }
+        headers
+    }
+
+    #[test]
+    fn what_connection_names_goes_no_further() {
+        let mut headers = headers(&[
+            ("connection", "close, X-Secret"),
+            ("x-secret", "1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("x-stays", "2"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        let left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["x-stays"]);
+    }
+
+    #[test]
+    fn the_client_is_the_last_one_that_is_not_trusted() {
+        let trusts = |address: IpAddr| {
+            ["10.0.0.1", "10.0.0.2", "2001:db8::1"].contains(&&*address.to_string())
+        };
+        for (fields, expected) in [
+            (&[][..], "10.0.0.1"),
+            (&["192.0.2.1"], "192.0.2.1"),
+            (&["192.0.2.1, 192.0.2.2"], "192.0.2.2"),
+            (&["192.0.2.1, 10.0.0.2"], "192.0.2.1"),
+            (&["192.0.2.1", "192.0.2.2, 10.0.0.2"], "192.0.2.2"),
+            (&["10.0.0.2"], "10.0.0.2"),
+            (&["192.0.2.1:4711"], "192.0.2.1"),
+            (&["[2001:db8::2]:4711, 2001:db8::1"], "2001:db8::2"),
+            (&["[2001:db8::2]"], "2001:db8::2"),
+            (&["::ffff:192.0.2.1"], "192.0.2.1"),
+            // What cannot be read ends it: who wrote it is the last that is known.
+            (&["192.0.2.1, unknown, 10.0.0.2"], "10.0.0.2"),
+            (&["192.0.2.1,"], "10.0.0.1"),
+        ] {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|&value| ("x-forwarded-for", value))
+                .collect();
+            let found = client(&headers(&fields), "10.0.0.1".parse().unwrap(), trusts);
+            assert_eq!(found.to_string(), expected, "{fields:?}");
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! What is a request known by, to those who send equal ones to the same endpoint?
 
 use hyper::HeaderMap;
-use hyper::header::{COOKIE, HOST};
+use hyper::header::HOST;
 use hyper::http::request::Parts;
 
 use crate::clock;
 use crate::hashing::{of_address, of_octets};
 use crate::locate::Client;
+use crate::model::routing::cookie_values;
 use crate::state::forwarding::{Forward, HashBy, Named, Sticky};
 
 /// Cookies of one name that are looked at: browsers send those of longer paths first, and a client that sends more
@@ -54,7 +55,7 @@ fn hash(by: &HashBy, client: &Client, head: &Parts) -> u64 {
             value.map_or_else(of_client, |value| of_octets(value.as_bytes()))
         }
         HashBy::Cookie(name) => {
-            let value = cookies(&head.headers, name).next();
+            let value = cookie_values(&head.headers, name).next();
             value.map_or_else(of_client, of_octets)
         }
     }
@@ -66,56 +67,6 @@ pub(super) fn now_min() -> u32 {
 }
 
 fn named(sticky: &Sticky, headers: &HeaderMap) -> Option<Named> {
-    let mut values = cookies(headers, &sticky.cookie).take(COOKIES_MAX);
+    let mut values = cookie_values(headers, &sticky.cookie).take(COOKIES_MAX);
     values.find_map(|value| sticky.read(value, now_min()))
-}
-
-/// The values of the cookies of this name (RFC 6265, 4.2.1), without the quotes that they may stand in.
-pub fn cookies<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
-    let lines = headers.get_all(COOKIE).iter();
-    let pairs = lines.flat_map(|line| line.as_bytes().split(|&octet| octet == b';'));
-    pairs.filter_map(move |pair| {
-        let pair = pair.trim_ascii();
-        let value = pair
-            .strip_prefix(name.as_bytes())?
-            .trim_ascii_start()
-            .strip_prefix(b"=")?
-            .trim_ascii_start();
-        let unquoted = value
-            .strip_prefix(b"\"")
-            .and_then(|v| v.strip_suffix(b"\""));
-        Some(unquoted.unwrap_or(value))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use hyper::header::HeaderValue;
-
-    use super::*;
-
-    fn values(lines: &[&str], name: &str) -> Vec<String> {
-        let mut headers = HeaderMap::new();
-        for line in lines {
-            headers.append(COOKIE, HeaderValue::from_str(line).unwrap());
-        }
-        let values = cookies(&headers, name);
-        values
-            .map(|value| String::from_utf8(value.to_vec()).unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn cookies_are_found_by_their_whole_name() {
-        for (lines, expected) in [
-            (&["s=1"][..], &["1"][..]),
-            (&["a=2; s=1; ss=3", "s=\"4\""], &["1", "4"]),
-            (&["as=1;  s = 5 ;s=6"], &["5", "6"]),
-            (&["s", "s;", "=s", "S=1", ""], &[]),
-            (&["s=a=b"], &["a=b"]),
-            (&["s=\""], &["\""]),
-        ] {
-            assert_eq!(values(lines, "s"), expected, "{lines:?}");
-        }
-    }
 }

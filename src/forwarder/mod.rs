@@ -22,11 +22,11 @@
 //! | `visit` | what is known of it? |
 //! | `vet` | may it go on? |
 //! | `route` | which route fits it? |
+//! | `admission` | is it taken? |
 //! | `rewrite`, `edits` | which path and headers go on? |
 //! | `redirect`, `respond`, `files` | what is said without a backend? |
 //! | `split` | to which side does it go? |
 //! | `cache` | is the response known already? |
-//! | `admission` | is it taken? |
 //! | `known` | what is it known by? |
 //! | `attempts` | where is it sent, and where next when that fails? |
 //! | `balance` | which backend shall it be sent to? |
@@ -35,6 +35,10 @@
 //! | `upstream` | how does it get there, and the response back? |
 //! | `headers` | which headers are of the connection only, and what is said of the client? |
 //! | `body`, `kept` | what are messages made of, and which can be sent again? |
+//! | `story` | what is told of a request once it is over? |
+//! | `access_line` | how is that told in one line? |
+//! | `explain` | where would a request go, and why? |
+//! | `rtt` | how far away is a client? |
 //! | `patience` | how long is waited for something? |
 //! | `shown` | what are backends told of a client's certificate? |
 //! | `refusal` | what is said where there is no response? |
@@ -42,6 +46,7 @@
 //! | `compress` | how does it take less room? |
 //! | `conditions` | does the client have it already? |
 
+mod access_line;
 mod admission;
 mod attempts;
 mod balance;
@@ -54,6 +59,7 @@ mod doors;
 mod dress;
 mod edits;
 mod entrance;
+pub mod explain;
 mod files;
 pub mod framing;
 mod headers;
@@ -67,12 +73,14 @@ mod refusal;
 mod respond;
 mod rewrite;
 mod route;
+mod rtt;
 mod service;
 mod session;
 mod sessions;
 mod shown;
 mod split;
 mod sticky;
+mod story;
 pub mod tcp;
 mod tls;
 mod upgrade;
@@ -191,6 +199,7 @@ impl Forwarder {
             let handle = std::thread::Builder::new()
                 .name(format!("forward-{number}"))
                 .spawn(worker::main(
+                    number,
                     root.clone(),
                     random,
                     Arc::clone(&doors),

@@ -1,28 +1,14 @@
 //! Which route fits a request?
 
-use hyper::HeaderMap;
 use hyper::header::HOST;
 use hyper::http::request::Parts;
 
-use super::visit::Visit;
 use crate::model::routing::Asked;
 use crate::state::forwarding::{Forwarding, Route};
 
-/// The first that fits, and its place; `headers` are those of the request.
-pub(super) fn find<'f>(
-    forwarding: &'f Forwarding,
-    visit: &Visit,
-    headers: &HeaderMap,
-    listener: &str,
-) -> Option<(u32, &'f Route)> {
-    let asked = Asked {
-        host: &visit.host,
-        path: visit.uri.path(),
-        method: &visit.method,
-        headers,
-        listener,
-    };
-    let fits = |number: u32| forwarding.routes[number as usize].matching.fits(&asked);
+/// The first that fits, and its place.
+pub(super) fn find<'f>(forwarding: &'f Forwarding, asked: &Asked<'_>) -> Option<(u32, &'f Route)> {
+    let fits = |number: u32| forwarding.routes[number as usize].matching.fits(asked);
     let found = forwarding.index.find(asked.host, asked.path, fits)?;
     Some((found, &forwarding.routes[found as usize]))
 }

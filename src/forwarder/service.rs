@@ -1,5 +1,6 @@
 //! What becomes of a request?
 
+use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Version};
 
+use super::access_line::Said;
 use super::admission::{NOT_LET_IN, admit, lets_in};
 use super::attempts::{Again, Answered, Attempts, Undone};
 use super::body::{RequestBody, ResponseBody};
@@ -24,6 +26,7 @@ use super::headers::{self, Asker};
 use super::known::Known;
 use super::refusal::{refuse, refuse_for};
 use super::session::Session;
+use super::story::Story;
 use super::upstream::{self, Why};
 use super::visit::Visit;
 use super::worker::Worker;
@@ -52,6 +55,7 @@ pub(super) struct Asked<'s> {
     /// Among those of the session, from 1 on.
     pub number: u64,
     pub peer: Peer,
+    pub story: &'s Rc<RefCell<Story>>,
 }
 
 pub(super) type Answer = Response<ResponseBody>;
@@ -85,6 +89,15 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Answer {
     let http = &listener.http;
+    let unrouted = &root.forwarding.unrouted;
+    asked.story.borrow_mut().is_of(unrouted, || {
+        Said::of(
+            request.method(),
+            request.uri(),
+            request.version(),
+            request.headers(),
+        )
+    });
     if let Err(refused) = vet::vet(&request, http) {
         return refuse(refused.status, refused.why);
     }
@@ -100,20 +113,29 @@ async fn respond(
     if access.is_some_and(|access| !lets_in(root, access, &visit.client)) {
         return refuse(StatusCode::FORBIDDEN, NOT_LET_IN);
     }
-    let found = route::find(&root.forwarding, &visit, &head.headers, &listener.name);
+    let found = route::find(
+        &root.forwarding,
+        &visit.matched(&head.headers, &listener.name),
+    );
     let Some((number, route)) = found else {
         let answer = refuse(StatusCode::NOT_FOUND, "no route fits the request");
         return dress::unrouted(&root.forwarding, answer);
     };
+    asked.story.borrow_mut().is_of(&route.told, || {
+        Said::of(&head.method, &head.uri, head.version, &head.headers)
+    });
     let dress = Dress::of(&root.forwarding, route, &visit, &head);
-    if let Err(refusal) = admit(root, route, &visit.client, &head.headers) {
-        return dress.on(*refusal);
+    if let Err(answer) = admit(root, route, &visit.client, &head.headers) {
+        return dress.on(*answer);
     }
-    if let Err(why) = rewrite::rewrite(route, &visit, &mut head) {
-        return dress.on(refuse(StatusCode::BAD_REQUEST, why));
-    }
-    let request = Request::from_parts(head, body);
-    dress.on(act(worker, root, number, &visit, request).await)
+    let answer = match rewrite::rewrite(route, &visit, &mut head) {
+        Ok(()) => {
+            let request = Request::from_parts(head, body);
+            act(worker, root, number, &visit, request).await
+        }
+        Err(why) => refuse(StatusCode::BAD_REQUEST, why),
+    };
+    dress.on(answer)
 }
 
 /// Does what the route says.
@@ -179,6 +201,7 @@ pub(super) async fn forward(
         client: &client,
         ends,
         known: &known,
+        story: asked.story,
     };
     match attempts.send(Request::from_parts(head, body), again).await {
         Ok(Answered { response, endpoint }) => {
@@ -216,6 +239,7 @@ fn prepare(
     let client = asked
         .session
         .told(|told| headers::tell_client(&mut head.headers, asker, http, told));
+    asked.story.borrow_mut().is_from(client);
     shown::tell(&mut head.headers, asked.session.shown().as_deref());
     headers::tell_request(&mut head.headers, is_trusted, draw);
     if body.size_hint().exact().is_none() {
@@ -248,7 +272,8 @@ fn answer(
     let protocol = head.headers.remove(UPGRADE);
     headers::strip_hop_by_hop(&mut head.headers);
     headers::tell_way(&mut head.headers, head.version, http);
-    head.version = version;
+    // Of HTTP/1.0, hyper knows for itself.
+    head.version = version.max(Version::HTTP_11);
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         return Response::from_parts(head, ResponseBody::Upstream(body));
     }

@@ -15,6 +15,9 @@ use super::shown::Shown;
 use super::upgrade::Upgraded;
 use crate::state::listening::{Http, Listener, Spot};
 
+/// How often a connection is seen to be due before it is ended whatever it is about: about two seconds.
+const TIMES_DUE_MAX: u32 = 4;
+
 /// A client's connection; or one stream of it, with a connection of its own above it.
 pub(super) struct Session {
     /// As it was when the connection came.
@@ -26,10 +29,14 @@ pub(super) struct Session {
     moves: Cell<u32>,
     waker: RefCell<Option<Waker>>,
     due: Cell<Option<Waits>>,
+    /// How often it was seen to be so.
+    times_due: Cell<u32>,
     is_draining: Cell<bool>,
     is_in_head: Cell<bool>,
     is_stalled: Cell<bool>,
     is_held: Cell<bool>,
+    is_probing: Cell<bool>,
+    is_resting: Cell<bool>,
     /// Requests whose responses have not ended.
     at_work: Cell<u32>,
     /// Requests so far.
@@ -63,10 +70,13 @@ impl Session {
             moves: Cell::new(0),
             waker: RefCell::new(None),
             due: Cell::new(None),
+            times_due: Cell::new(0),
             is_draining: Cell::new(false),
             is_in_head: Cell::new(false),
             is_stalled: Cell::new(false),
             is_held: Cell::new(false),
+            is_probing: Cell::new(false),
+            is_resting: Cell::new(false),
             at_work: Cell::new(0),
             requests: Cell::new(0),
             refused: Cell::new(None),
@@ -121,6 +131,8 @@ impl Session {
 
     fn moved(&self) {
         self.due.set(None);
+        self.times_due.set(0);
+        self.is_resting.set(false);
         self.moves.set(self.moves.get().wrapping_add(1));
     }
 
@@ -150,6 +162,7 @@ impl Session {
     pub fn end(&self) {
         self.at_work.set(self.at_work.get().saturating_sub(1));
         self.moved();
+        self.is_probing.set(false);
         if self.is_held.take() {
             self.wake();
         }
@@ -192,16 +205,38 @@ impl Session {
             self.seen.set((waits, self.moves.get(), Some(now)));
             return;
         };
+        if waits == Waits::Nothing && !self.is_probing.replace(true) {
+            self.wake();
+        }
+        if waits == Waits::Request && !self.is_resting.replace(true) {
+            self.wake();
+        }
         let is_over = |limit| now.saturating_duration_since(since) >= limit;
         if self.limit(waits).is_some_and(is_over) {
             self.due.set(Some(waits));
+            self.times_due.set(self.times_due.get() + 1);
             self.wake();
         }
+    }
+
+    /// Whether a response has been waited for for so long that it is time to look whether the client still does.
+    pub fn is_probing(&self) -> bool {
+        self.is_probing.get()
+    }
+
+    /// Whether the next request has been waited for for so long that it is time to hold on to little.
+    pub fn is_resting(&self) -> bool {
+        self.is_resting.get()
     }
 
     /// What it has waited for for too long.
     pub fn due(&self) -> Option<Waits> {
         self.due.get()
+    }
+
+    /// Whether nothing has come of that for a while: the client takes no notice, either.
+    pub fn is_overdue(&self) -> bool {
+        self.times_due.get() > TIMES_DUE_MAX
     }
 
     /// Lets it finish what is under way, and nothing else.

@@ -71,7 +71,7 @@ pub(super) fn choose(
 }
 
 /// The place of the side that falls to a client.
-fn by_hash<To>(sides: &[Side<To>], client: u64) -> usize {
+pub(super) fn by_hash<To>(sides: &[Side<To>], client: u64) -> usize {
     let liking = |side: &Side<To>| {
         let item = Item {
             seed: side.seed,

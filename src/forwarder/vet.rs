@@ -1,7 +1,7 @@
 //! May a request go on?
 
 use hyper::body::Body;
-use hyper::header::{EXPECT, HOST};
+use hyper::header::{EXPECT, HOST, HeaderValue, MAX_FORWARDS};
 use hyper::{Method, Request, StatusCode, Version};
 
 use super::body::TOO_LARGE;
@@ -19,6 +19,13 @@ pub(super) fn vet<B: Body>(request: &Request<B>, http: &Http) -> Result<(), Refu
     // is none of the client's (9.3.8).
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         return refused(StatusCode::NOT_IMPLEMENTED, "this method is not served");
+    }
+    let is_last = |hops: &HeaderValue| hops.as_bytes().iter().all(|&digit| digit == b'0');
+    if request.method() == Method::OPTIONS
+        && request.headers().get(MAX_FORWARDS).is_some_and(is_last)
+    {
+        // RFC 9110, 7.6.2: whoever gets it then answers it.
+        return refused(StatusCode::OK, "this is as far as the request goes");
     }
     if request.version() == Version::HTTP_2 {
         vet_http2(request, http)?;

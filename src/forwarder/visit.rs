@@ -1,20 +1,23 @@
 //! What is known of a request, whatever becomes of it?
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt::Write;
 use std::rc::Rc;
 
 use hyper::header::{HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
-use hyper::{Method, Uri};
+use hyper::{HeaderMap, Method, Uri};
 
 use super::headers;
 use super::route::{self, HostError};
 use super::service::{Asked, Peer};
 use super::session::Session;
+use super::story::Story;
+use super::worker::Worker;
 use crate::locate::Client;
-use crate::model::routing::{Template, Variable, path};
+use crate::model::routing::{self, Template, Variable, path};
 use crate::state::forwarding::Route;
 use crate::state::listening::Http;
 
@@ -36,6 +39,7 @@ pub(super) struct Visit {
     pub host: Box<str>,
     /// Path and query, the path in its normal form.
     pub uri: Uri,
+    story: Rc<RefCell<Story>>,
 }
 
 impl Visit {
@@ -57,6 +61,7 @@ impl Visit {
             method: head.method.clone(),
             host,
             uri: head.uri.clone(),
+            story: Rc::clone(asked.story),
         })
     }
 
@@ -65,6 +70,26 @@ impl Visit {
             session: &self.session,
             number: self.number,
             peer: self.peer,
+            story: &self.story,
+        }
+    }
+
+    /// What routes go by; `headers` are those of the request.
+    pub fn matched<'a>(&'a self, headers: &'a HeaderMap, listener: &'a str) -> routing::Asked<'a> {
+        routing::Asked {
+            host: &self.host,
+            path: self.uri.path(),
+            method: &self.method,
+            headers,
+            listener,
+        }
+    }
+
+    /// The same, asked by the forwarder itself, while the client has its answer already.
+    pub fn aside(&self, worker: &Rc<Worker>) -> Self {
+        Visit {
+            story: Rc::new(RefCell::new(Story::own(worker, self.peer))),
+            ..self.clone()
         }
     }
 

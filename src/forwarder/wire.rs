@@ -1,5 +1,6 @@
 //! What comes and goes over a client's connection?
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -57,6 +58,7 @@ impl<I> Wire<I> {
         }));
         self.held = first;
         self.scan_held();
+        self.tell();
     }
 
     /// It is something else that is spoken, from `first` on.
@@ -121,12 +123,12 @@ impl<I> Wire<I> {
 
 impl<I: AsyncRead + Unpin> Wire<I> {
     /// Reads more to what is held; whether anything came.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<bool>> {
         let mut part = [0; PART];
         let mut part = ReadBuf::new(&mut part);
-        ready!(Pin::new(&mut self.io).poll_read(cx, &mut part))?;
+        let read = Pin::new(&mut self.io).poll_read(cx, &mut part)?;
         self.held.extend_from_slice(part.filled());
-        Poll::Ready(Ok(!part.filled().is_empty()))
+        Ok(read.map(|()| !part.filled().is_empty()))
     }
 
     /// Reads to `buf`, and takes back what may not be handed on; whether there is anything, or nothing to come.
@@ -192,15 +194,14 @@ impl<I: AsyncRead + Unpin> AsyncRead for Wire<I> {
                     }
                     read => read,
                 },
-                false => match wire.poll_more(cx) {
+                false => match wire.poll_more(cx)? {
                     // What there is of a head stays so.
-                    Poll::Ready(Ok(false)) => return Poll::Ready(Ok(())),
-                    read => {
-                        if read.is_ready() {
-                            wire.scan_held();
-                        }
-                        read
+                    Poll::Ready(false) => return Poll::Ready(Ok(())),
+                    Poll::Ready(true) => {
+                        wire.scan_held();
+                        Poll::Ready(Ok(true))
                     }
+                    Poll::Pending => Poll::Pending,
                 },
             };
             match read {
@@ -220,6 +221,45 @@ const TOO_SLOW: Refused = Refused {
     why: "the head took too long",
 };
 
+impl<I: AsyncRead + Unpin> Wire<I> {
+    /// Waits for the next request; whether something of one has come.
+    pub async fn rest(&mut self) -> bool {
+        let session = Rc::clone(&self.session);
+        let more = poll_fn(|cx| {
+            session.is_with(cx.waker());
+            match self.poll_more(cx) {
+                Ok(Poll::Pending) if session.is_draining() || session.due().is_some() => {
+                    Poll::Ready(false)
+                }
+                Ok(more) => more,
+                Err(_) => Poll::Ready(false),
+            }
+        });
+        let has_come = more.await;
+        if has_come {
+            self.scan_held();
+            self.tell();
+        }
+        has_come
+    }
+
+    /// Reads while a request that was read whole is at work, as far as there is room: an error where the client has gone.
+    fn poll_probe(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let is_between = self.framing.as_ref().is_some_and(Framing::is_between);
+        while is_between && !self.is_over && self.held.len() < PART {
+            match self.poll_more(cx)? {
+                Poll::Ready(true) => {
+                    self.scan_held();
+                    self.tell();
+                }
+                Poll::Ready(false) => return Err(io::ErrorKind::ConnectionAborted.into()),
+                Poll::Pending => break,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<I> Wire<I> {
     /// What was asked for beside HTTP was declined, so that what follows is the next request.
     fn release(&mut self) {
@@ -235,7 +275,7 @@ impl<I> Wire<I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Wire<I> {
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -259,6 +299,9 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.session.is_probing() {
+            self.poll_probe(cx)?;
+        }
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
         self.wrote(flushed)
     }

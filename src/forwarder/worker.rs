@@ -47,6 +47,8 @@ pub(super) type Orders = mpsc::UnboundedReceiver<Order>;
 
 /// What the connections of a thread share.
 pub(super) struct Worker {
+    /// Its number among the threads, from 0 on.
+    pub thread: usize,
     pub root: RootReader,
     pub idle: Idle,
     pub shared: Shared,
@@ -68,8 +70,9 @@ struct Dice {
 }
 
 impl Worker {
-    fn new(root: RootReader, random: Random, doors: Arc<Doors>) -> Self {
+    fn new(thread: usize, root: RootReader, random: Random, doors: Arc<Doors>) -> Self {
         Worker {
+            thread,
             root,
             doors,
             idle: Idle::default(),
@@ -84,6 +87,11 @@ impl Worker {
             is_stopping: Cell::new(false),
             now: Cell::new(clock::now()),
         }
+    }
+
+    /// By chance, 0.0..1.0.
+    pub fn fraction(&self) -> f64 {
+        self.dice.borrow_mut().random.fraction()
     }
 
     /// Lends what tells two equal requests apart.
@@ -135,6 +143,7 @@ impl Worker {
 /// # Errors
 /// When the system gives no event queue.
 pub(super) fn main(
+    thread: usize,
     root: RootReader,
     random: Random,
     doors: Arc<Doors>,
@@ -146,7 +155,7 @@ pub(super) fn main(
         .max_blocking_threads(FILE_THREADS_MAX)
         .build()?;
     Ok(move || {
-        let worker = Rc::new(Worker::new(root, random, doors));
+        let worker = Rc::new(Worker::new(thread, root, random, doors));
         let tasks = LocalSet::new();
         tasks.spawn_local(look_after(Rc::clone(&worker)));
         runtime.block_on(async {
@@ -193,7 +202,13 @@ async fn accept_all(
     mut closed: oneshot::Receiver<()>,
 ) {
     let take = |(stream, peer): (TcpStream, SocketAddr)| {
-        let limits = worker.root.load().forwarding.doors;
+        let root = worker.root.load();
+        let mut limits = root.forwarding.doors;
+        let listener = root.forwarding.listener(spot);
+        // The connections of a proxy are those of many.
+        if listener.is_some_and(|listener| listener.http.trusts(peer.ip())) {
+            limits.per_client_max = u32::MAX;
+        }
         // One that there is no place for is closed.
         if let Some(place) = Doors::enter(&worker.doors, peer.ip(), limits) {
             let serving = entrance::serve(Rc::clone(&worker), stream, peer, spot);

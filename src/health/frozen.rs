@@ -132,14 +132,14 @@ impl Subject<'_> {
         }
     }
 
-    /// Whether it is an address that an alias of the pool may lead to at some time.
-    fn could_be_of_alias(&self, pool: &Pool) -> bool {
+    /// Whether it is an address that an alias of the pool may lead to at some time, or that may register.
+    fn could_come(&self, pool: &Pool) -> bool {
         let is_meant = match self {
             Subject::Pool(_) => false,
             Subject::Destination(_) => true,
             Subject::Endpoint(name, of_pool) => *name == pool.name && of_pool.address().is_some(),
         };
-        is_meant && !pool.aliases.is_empty()
+        is_meant && (!pool.aliases.is_empty() || pool.registration.is_some())
     }
 }
 
@@ -155,7 +155,7 @@ fn subject<'a>(key: &'a str, config: &Config) -> Option<Subject<'a>> {
         _ => {
             let mut endpoints = pool.endpoints.iter();
             endpoints.any(|endpoint| subject.covers(&pool.name, &endpoint.destination))
-                || subject.could_be_of_alias(pool)
+                || subject.could_come(pool)
         }
     });
     named.then_some(subject)

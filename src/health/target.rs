@@ -167,6 +167,7 @@ pub(super) mod tests {
             slow_start: None,
             manual_resume: false,
             load: PoolLoad {
+                from: Vec::new(),
                 capacity: None,
                 shed: None,
                 max_age: Duration::from_secs(10),

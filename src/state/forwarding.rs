@@ -5,12 +5,15 @@ pub mod cache;
 mod entrance;
 mod fleet;
 mod latency;
+mod log;
 mod outcomes;
 mod rate;
 mod route;
+mod rtts;
 mod slots;
 mod standing;
 mod sticky;
+mod tally;
 mod way;
 
 use std::collections::HashMap;
@@ -23,18 +26,21 @@ use super::preference::Preference;
 use super::rate_table::RateTable;
 pub use crate::model::routing::HostPattern;
 use crate::model::routing::{ErrorPages, Index};
-use crate::model::{EndpointId, PoolId};
+use crate::model::{Balance, EndpointId, PoolId};
 pub use access::{Access, Placed};
 pub use cache::Cache;
 pub use entrance::{ByName, Counter, Counts, Entrance, Mode, Tcp, Tls};
 pub use fleet::{Budget, Circuit, Fleet, Passage};
 pub use latency::Latency;
+pub use log::{Format, Log, Logging, Target};
 pub use outcomes::{Failure, Outcome, Outcomes};
 pub use rate::{RATES_TOLD_APART, Rate, RatedBy};
-pub use route::{Action, Balancing, Caching, Forward, HashBy, Route};
+pub use route::{Action, Caching, Forward, Route};
+pub use rtts::{Rtt, Rtts, bits_of};
 pub use slots::{Full, Limits, Slots, Waiting};
 pub use standing::{Entry, Outliers, Standing};
 pub use sticky::{Form, Keys, Named, SECRETS_MAX, Secure, Sticky};
+pub use tally::{ENDS_MS, Tally};
 pub use way::{ClientTls, Way};
 
 /// The forwarding part of a root; empty where there is no forwarder.
@@ -60,6 +66,31 @@ pub struct Forwarding {
     /// Of routes that limit rates.
     pub rates: Option<Arc<RateTable>>,
     pub doors: Doors,
+    /// Of requests that no route fits.
+    pub unrouted: Arc<Told>,
+    /// How far away clients are.
+    pub rtts: Arc<Rtts>,
+    /// Where requests are logged, each once.
+    pub logs: Box<[Arc<Log>]>,
+}
+
+/// To whom the requests of a route are told.
+#[derive(Debug)]
+pub struct Told {
+    /// What the route is called.
+    pub route: Box<str>,
+    pub tally: Arc<Tally>,
+    pub logging: Option<Logging>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Told {
+            route: Box::default(),
+            tally: Arc::new(Tally::new(1)),
+            logging: None,
+        }
+    }
 }
 
 /// How many connections of clients there may be.
@@ -116,6 +147,28 @@ impl Forwarding {
     }
 }
 
+/// How one of a pool's endpoints is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Balancing {
+    /// As answers do. Where load decides, it is that of the moment.
+    As(Balance),
+    /// Of two drawn by weight, the one that has less to do (Mitzenmacher 1996).
+    TwoChoices,
+}
+
+/// What equal requests have in common. What a request does not have is its client's address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum HashBy {
+    #[default]
+    Client,
+    Host,
+    /// Without the query.
+    Path,
+    /// In lower case.
+    Header(Box<str>),
+    Cookie(Box<str>),
+}
+
 /// What is spoken with the endpoints of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -126,6 +179,8 @@ pub enum Protocol {
 /// How the endpoints of a pool are spoken to.
 #[derive(Debug)]
 pub struct Upstream {
+    /// What the pool is called.
+    pub pool: Box<str>,
     pub protocol: Protocol,
     pub connect_timeout: Duration,
     /// From the request to the head of its response.
@@ -158,6 +213,7 @@ pub struct Care {
     pub outliers: Option<Outliers>,
     pub circuit: Option<Circuit>,
     pub fleet: Arc<Fleet>,
+    pub outcomes: Arc<Outcomes>,
     /// After a failure, so many successes are told to who watches the endpoints; 0: nobody listens.
     pub told: u32,
 }
@@ -181,10 +237,12 @@ pub struct Backend {
     pub slots: Slots,
     pub latency: Latency,
     pub standing: Standing,
+    pub tally: Tally,
 }
 
 impl Backend {
-    pub fn new(address: SocketAddr, way: Arc<Way>, number: u64) -> Self {
+    /// `threads` serve.
+    pub fn new(address: SocketAddr, way: Arc<Way>, number: u64, threads: usize) -> Self {
         Backend {
             address,
             number,
@@ -192,6 +250,7 @@ impl Backend {
             slots: Slots::default(),
             latency: Latency::default(),
             standing: Standing::default(),
+            tally: Tally::new(threads),
         }
     }
 

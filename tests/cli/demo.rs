@@ -49,6 +49,39 @@ impl Demo {
     }
 }
 
+#[test]
+fn two_nodes_stand_in_for_one_another() {
+    let place = Place::new();
+    let outcome = place.run(&[
+        "demo",
+        "--forwarder",
+        "--tour",
+        "--port",
+        "0",
+        "--backend-port",
+        "0",
+    ]);
+    assert_eq!(outcome.code, 0, "{}\n{}", outcome.stdout, outcome.stderr);
+    let told = outcome.stdout;
+    for text in [
+        "Europe         -> 127.0.10.80: backend 127.0.10.",
+        "North America  -> 127.0.20.80: backend 127.0.20.",
+        "Europe         -> 127.0.10.80: backend 127.0.10.2 in region eu: up",
+        "Europe         -> 127.0.20.80: backend 127.0.20.",
+        "4. Node eu starts again",
+    ] {
+        assert!(told.contains(text), "{text}\n{told}");
+    }
+    assert!(
+        told.trim_end()
+            .lines()
+            .last()
+            .unwrap()
+            .contains("127.0.10.80"),
+        "{told}"
+    );
+}
+
 /// The rest of the line after the first `marker`.
 fn after<'a>(text: &'a str, marker: &str) -> &'a str {
     let at = text

@@ -10,6 +10,7 @@ mod demo;
 mod explain;
 mod explain_schema;
 mod explained_over_dns;
+mod forwarding;
 mod geoip;
 mod health;
 mod load;

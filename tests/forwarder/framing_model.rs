@@ -72,8 +72,13 @@ fn chunks(mut octets: &[u8]) -> Result<&[u8], Stop> {
         let (size, rest) = line(octets)?;
         let digits: String = size.chars().take_while(char::is_ascii_hexdigit).collect();
         let extensions = &size[digits.len()..];
-        spent += extensions.len();
-        if size.len() > 256 || digits.len() > 15 || spent > 4096 || !are_following(extensions) {
+        // A character is an octet.
+        spent += extensions.chars().count();
+        if size.chars().count() > 256
+            || digits.len() > 15
+            || spent > 4096
+            || !are_following(extensions)
+        {
             return Err(Refused);
         }
         let size = usize::from_str_radix(&digits, 16).map_err(|_| Refused)?;

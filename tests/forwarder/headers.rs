@@ -57,6 +57,21 @@ fn rfc9110_10_1_4_trailers_are_taken_where_the_client_takes_them() {
 }
 
 #[test]
+fn rfc9110_7_6_2_a_request_goes_no_further_than_it_may() {
+    let site = Site::to(echoing());
+    let options = |hops| {
+        format!(
+            "OPTIONS / HTTP/1.1\r\nHost: a\r\nMax-Forwards: {hops}\r\nConnection: close\r\n\r\n"
+        )
+    };
+    let said = site.talk(options(5));
+    assert_eq!(values(&said, "max-forwards"), ["4"]);
+    let said = site.talk(options(0));
+    assert_eq!(status(&said), 200);
+    assert!(values(&said, "max-forwards").is_empty());
+}
+
+#[test]
 fn rfc9110_7_6_3_messages_say_which_way_they_came() {
     let head = sent("via = \"edge\"", "Via: 1.0 fred\r\n");
     assert_eq!(values(&head, "via"), ["1.0 fred", "1.1 edge"]);

@@ -140,13 +140,13 @@ fn rfc9110_10_1_1_a_client_that_waits_is_told_to_go_on_once_a_backend_listens() 
 fn rfc9110_10_1_1_what_is_refused_is_refused_before_the_body_is_sent() {
     let site = Site::with("body_max = 3", "", answering(OK));
     let mut client = site.connect();
-    let expecting = |what: &str| {
-        format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: {what}\r\n\r\n")
+    let expecting = |len, what: &str| {
+        format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {len}\r\nExpect: {what}\r\n\r\n")
     };
-    client.send(expecting("100-continue"));
+    client.send(expecting(4, "100-continue"));
     assert_eq!(status(&client.head()), 413);
     let mut client = site.connect();
-    client.send(expecting("miracles"));
+    client.send(expecting(3, "miracles"));
     assert_eq!(status(&client.head()), 417);
 }
 
@@ -242,6 +242,66 @@ fn a_large_body_waits_for_a_client_that_reads_slowly() {
     let sent = heard.recv_timeout(GUARD).unwrap();
     assert!(sent < LEN / 2, "{sent} octets are held somewhere");
     assert_eq!(client.rest().len(), LEN);
+}
+
+#[test]
+fn a_connection_that_rests_goes_on_where_it_was() {
+    let site = Site::with("requests_max = 3", "", answering(OK));
+    let mut client = site.connect();
+    for request in 0..3 {
+        // Longer than a look around takes twice.
+        std::thread::sleep(std::time::Duration::from_millis(1300));
+        // In two parts, of which the first is what wakes it.
+        client.send(&GET[..5]);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        client.send(&GET[5..]);
+        let head = client.head();
+        assert_eq!(status(&head), 200);
+        assert_eq!(values(&head, "connection").len(), usize::from(request == 2));
+        client.until("ok");
+    }
+    assert!(client.is_closed());
+    let mut client = site.connect();
+    client.send(GET);
+    client.until("ok");
+    std::thread::sleep(std::time::Duration::from_millis(1300));
+    client.send("GET / HTTP/1.1\nHost: a\n\n");
+    assert_eq!(status(&client.rest()), 400);
+}
+
+#[test]
+fn a_backend_works_for_nobody_who_has_gone() {
+    let (tell, told) = mpsc::channel();
+    let (tell_end, told_end) = mpsc::channel();
+    let port = backend(move |mut client, _| {
+        client.head();
+        tell.send(()).unwrap();
+        tell_end.send(client.is_closed()).unwrap();
+    });
+    let site = Site::to(port);
+    let mut client = site.connect();
+    client.send(GET);
+    told.recv_timeout(GUARD).unwrap();
+    drop(client);
+    assert!(told_end.recv_timeout(GUARD).unwrap());
+}
+
+#[test]
+fn a_request_that_comes_while_another_takes_its_time_is_not_lost() {
+    let port = backend(|mut client, number| {
+        while read_head(&mut client).is_some() {
+            if number == 0 {
+                std::thread::sleep(std::time::Duration::from_millis(1700));
+            }
+            client.send(OK);
+        }
+    });
+    let site = Site::to(port);
+    let mut client = site.connect();
+    client.send(GET);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    client.send(LAST);
+    assert_eq!(client.rest().matches("HTTP/1.1 200").count(), 2);
 }
 
 /// What the scanner refuses, with the status and the end that the client sees; the request in front of it is answered.

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, UdpSocket};
 
-use crate::rig::{Act, PATIENT, Plan, Rig, address, until};
+use crate::rig::{Act, PATIENT, Plan, Rig, address, send, until};
 
 fn rig(backends: usize, outliers: &str) -> Rig {
     Rig::new(Plan {
@@ -22,7 +22,8 @@ fn who_fails_in_a_row_is_left_out() {
         );
         rig.backends[1].acts(act);
         for _ in 0..60 {
-            rig.get("");
+            // One that is cut may end before its head.
+            let _ = send(rig.address(), "GET", "/", "", "");
         }
         // Two threads may each have sent one before the third failure was known.
         let counts = rig.counts();
@@ -134,9 +135,9 @@ fn answers_leave_out_who_fails_requests_although_its_probes_succeed() {
         pool: "monitor = \"up\"\nbalance = \"round-robin\"",
         backend: "retries = 0\noutliers = false",
         more: "[monitor.up]\ntcp = true\nport = PORT\ninterval = \"1h\"\npassive = { fall = 3, rise = 1 }\n\
-               [policy.web]\nround-robin = [\"web\"]\n\
+               [policy.near]\nround-robin = [\"web\"]\n\
                [zone.\"example.com\"]\nfile = \"zone\"\n\
-               [zone.\"example.com\".balanced]\nwww = { policy = \"web\", answers = 4 }\n",
+               [zone.\"example.com\".balanced]\nwww = { policy = \"near\", answers = 4 }\n",
         files: &[(
             "zone",
             "$TTL 60\n@ SOA ns1 admin 1 3600 600 86400 60\n@ NS ns1\nns1 A 192.0.2.1\n",

@@ -298,7 +298,7 @@ impl Rig {
         let addresses = || (0..plan.backends).map(|n| format!("\"{}\"", address(n)));
         let endpoints = plan.endpoints.unwrap_or_else(|| addresses().collect());
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\n\
+            "[server]\nlisten = [\"127.0.0.1:0\"]\n\
              [region.here]\n\
              [pool.web]\nregion = \"here\"\nendpoints = [{}]\n{}\n\
              [pool.web.backend]\nport = {port}\n{}\n\

@@ -30,7 +30,7 @@ fn with(pair: &str) -> String {
 
 #[test]
 fn a_client_comes_back_to_the_same_and_is_told_once() {
-    let rig = Rig::new(plan("sticky = { cookie = \"s\" }"));
+    let rig = Rig::new(plan("session = { cookie = \"s\" }"));
     let first = rig.get("");
     let (pair, attributes) = cookie(&first).expect("a cookie");
     assert_eq!(attributes, "Path=/; HttpOnly; SameSite=Lax");
@@ -45,7 +45,7 @@ fn a_client_comes_back_to_the_same_and_is_told_once() {
 #[test]
 fn a_cookie_has_the_attributes_that_are_asked_for_and_no_address() {
     let rig = Rig::new(plan(
-        "sticky = { cookie = \"s\", max_age = \"1h\", path = \"/shop\", same_site = \"strict\", secure = true }",
+        "session = { cookie = \"s\", max_age = \"1h\", path = \"/shop\", same_site = \"strict\", secure = true }",
     ));
     let (pair, attributes) = cookie(&rig.get("")).expect("a cookie");
     let expected = "Path=/shop; HttpOnly; SameSite=Strict; Max-Age=3600; Secure";
@@ -62,7 +62,7 @@ fn a_cookie_has_the_attributes_that_are_asked_for_and_no_address() {
 
 #[test]
 fn what_was_made_up_or_changed_counts_for_nothing() {
-    let rig = Rig::new(plan("sticky = { cookie = \"s\" }"));
+    let rig = Rig::new(plan("session = { cookie = \"s\" }"));
     let (pair, _) = cookie(&rig.get("")).expect("a cookie");
     let turned = match pair.ends_with('0') {
         true => format!("{}1", &pair[..pair.len() - 1]),
@@ -88,7 +88,7 @@ fn what_was_made_up_or_changed_counts_for_nothing() {
 
 #[test]
 fn sessions_of_who_is_down_move_once_and_do_not_come_back() {
-    let rig = Rig::new(plan("sticky = { cookie = \"s\" }"));
+    let rig = Rig::new(plan("session = { cookie = \"s\" }"));
     let first = rig.get("");
     let (pair, _) = cookie(&first).expect("a cookie");
     rig.set_verdict(first.backend(), Verdict::Down);
@@ -103,7 +103,7 @@ fn sessions_of_who_is_down_move_once_and_do_not_come_back() {
 
 #[test]
 fn a_session_whose_endpoint_fails_goes_on_elsewhere() {
-    let rig = Rig::new(plan("sticky = { cookie = \"s\" }"));
+    let rig = Rig::new(plan("session = { cookie = \"s\" }"));
     let first = rig.get("");
     let (pair, _) = cookie(&first).expect("a cookie");
     rig.backends[first.backend()].acts(Act::Close);
@@ -114,7 +114,7 @@ fn a_session_whose_endpoint_fails_goes_on_elsewhere() {
 
 #[test]
 fn nodes_with_equal_secrets_agree_and_old_secrets_are_good() {
-    let route = "sticky = { cookie = \"s\" }";
+    let route = "session = { cookie = \"s\" }";
     let one = Rig::new(plan(route));
     let first = one.get("");
     let (pair, _) = cookie(&first).expect("a cookie");

@@ -52,7 +52,6 @@ pub fn root_of(zone: Zone) -> Root {
             identity: identity(),
             ..Service::default()
         }),
-        forwarding: Arc::default(),
     }
 }
 

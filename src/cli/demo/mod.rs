@@ -3,6 +3,7 @@
 mod backends;
 mod files;
 mod narrator;
+mod nodes;
 mod ports;
 mod tour;
 
@@ -28,6 +29,9 @@ pub struct Arguments {
     /// Let the story tell itself (three continents, eu fails, neighbours take over, eu returns) and exit
     #[arg(long)]
     tour: bool,
+    /// Show two nodes with their forwarders instead: each registers with both, and one can be killed
+    #[arg(long, conflicts_with = "write")]
+    forwarder: bool,
     /// Copy the demo's configuration, zone and database into this folder, to edit, and exit
     #[arg(long, value_name = "DIR", conflicts_with = "tour")]
     write: Option<PathBuf>,
@@ -45,6 +49,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> ExitCode {
     let done = match &arguments.write {
         Some(folder) => files::write(folder).map(|next| super::print(&next)),
+        None if arguments.forwarder => nodes::run(&arguments).await,
         None => serve(&arguments).await,
     };
     match done {

@@ -1,12 +1,19 @@
 //! Time-outs, retries, limits and ejection of a pool.
 
+use std::sync::Arc;
+
 use super::Beside;
 use crate::config::forwarder as written;
 use crate::model::PoolId;
-use crate::state::forwarding::{Budget, Care, Circuit, Limits, Outliers};
+use crate::state::forwarding::{Budget, Care, Circuit, Limits, Outcomes, Outliers};
 use crate::state::pools::Watch;
 
-pub fn care(beside: &Beside<'_>, id: PoolId, written: &written::Care) -> Care {
+pub fn care(
+    beside: &Beside<'_>,
+    id: PoolId,
+    written: &written::Care,
+    outcomes: &Arc<Outcomes>,
+) -> Care {
     let pool = &beside.steering.pools.pools[id.index()];
     Care {
         total_timeout: written.total_timeout,
@@ -34,6 +41,7 @@ pub fn care(beside: &Beside<'_>, id: PoolId, written: &written::Care) -> Care {
             open: circuit.open,
         }),
         fleet: beside.fleet(&pool.name),
+        outcomes: Arc::clone(outcomes),
         told: told(beside, id),
     }
 }

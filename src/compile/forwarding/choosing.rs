@@ -84,7 +84,8 @@ const BY_PREFERENCE: [Balance; 2] = [Balance::ConsistentHash, Balance::Rendezvou
 impl Wanted {
     pub fn new(pools: &Pools, routes: &[Route]) -> Self {
         let mut wanted = BTreeSet::new();
-        for forward in routes.iter().flat_map(|route| route.action.forwards()) {
+        let forwards = routes.iter().flat_map(|route| route.action.forwards());
+        for forward in forwards {
             let Some(Balancing::As(balance)) = forward.balance else {
                 continue;
             };

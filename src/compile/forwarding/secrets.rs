@@ -21,7 +21,7 @@ pub fn keys(config: &Config, diagnostics: &mut Diagnostics) -> Option<Arc<Keys>>
         .flat_map(|forwarder| &forwarder.routes);
     let sticky = routes.find(|route| route.choosing.sticky.is_some());
     if let Some(route) = sticky {
-        let message = "`sticky` without a `secret_file` in [forwarder]: no other node knows these \
+        let message = "`session` without a `secret_file` in [forwarder]: no other node knows these \
                        sessions, and they end with the process";
         let help = "a file with what `openssl rand -hex 16` prints".to_owned();
         diagnostics.warning(&route.place, message, Some(help));

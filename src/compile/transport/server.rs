@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ring::digest;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::Ticketer;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{
     ClientHello, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier,
 };
@@ -92,15 +93,15 @@ pub(super) fn compile(
     })
 }
 
+/// What looks at certificates, and a digest.
+type Verifier = (Arc<dyn ClientCertVerifier>, Box<[u8]>);
+
 /// What looks at the certificates of clients, and a digest of what it follows from.
 fn verifier(
     clients: &written::ClientCertificates,
     provider: &Arc<CryptoProvider>,
     diagnostics: &mut Diagnostics,
-) -> Option<(
-    Arc<dyn rustls::server::danger::ClientCertVerifier>,
-    Box<[u8]>,
-)> {
+) -> Option<Verifier> {
     let path = &clients.ca.value;
     let made = tls::anchors_in(path).and_then(|anchors| {
         let builder =

@@ -1,4 +1,4 @@
-//! Reads how a route chooses one of a pool's endpoints: `balance`, `hash`, `load_factor`, `sticky`.
+//! Reads how a route chooses one of a pool's endpoints: `balance`, `hash`, `load_factor`, `session`.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ pub enum HashBy {
     Cookie(String),
 }
 
-/// `sticky = { cookie = "name" }`: a client's requests go where its first one went.
+/// `session = { cookie = "name" }`: a client's requests go where its first one went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sticky {
     /// A token (RFC 6265, 4.1.1).
@@ -84,7 +84,7 @@ pub(super) fn choosing(reader: &mut Reader, table: &mut Table) -> Choosing {
         load_factor: table.optional(reader, "load_factor", |r, v| {
             number(r, v, "a factor", 1.01..=10.0)
         }),
-        sticky: table.optional(reader, "sticky", sticky),
+        sticky: table.optional(reader, "session", sticky),
     };
     // Without a `balance`, the pool's may go by it.
     let by_hash = match choosing.balance {
@@ -149,7 +149,7 @@ pub(super) fn token(reader: &mut Reader, value: &Value, what: &str) -> Option<St
 
 fn sticky(reader: &mut Reader, value: &Value) -> Option<Sticky> {
     let expected = "a table such as { cookie = \"session\" }";
-    let mut table = Table::of(reader, "`sticky`", value, expected)?;
+    let mut table = Table::of(reader, "`session`", value, expected)?;
     let cookie = table.required(reader, "cookie", "\"session\"", |r, v| {
         token(r, v, "the name of a cookie")
     });

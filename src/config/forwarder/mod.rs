@@ -1,6 +1,7 @@
 //! Reads `[forwarder]` and the `backend` of a pool.
 
 mod access;
+mod access_log;
 mod backend;
 mod balance;
 mod care;
@@ -11,7 +12,9 @@ mod route;
 mod tls;
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -25,6 +28,7 @@ use crate::model::routing::{ErrorPages, Index, Matching};
 
 pub use crate::model::routing::HostPattern;
 pub use access::{Access, Clients};
+pub use access_log::{AccessLog, LogFormat};
 pub(super) use backend::backend;
 pub use backend::{Backend, Protocol};
 pub use balance::{Balancing, Choosing, HashBy, SameSite, Secure, Sticky};
@@ -50,11 +54,8 @@ pub struct Forwarder {
     /// `[[forwarder.route]]`: the first that fits a request says what is done with it. One at least where a listener takes
     /// requests.
     pub routes: Vec<Route>,
-    /// `error_pages = { 404 = "lost.html" }`: where no route fits, and where the route has no page of its own.
-    pub error_pages: ErrorPages,
-    /// `cache_size = "64MiB"`: what all routes that have a `cache` keep together, bodies and headers: 1 MiB..=64 GiB.
-    /// Default 64 MiB.
-    pub cache_size: u64,
+    /// Of requests whose route says nothing else. Default: none.
+    pub access_log: Option<AccessLog>,
     /// `secret_file`: 1 to 4 secrets that sessions' cookies are signed with, a line each of 32 hexadecimal digits; the
     /// first signs, and all of them are good. Nodes with equal secrets know each other's cookies. Default: the process's
     /// own, which no other knows, and which ends with it.
@@ -64,6 +65,19 @@ pub struct Forwarder {
     pub connections_max: u32,
     /// The same of one client (an IPv4 address, or an IPv6 network of 64 bits). Default 1,024.
     pub per_client_max: u32,
+    /// `error_pages = { 404 = "lost.html" }`: where no route fits, and where the route has no page of its own.
+    pub error_pages: ErrorPages,
+    /// `cache_size = "64MiB"`: what all routes that have a `cache` keep together, bodies and headers: 1 MiB..=64 GiB.
+    /// Default 64 MiB.
+    pub cache_size: u64,
+}
+
+impl Forwarder {
+    /// How many threads serve.
+    pub fn thread_count(&self) -> usize {
+        let cores = || available_parallelism().map_or(1, NonZero::get);
+        self.threads.map_or_else(cores, usize::from)
+    }
 }
 
 /// Connections of clients, and those of one client, by default.
@@ -85,6 +99,7 @@ pub(super) fn forwarder(
     let (_, value) = top.entry("forwarder")?;
     let mut table = Table::of(reader, "[forwarder]", value, "a table [forwarder]")?;
     let threads = table.optional(reader, "threads", |r, v| integer(r, v, 1..=1024));
+    let log = table.optional(reader, "access_log", access_log::access_log);
     let secret_file = table.optional(reader, "secret_file", path);
     let connections = table.optional(reader, "connections_max", |r, v| {
         integer(r, v, 1..=10_000_000)
@@ -120,11 +135,12 @@ pub(super) fn forwarder(
         threads,
         listeners: listeners?,
         routes: routes?,
-        error_pages: error_pages.unwrap_or_default(),
-        cache_size: cache_size.unwrap_or(CACHE_SIZE),
+        access_log: log.flatten(),
         secret_file,
         connections_max: connections.unwrap_or(CONNECTIONS_MAX),
         per_client_max: per_client.unwrap_or(PER_CLIENT_MAX),
+        error_pages: error_pages.unwrap_or_default(),
+        cache_size: cache_size.unwrap_or(CACHE_SIZE),
     })
 }
 
@@ -137,7 +153,7 @@ fn routes(
     let DeValue::Array(elements) = value.get_ref() else {
         return reader.wrong_type(value, "a list of tables [[forwarder.route]]");
     };
-    if let Some(element) = elements.iter().nth(TABLES_MAX) {
+    if let Some(element) = elements.get(TABLES_MAX) {
         let help = format!("at most {TABLES_MAX} are allowed");
         reader.error(element.span(), "too many [[forwarder.route]]", Some(help));
         return None;

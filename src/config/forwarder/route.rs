@@ -7,6 +7,7 @@ mod response;
 mod split;
 
 use super::access::{Access, access};
+use super::access_log::{AccessLog, access_log};
 use super::balance::{Choosing, choosing};
 use super::rate::{Rate, rates};
 use crate::config::reader::{Reader, Table, Value};
@@ -31,12 +32,12 @@ pub struct Route {
     /// `header = { "x-beta" = "1" }`, `cookie = { beta = true }`: a value, `{ regex = "…" }`, or whether it is there;
     /// `listener = "web"` or a list. Default: all.
     pub matching: Matching,
-    /// How one of a pool's endpoints is chosen.
-    pub choosing: Choosing,
     /// Whose requests are taken. Default: all.
     pub access: Option<Access>,
     /// `rate_limit`: how many are taken, all of which must hold. Default: any number.
     pub rates: Vec<Rate>,
+    /// How one of a pool's endpoints is chosen.
+    pub choosing: Choosing,
     pub action: Action,
     /// `rewrite = { strip_prefix = "/api" }`, `{ replace_prefix = "/api", with = "/v2" }` or
     /// `{ regex = "/old/(.*)", with = "/new/$1" }`. Default: paths stay as they are.
@@ -51,6 +52,8 @@ pub struct Route {
     pub compress: Option<Compress>,
     /// `cache = true`, or `{ body_max = "1MiB", … }`. Default: nothing is kept.
     pub cache: Option<CacheRules>,
+    /// Default: as `[forwarder]` says; `Some(None)`: none.
+    pub access_log: Option<Option<AccessLog>>,
     pub place: Place,
 }
 
@@ -92,6 +95,9 @@ pub(super) fn route(
     let place = reader.place(value.span().start);
     let name = table.optional(reader, "name", name);
     let matching = matching::matching(reader, listeners, &mut table);
+    let access = access(reader, references, &mut table);
+    let rates = table.optional(reader, "rate_limit", rates);
+    let choosing = choosing(reader, &mut table);
     let action = action::action(reader, references, &mut table);
     let rewrite = table.optional(reader, "rewrite", edits::rewrite);
     let request_headers = table.optional(reader, "request_headers", edits::of_request);
@@ -99,25 +105,38 @@ pub(super) fn route(
     let error_pages = table.optional(reader, "error_pages", error_pages);
     let compress = table.optional(reader, "compress", response::compress);
     let cache = table.optional(reader, "cache", response::cache);
-    let choosing = choosing(reader, &mut table);
-    let access = access(reader, references, &mut table);
-    let rates = table.optional(reader, "rate_limit", rates);
     let action = action?;
     let refused: &[&str] = match &action {
         Action::Forward { .. } | Action::Split(_) => &[],
-        Action::Files(_) => &["cache", "request_headers"],
-        Action::Redirect(_) | Action::Respond(_) => {
-            &["cache", "compress", "request_headers", "rewrite"]
-        }
+        Action::Files(_) => &[
+            "cache",
+            "request_headers",
+            "balance",
+            "hash",
+            "load_factor",
+            "session",
+        ],
+        Action::Redirect(_) | Action::Respond(_) => &[
+            "cache",
+            "compress",
+            "request_headers",
+            "rewrite",
+            "balance",
+            "hash",
+            "load_factor",
+            "session",
+        ],
     };
     for key in refused {
         table.refuse(reader, key, "means nothing where no backend is asked");
     }
+    let log = table.optional(reader, "access_log", access_log);
     table.finish(reader);
     Some(Route {
         name,
-        matching: matching?,
+        access_log: log,
         choosing,
+        matching: matching?,
         access,
         rates: rates.unwrap_or_default(),
         action,

@@ -1,8 +1,10 @@
 //! A right configuration is read whole; each mistake is reported once, at its place.
 
 mod files;
+mod forwarding;
 mod identity;
 mod limits;
+mod listeners;
 mod mistakes;
 mod never_panics;
 mod probes;

@@ -240,6 +240,7 @@ fn what_pools_can_bear_is_read() {
     assert_eq!(
         told.load,
         PoolLoad {
+            from: Vec::new(),
             capacity: Some(1000),
             shed: Some(Shed {
                 above: 0.85,

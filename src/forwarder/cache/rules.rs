@@ -13,7 +13,7 @@ use hyper::header::{
 use super::is_from_backend;
 use crate::forwarder::service::{Answer, Unframed};
 use crate::model::routing::{CacheRules, HeaderEdits};
-use crate::state::forwarding::cache::{Kept, Key, Terms};
+use crate::state::forwarding::cache::{Kept, Key, Terms, Varying};
 
 /// What a directive says that asks for more than can be counted (RFC 9111, 1.2.2).
 const LONGEST: Duration = Duration::from_secs(1 << 31);
@@ -283,16 +283,13 @@ pub(super) fn kept(
 }
 
 /// What requests must have; `None`: that cannot be told.
-fn varies(
-    asked: &Asked<'_>,
-    headers: &HeaderMap,
-) -> Option<Box<[(HeaderName, Option<Box<[u8]>>)]>> {
+fn varies(asked: &Asked<'_>, headers: &HeaderMap) -> Option<Box<[Varying]>> {
     let edits = asked.edits;
     let is_changed = |name: &HeaderName| {
         let mut written = edits.set.iter().chain(&edits.add);
         edits.remove.contains(name) || written.any(|(changed, _)| changed == name)
     };
-    let mut varies: Vec<(HeaderName, Option<Box<[u8]>>)> = Vec::new();
+    let mut varies: Vec<Varying> = Vec::new();
     for line in headers.get_all(VARY) {
         for element in elements(line.as_bytes()) {
             let name = HeaderName::from_bytes(element)

@@ -5,13 +5,13 @@ mod relay;
 
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::admission::lets_in;
 use super::balance::{self, Ask, Choice};
 use super::known::Known;
 use super::tls;
@@ -41,12 +41,18 @@ pub(super) async fn serve(
 ) {
     let entrance = &listener.entrance;
     let counts = &entrance.counts;
+    if !is_let_in(worker, spot, ends) {
+        return counts.refused.add(1);
+    }
     if let Some(tls) = &entrance.tls {
         let Some(mut stream) = tls::accept(tls, stream, counts).await else {
             return;
         };
         let name = stream.get_ref().1.server_name();
         let name = name.map(str::to_ascii_lowercase);
+        if tcp.forward(name.as_deref()).is_none() {
+            return counts.unknown_names.add(1);
+        }
         let idle = tcp.idle_timeout;
         return pass_on(
             worker,
@@ -73,6 +79,20 @@ pub(super) async fn serve(
     }
     let idle = tcp.idle_timeout;
     pass_on(worker, counts, &mut stream, first, idle, (spot, name, ends)).await;
+}
+
+/// Whether the listener takes connections of this client; there is no other word for no than to close them.
+fn is_let_in(worker: &Worker, spot: Spot, ends: Ends) -> bool {
+    let root = worker.root.load();
+    let listener = root.forwarding.listener(spot);
+    let client = Client {
+        subnet: None,
+        resolver: ends.from.ip(),
+    };
+    listener.is_some_and(|listener| {
+        let access = listener.access.as_ref();
+        access.is_none_or(|access| lets_in(&root, access, &client))
+    })
 }
 
 /// The name that a client asks TLS for. What is read of it is left in `octets`.
@@ -111,7 +131,7 @@ async fn pass_on<I>(
 ) where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let Some((mut link, _at_work)) = connect(worker, came).await else {
+    let Some((mut link, _at_work)) = Box::pin(connect(worker, came)).await else {
         return counts.unserved.add(1);
     };
     let relayed = relay::relay(stream, &mut link, first, idle_timeout, &worker.buffer).await;
@@ -129,13 +149,17 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
     let mut tried = Vec::new();
     loop {
         let now_ms = clock::steady_ms(clock::now());
-        let (choice, outcomes) = {
+        let choice = {
             let root = worker.root.load_full();
             // Where it leads to may have changed since the connection came.
             let listener = root.forwarding.listener(spot)?;
             let Mode::Tcp(tcp) = &listener.entrance.mode else {
                 return None;
             };
+            let access = listener.access.as_ref();
+            if access.is_some_and(|access| !lets_in(&root, access, &client)) {
+                return None;
+            }
             let forward = tcp.forward(name.as_deref())?;
             let ask = Ask {
                 root: &root,
@@ -146,13 +170,13 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
                 now_ms,
             };
             let choice = worker.draw(&root, |draw| balance::choose(&ask, draw));
-            (choice.ok()?, Arc::clone(&root.forwarding.outcomes))
+            choice.ok()?
         };
         let Choice {
             upstream, backend, ..
         } = choice;
         tried.push(backend.number);
-        let entering = AtWork::enter(&upstream, backend, &outcomes, false, now_ms);
+        let entering = AtWork::enter(&upstream, backend, false, now_ms);
         if let Ok(mut at_work) = entering.await {
             let opening = Link::open(at_work.backend(), ends, Speaks::Anything);
             match timeout(upstream.connect_timeout, opening).await {

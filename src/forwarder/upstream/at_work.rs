@@ -7,16 +7,13 @@ use hyper::StatusCode;
 use tokio::time::timeout;
 
 use crate::clock;
-use crate::state::forwarding::{
-    Backend, Entry, Failure, Full, Outcome, Outcomes, Upstream, Waiting,
-};
+use crate::state::forwarding::{Backend, Entry, Failure, Full, Outcome, Upstream, Waiting};
 
 /// A place among what a backend works on, given back on drop. What becomes of the request is noted for all who choose
 /// among backends.
 pub(crate) struct AtWork {
     upstream: Arc<Upstream>,
     backend: Arc<Backend>,
-    outcomes: Arc<Outcomes>,
     /// It decides whether the backend comes back.
     is_trial: bool,
     /// It decides whether the pool does.
@@ -38,7 +35,6 @@ impl AtWork {
     pub async fn enter(
         upstream: &Arc<Upstream>,
         backend: Arc<Backend>,
-        outcomes: &Arc<Outcomes>,
         is_pools_trial: bool,
         mut now_ms: u64,
     ) -> Result<Self, Refused> {
@@ -52,7 +48,6 @@ impl AtWork {
         let mut at_work = AtWork {
             upstream: Arc::clone(upstream),
             backend,
-            outcomes: Arc::clone(outcomes),
             is_trial: false,
             is_pools_trial,
             is_noted: false,
@@ -80,7 +75,7 @@ impl AtWork {
         let now = clock::now();
         let took = now.saturating_duration_since(begun);
         self.backend.latency.note(took, clock::steady_ms(now));
-        if self.is_trial {
+        if std::mem::take(&mut self.is_trial) {
             self.backend.standing.succeed(true);
         }
         if self.is_pools_trial {
@@ -93,7 +88,8 @@ impl AtWork {
         if std::mem::replace(&mut self.is_noted, true) {
             return;
         }
-        self.backend.standing.succeed(self.is_trial);
+        let was_trial = std::mem::take(&mut self.is_trial);
+        self.backend.standing.succeed(was_trial);
         if self.backend.standing.settle() {
             self.tell(None);
         }
@@ -111,7 +107,7 @@ impl AtWork {
         backend.latency.note(FAILED_TAKES, now_ms);
         if let Some(by) = &care.outliers {
             let in_a_row = backend.standing.fail();
-            if self.is_trial {
+            if std::mem::take(&mut self.is_trial) {
                 backend.standing.eject(now_ms, by);
             } else if by.failures > 0 && in_a_row >= by.failures && !backend.standing.is_ejected() {
                 care.fleet
@@ -125,7 +121,7 @@ impl AtWork {
     }
 
     fn tell(&self, failure: Option<Failure>) {
-        self.outcomes.offer(Outcome {
+        self.upstream.care.outcomes.offer(Outcome {
             backend: self.backend.number,
             failure,
         });
@@ -137,6 +133,10 @@ const FAILED_TAKES: Duration = Duration::from_secs(1);
 
 impl Drop for AtWork {
     fn drop(&mut self) {
+        if self.is_trial {
+            // Its client has gone, or waited for too long in all.
+            self.backend.standing.forget_trial();
+        }
         self.backend.slots.give_back(self.upstream.care.limits);
     }
 }

@@ -27,13 +27,15 @@ pub(crate) struct Exchange {
     over: Over,
     body: Incoming,
     patience: Patience,
+    /// What ended the body before its end, to be told once what came before it is on its way.
+    broken: Option<BodyError>,
     /// When it is broken off, whatever comes.
     deadline: Option<Deadline>,
 }
 
 /// What a response comes over.
 pub(super) enum Over {
-    Conn(Conn),
+    Conn(Box<Conn>),
     Stream(#[expect(dead_code, reason = "it counts as long as it is there")] Stream),
     /// It is dropped.
     Nothing,
@@ -55,6 +57,7 @@ impl Exchange {
             at_work: Some(at_work),
             over,
             body,
+            broken: None,
             deadline: deadline.map(Deadline::new),
         }
     }
@@ -77,16 +80,26 @@ impl Exchange {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = self.poll_body(cx);
-        if let (Poll::Ready(Some(Err(error))), Some(at_work)) = (&polled, &mut self.at_work) {
-            at_work.fail(match error {
-                BodyError::TooSlow => Failure::Timeout,
-                BodyError::Broken(_) | BodyError::TooLarge | BodyError::Io(_) => {
-                    Failure::NoResponse
-                }
-            });
+        if let Some(broken) = self.broken.take() {
+            return Poll::Ready(Some(Err(broken)));
         }
-        polled
+        match self.poll_body(cx) {
+            Poll::Ready(Some(Err(error))) => {
+                if let Some(at_work) = &mut self.at_work {
+                    at_work.fail(match error {
+                        BodyError::TooSlow => Failure::Timeout,
+                        BodyError::Broken(_) | BodyError::TooLarge | BodyError::Io(_) => {
+                            Failure::NoResponse
+                        }
+                    });
+                }
+                // The server drops what it has not written yet when it is told.
+                self.broken = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            frame => frame,
+        }
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
@@ -121,13 +134,15 @@ impl Drop for Exchange {
             at_work.end();
         }
         let over = std::mem::replace(&mut self.over, Over::Nothing);
-        let (Over::Conn(mut conn), Some(at_work)) = (over, &self.at_work) else {
+        let (Over::Conn(conn), Some(at_work)) = (over, &self.at_work) else {
             return;
         };
         // A connection that was said to be one client's is not another's.
         let is_anyones = at_work.backend().way.proxy_protocol.is_none();
         let keeps = is_anyones && !self.upstream.idle_timeout.is_zero();
-        if keeps && self.body.is_end_stream() && conn.is_ready() {
+        // Whether it can take another request is looked at when there is one: by then what was read last is on its way
+        // to the client, and the buffer that it came to can be read to again.
+        if keeps && self.body.is_end_stream() && !conn.has_ended {
             let until = self.worker.now() + self.upstream.idle_timeout;
             self.worker.idle.put(at_work.backend().number, conn, until);
         }

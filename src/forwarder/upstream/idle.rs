@@ -12,7 +12,7 @@ use super::Conn;
 pub(crate) struct Idle(RefCell<HashMap<u64, Vec<Waiting>>>);
 
 struct Waiting {
-    conn: Conn,
+    conn: Box<Conn>,
     until: Instant,
 }
 
@@ -21,7 +21,7 @@ const WAITING_MAX: usize = 256;
 
 impl Idle {
     /// One that stands, as far as can be seen.
-    pub fn take(&self, backend: u64) -> Option<Conn> {
+    pub fn take(&self, backend: u64) -> Option<Box<Conn>> {
         let mut all = self.0.borrow_mut();
         let waiting = all.get_mut(&backend)?;
         while let Some(Waiting { mut conn, .. }) = waiting.pop() {
@@ -32,7 +32,7 @@ impl Idle {
         None
     }
 
-    pub fn put(&self, backend: u64, conn: Conn, until: Instant) {
+    pub fn put(&self, backend: u64, conn: Box<Conn>, until: Instant) {
         let mut all = self.0.borrow_mut();
         let waiting = all.entry(backend).or_default();
         if waiting.len() < WAITING_MAX {

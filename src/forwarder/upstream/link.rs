@@ -51,7 +51,8 @@ impl Link {
         let own = || ServerName::IpAddress(backend.address.ip().into());
         let name = tls.name.clone().unwrap_or_else(own);
         let connector = TlsConnector::from(Arc::clone(config));
-        let stream = connector.connect(name, stream).await?;
+        // Its state is large, and most connections have none.
+        let stream = Box::pin(connector.connect(name, stream)).await?;
         // Some servers go on where nothing that they speak is offered.
         let agreed = stream.get_ref().1.alpn_protocol();
         let is_other = |agreed: &[u8]| {

@@ -51,7 +51,7 @@ const READ_MAX: usize = 128 * 1024;
 /// A connection to a backend, and the half of it that requests are given to.
 pub(super) struct Conn {
     sender: SendRequest<RequestBody>,
-    driver: Box<Connection<TokioIo<Line>, RequestBody>>,
+    driver: Connection<TokioIo<Line>, RequestBody>,
     /// The driver has nothing more to do.
     has_ended: bool,
     said: Rc<Said>,
@@ -60,7 +60,7 @@ pub(super) struct Conn {
 }
 
 impl Conn {
-    async fn open(backend: &Backend, ends: Ends) -> Result<Self, Why> {
+    async fn open(backend: &Backend, ends: Ends) -> Result<Box<Self>, Why> {
         let link = Link::open(backend, ends, Speaks::Http).await;
         let link = link.map_err(|_| Why::Connect)?;
         let said = Rc::new(Said::default());
@@ -68,13 +68,13 @@ impl Conn {
         let mut builder = http1::Builder::new();
         let handshake = builder.max_buf_size(READ_MAX).handshake(io).await;
         let (sender, driver) = handshake.map_err(|_| Why::Connect)?;
-        Ok(Conn {
+        Ok(Box::new(Conn {
             sender,
-            driver: Box::new(driver),
+            driver,
             has_ended: false,
             said,
             deadline: Deadline::new(clock::now()),
-        })
+        }))
     }
 
     /// Lets it read and write what can be.
@@ -91,7 +91,7 @@ impl Conn {
     }
 
     /// What is beneath it, and what was read of it already, once HTTP is at an end there.
-    fn upgraded(mut self) -> Option<(Link, Bytes)> {
+    fn upgraded(mut self: Box<Self>) -> Option<(Link, Bytes)> {
         self.drive(&mut Context::from_waker(Waker::noop()));
         self.has_ended.then(|| {
             let parts = self.driver.into_parts();
@@ -254,23 +254,24 @@ fn unsent(why: Why, request: Request<RequestBody>) -> Failed {
 }
 
 async fn send(
-    mut conn: Conn,
+    mut conn: Box<Conn>,
     request: Request<RequestBody>,
     limit: Duration,
-) -> Result<(Conn, Response<Incoming>), Failed> {
-    conn.said.begin();
-    conn.deadline.set(clock::now() + limit);
-    let mut sent = pin!(conn.sender.try_send_request(request));
+) -> Result<(Box<Conn>, Response<Incoming>), Failed> {
+    let of = &mut *conn;
+    of.said.begin();
+    of.deadline.set(clock::now() + limit);
+    let mut sent = pin!(of.sender.try_send_request(request));
     let response = poll_fn(|cx| {
         if let Poll::Ready(response) = sent.as_mut().poll(cx) {
             return Poll::Ready(Some(response));
         }
-        if !conn.has_ended {
-            conn.has_ended = Pin::new(&mut conn.driver).poll(cx).is_ready();
+        if !of.has_ended {
+            of.has_ended = Pin::new(&mut of.driver).poll(cx).is_ready();
         }
         match sent.as_mut().poll(cx) {
             Poll::Ready(response) => Poll::Ready(Some(response)),
-            Poll::Pending if conn.deadline.has_passed(cx) => Poll::Ready(None),
+            Poll::Pending if of.deadline.has_passed(cx) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
     })

@@ -49,13 +49,16 @@ pub struct Key {
 /// The latest is the last.
 type Entry = Arc<[Arc<Kept>]>;
 
+/// A header of requests, and what it was: `None`: not there.
+pub type Varying = (HeaderName, Option<Box<[u8]>>);
+
 /// A response.
 #[derive(Debug)]
 pub struct Kept {
     /// Of the route that keeps it.
     pub space: u64,
     /// What requests must have to get it: by name, what the first one had (RFC 9111, 4.1).
-    pub varies: Box<[(HeaderName, Option<Box<[u8]>>)]>,
+    pub varies: Box<[Varying]>,
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -167,8 +170,9 @@ impl Cache {
         self.size
     }
 
-    /// Octets that are kept, and addresses that they are of; roughly, as of a moment ago.
+    /// Octets that are kept, and addresses that they are of.
     pub fn used(&self) -> (u64, u64) {
+        self.kept.run_pending_tasks();
         (self.kept.weighted_size(), self.kept.entry_count())
     }
 

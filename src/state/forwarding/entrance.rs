@@ -124,6 +124,8 @@ pub struct Counts {
     pub slow_handshakes: Counter,
     /// Connections without a header of the PROXY protocol, or with another one, where one must be.
     pub bad_proxy_headers: Counter,
+    /// Connections of clients that are not let in, where they are not told so by a response.
+    pub refused: Counter,
     /// Connections that went to nobody: those of a name that leads nowhere, and those that no endpoint took.
     pub unknown_names: Counter,
     pub unserved: Counter,

@@ -266,7 +266,7 @@ mod tests {
         for (count, most) in [(1, 0), (2, 1), (3, 1), (4, 2)] {
             let address = "127.0.0.1:80".parse().unwrap();
             let backends: Vec<_> = (0..count)
-                .map(|number| Arc::new(Backend::new(address, Arc::default(), number)))
+                .map(|number| Arc::new(Backend::new(address, Arc::default(), number, 1)))
                 .collect();
             let fleet = Fleet::default();
             let eject = |one: &&Arc<Backend>| fleet.eject(one, &backends, &by, START_MS);

@@ -1,9 +1,8 @@
 //! Routes as they are served.
 
-use super::access::Access;
-use super::rate::Rate;
-use super::sticky::Sticky;
-use crate::model::Balance;
+use std::sync::Arc;
+
+use super::{Access, Balancing, HashBy, Rate, Sticky, Told};
 use crate::model::routing::{
     CacheRules, Compress, ErrorPages, Files, HeaderEdits, Matching, Redirect, Respond, Rewrite,
     Split,
@@ -16,11 +15,12 @@ pub struct Route {
     /// Its name, or where it is written.
     pub name: Box<str>,
     pub matching: Matching,
-    pub action: Action,
     /// `None`: all are let in.
     pub access: Option<Access>,
     /// All of them hold.
     pub rates: Box<[Rate]>,
+    pub action: Action,
+    pub told: Arc<Told>,
     /// What becomes of the path on its way.
     pub rewrite: Option<Rewrite>,
     pub request_headers: HeaderEdits,
@@ -86,26 +86,4 @@ impl Forward {
             sticky: None,
         }
     }
-}
-
-/// How one of a pool's endpoints is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Balancing {
-    /// As answers do. Where load decides, it is that of the moment.
-    As(Balance),
-    /// Of two drawn by weight, the one that has less to do (Mitzenmacher 1996).
-    TwoChoices,
-}
-
-/// What equal requests have in common. What a request does not have is its client's address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum HashBy {
-    #[default]
-    Client,
-    Host,
-    /// Without the query.
-    Path,
-    /// In lower case.
-    Header(Box<str>),
-    Cookie(Box<str>),
 }

@@ -79,6 +79,11 @@ impl Standing {
         }
     }
 
+    /// Nothing came of the trial: the next request is one.
+    pub fn forget_trial(&self) {
+        self.until_ms.store(1, Relaxed);
+    }
+
     /// One more in a row; how many there are.
     pub fn fail(&self) -> u32 {
         self.failures.fetch_add(1, Relaxed).saturating_add(1)
@@ -162,6 +167,9 @@ mod tests {
         standing.succeed(false);
         assert!(standing.is_ejected());
         // Nothing was heard of the trial.
+        assert_eq!(standing.enter(3_000, SECOND), Entry::Trial);
+        // It was broken off.
+        standing.forget_trial();
         assert_eq!(standing.enter(3_000, SECOND), Entry::Trial);
         standing.succeed(true);
         assert_eq!(standing.enter(3_001, SECOND), Entry::Usual);

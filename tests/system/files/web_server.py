@@ -1,17 +1,23 @@
-"""A web server that says it is well, on every port given. Killing, stopping or cutting it off is the tests' part."""
+"""A web server that says it is well, on every port given, and who it is (/who; after three seconds: /slow). Killing,
+stopping or cutting it off is the tests' part."""
 
 import http.server
 import socketserver
 import sys
 import threading
+import time
 
 
 class Healthy(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200 if self.path == "/healthz" else 404)
-        self.send_header("Content-Length", "3")
+        body = b"ok\n"
+        if self.path in ("/who", "/slow"):
+            time.sleep(3 if self.path == "/slow" else 0)
+            body = self.connection.getsockname()[0].encode() + b"\n"
+        self.send_response(200 if self.path in ("/healthz", "/who", "/slow") else 404)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"ok\n")
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass

@@ -108,7 +108,7 @@ fn path(reader: &mut Reader, value: &Value) -> Option<PathPattern> {
     }
     let expected = "a path such as \"/api\", { exact = \"/api\" } or { regex = \"/v[0-9]+/.*\" }";
     let mut table = Table::of(reader, "`path`", value, expected)?;
-    let regex = table.optional(reader, "regex", |r, v| pattern(r, v));
+    let regex = table.optional(reader, "regex", pattern);
     let path = if table.key_span("regex").is_some() {
         table.refuse(reader, "exact", "cannot stand beside `regex`");
         table.know(&["exact"]);
@@ -276,7 +276,7 @@ fn test(reader: &mut Reader, value: &Value) -> Option<Test> {
             let expected =
                 "a value, { regex = \"…\" }, or `true` or `false` for whether it is there";
             let mut table = Table::of(reader, "this condition", value, expected)?;
-            let pattern = table.required(reader, "regex", "\"[0-9]+\"", |r, v| pattern(r, v));
+            let pattern = table.required(reader, "regex", "\"[0-9]+\"", pattern);
             table.finish(reader);
             pattern.map(Test::Fits)
         }

@@ -1,0 +1,132 @@
+//! Where a request for a URL is forwarded to, and why: the forwarder itself, asked with a recorder.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use hyper::Uri;
+use serde::{Deserialize, Serialize};
+
+use super::explain::{Believed, Line};
+use super::words::Words;
+use crate::forwarder::explain::explain as ask;
+use crate::random::Random;
+use crate::state::Root;
+use crate::state::forwarding::Action;
+use crate::state::pools::Member;
+
+/// What is to be explained.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UrlQuestion {
+    pub url: String,
+    /// Who asks. Default: this machine.
+    pub client: Option<IpAddr>,
+    /// Makes the draws repeatable.
+    pub seed: Option<u64>,
+}
+
+/// What becomes of such a request, where it comes to this server's forwarder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UrlExplanation {
+    pub url: String,
+    pub steps: Vec<Line>,
+    /// In the order in which they would be tried.
+    pub endpoints: Vec<String>,
+}
+
+/// The host of a URL, in lower case and without a port.
+///
+/// # Errors
+/// In words: it is no URL.
+pub fn host_of(url: &str) -> Result<String, String> {
+    Ok(parse(url)?.1)
+}
+
+fn parse(url: &str) -> Result<(Uri, String), String> {
+    let wrong = || format!("`{url}` is no URL: expected one such as https://www.example.com/path");
+    let uri: Uri = url.parse().map_err(|_| wrong())?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let host = uri.host().filter(|_| is_http).ok_or_else(wrong)?;
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    Ok((uri, host))
+}
+
+/// # Errors
+/// In words: it is no URL, or nothing is forwarded here.
+pub fn explain_url(
+    root: &Root,
+    believed: &Believed,
+    question: &UrlQuestion,
+) -> Result<UrlExplanation, String> {
+    let (uri, host) = parse(&question.url)?;
+    if root.forwarding.routes.is_empty() {
+        return Err("nothing is forwarded here: there is no [forwarder]".to_owned());
+    }
+    let client = question.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let random = question.seed.map(Random::from_seed);
+    let mut random = random.unwrap_or_else(Random::from_os);
+    let explained = ask(root, &host, &uri, client, &mut random);
+    let words = Words {
+        root,
+        overridden: &believed.overridden,
+    };
+    let line = |step: &str, text: String| Line {
+        step: step.to_owned(),
+        text,
+    };
+    let mut steps = vec![line(
+        "request",
+        format!("GET {} of {host}, from {client}", uri.path()),
+    )];
+    let pool_name = |pool: crate::model::PoolId| &root.pools.pools[pool.index()].name;
+    match (explained.route, explained.to) {
+        (Some(route), Some(to)) => {
+            let to = match to {
+                Member::Pool(pool) => format!("pool {}", pool_name(pool)),
+                Member::Policy(id) => format!("policy {}", root.pools.policies[id.index()].name),
+            };
+            let side = explained
+                .side
+                .map(|side| format!(" (side {side} of a split)"));
+            let side = side.unwrap_or_default();
+            steps.push(line("route", format!("{}: to {to}{side}", route.name)));
+        }
+        (Some(route), None) => {
+            let does = match route.action {
+                Action::Redirect(_) => "redirects",
+                Action::Respond(_) => "responds itself",
+                _ => "sends a file",
+            };
+            steps.push(line("route", format!("{}: {does}", route.name)));
+        }
+        (None, _) => steps.push(line("route", "none fits: 404".to_owned())),
+    }
+    steps.extend(explained.steps.iter().map(|step| words.line(step)));
+    match explained.pool {
+        Some(pool) => {
+            let pool = &root.pools.pools[pool.index()];
+            let text = format!(
+                "{} ({}), whose endpoints would be tried in this order",
+                pool.name,
+                pool.balance.name()
+            );
+            steps.push(line("pool", text));
+        }
+        None if explained.to.is_some() => {
+            steps.push(line("pool", "nothing is up: 503".to_owned()));
+        }
+        None => {}
+    }
+    for (id, backend) in &explained.endpoints {
+        let requests = backend.tally.requests();
+        let in_flight = backend.in_flight();
+        let text = format!(
+            "{}: {in_flight} in flight, {requests} so far",
+            words.told(*id)
+        );
+        steps.push(line("endpoint", text));
+    }
+    Ok(UrlExplanation {
+        url: question.url.clone(),
+        steps,
+        endpoints: explained.addresses().map(|a| a.to_string()).collect(),
+    })
+}

@@ -1,0 +1,124 @@
+//! Where would a request go, and why? What [`service`](super::service) asks, asked with a recorder.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use hyper::{HeaderMap, Method, Uri};
+
+use super::balance::{self, Ask, Choice};
+use super::known::Known;
+use super::{route, split};
+use crate::clock;
+use crate::locate::Client;
+use crate::model::routing::Asked;
+use crate::model::{ANSWERS_MAX, EndpointId, PoolId};
+use crate::random::Random;
+use crate::state::Root;
+use crate::state::forwarding::{Action, Backend, Route};
+use crate::state::pools::Member;
+use crate::steering::{Draw, Step, cursor_count, forward};
+
+/// What would become of a request.
+#[derive(Default)]
+pub struct Explained<'r> {
+    /// Of the root's; `None`: none fits.
+    pub route: Option<&'r Route>,
+    /// Of a route that splits its requests: where this one goes, by the die.
+    pub side: Option<&'r str>,
+    /// Where it leads.
+    pub to: Option<Member>,
+    /// How the pool was come to.
+    pub steps: Vec<Step>,
+    /// `None`: nothing is up.
+    pub pool: Option<PoolId>,
+    /// Those of the pool in the order in which they would be tried.
+    pub endpoints: Vec<(EndpointId, Arc<Backend>)>,
+}
+
+/// The first listener that such a request could come to.
+fn listener_of<'r>(root: &'r Root, uri: &Uri) -> &'r str {
+    let is_tls = uri.scheme_str() == Some("https");
+    let mut listeners = root.forwarding.listeners.iter();
+    let fits = listeners.find(|listener| listener.entrance.tls.is_some() == is_tls);
+    fits.map_or("", |listener| &*listener.name)
+}
+
+/// `host` in lower case, without a port.
+pub fn explain<'r>(
+    root: &'r Root,
+    host: &str,
+    uri: &Uri,
+    client: IpAddr,
+    random: &mut Random,
+) -> Explained<'r> {
+    let mut explained = Explained::default();
+    let headers = HeaderMap::new();
+    let asked = Asked {
+        host,
+        path: uri.path(),
+        method: &Method::GET,
+        headers: &headers,
+        listener: listener_of(root, uri),
+    };
+    explained.route = route::find(&root.forwarding, &asked).map(|(_, route)| route);
+    let Some(route) = explained.route else {
+        return explained;
+    };
+    let forward = match &route.action {
+        Action::Forward(forward) => forward,
+        Action::Split(split) => {
+            let side = split::by_hash(&split.sides, random.next_u64());
+            explained.side = Some(&split.sides[side].name);
+            &split.sides[side].to
+        }
+        Action::Redirect(_) | Action::Respond(_) | Action::Files(_) => return explained,
+    };
+    explained.to = Some(forward.to);
+    let client = Client {
+        subnet: None,
+        resolver: client,
+    };
+    // The same die for each question, so that all of them are about the same request.
+    let seed = random.next_u64();
+    let drawn = |with: &mut dyn FnMut(&mut Draw<'_>)| {
+        let mut cursors = vec![0; cursor_count(&root.pools)];
+        with(&mut Draw {
+            random: &mut Random::from_seed(seed),
+            cursors: &mut cursors,
+        });
+    };
+    let steps = &mut explained.steps;
+    let mut served = None;
+    drawn(&mut |draw| served = forward::serve(root, forward.to, &client, draw, steps));
+    explained.pool = served.map(|served| served.pool);
+    let known = Known::of_client(&client);
+    let mut tried = Vec::new();
+    while explained.pool.is_some() && tried.len() < ANSWERS_MAX {
+        let ask = Ask {
+            root,
+            forward,
+            client: &client,
+            known: &known,
+            tried: &tried,
+            now_ms: clock::steady_ms(clock::now()),
+        };
+        let mut choice = None;
+        drawn(&mut |draw| choice = balance::choose(&ask, draw).ok());
+        let Some(Choice {
+            backend, endpoint, ..
+        }) = choice
+        else {
+            break;
+        };
+        tried.push(backend.number);
+        explained.endpoints.push((endpoint, backend));
+    }
+    explained
+}
+
+impl Explained<'_> {
+    /// Where the route's addresses are, as the forwarder speaks to them.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.endpoints.iter().map(|(_, backend)| backend.address)
+    }
+}
