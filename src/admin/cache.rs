@@ -36,7 +36,7 @@ pub struct Purged {
 pub struct Kept {
     /// Octets that may be.
     pub size: u64,
-    /// Octets that are; roughly, as of a moment ago.
+    /// Octets that are.
     pub used: u64,
     /// Addresses, each with its query.
     pub addresses: u64,

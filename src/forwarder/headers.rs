@@ -191,7 +191,7 @@ pub(super) fn client_of(headers: &HeaderMap, peer: IpAddr, http: &Http) -> IpAdd
     }
 }
 
-/// Whether a request came over TLS, of which `peer` says so, who `is_tls` or not itself.
+/// Whether a request came over TLS, of which `peer` says so, who did so itself if `is_tls`.
 pub(super) fn came_by_tls(headers: &HeaderMap, peer: IpAddr, is_tls: bool, http: &Http) -> bool {
     let told = headers.get(X_FORWARDED_PROTO).filter(|_| http.trusts(peer));
     told.map_or(is_tls, |scheme| {
@@ -199,8 +199,8 @@ pub(super) fn came_by_tls(headers: &HeaderMap, peer: IpAddr, is_tls: bool, http:
     })
 }
 
-/// What else a response may depend on, where others are believed: the address as the client wrote it, with a port, and
-/// the one that proxies say that it wrote.
+/// What else a response may depend on: the host as the client wrote it, with a port, and the one that a proxy that is
+/// believed says that it wrote.
 pub(super) fn asked_for(headers: &HeaderMap, is_trusted: bool) -> Box<str> {
     let told = headers.get(X_FORWARDED_HOST).filter(|_| is_trusted);
     let values = [headers.get(HOST), told].into_iter().flatten();

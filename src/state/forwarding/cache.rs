@@ -170,8 +170,9 @@ impl Cache {
         self.size
     }
 
-    /// Octets that are kept, and addresses that they are of; roughly, as of a moment ago.
+    /// Octets that are kept, and addresses that they are of.
     pub fn used(&self) -> (u64, u64) {
+        self.kept.run_pending_tasks();
         (self.kept.weighted_size(), self.kept.entry_count())
     }
 
