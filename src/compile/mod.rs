@@ -4,6 +4,7 @@ pub mod advice;
 mod alone;
 mod ends;
 mod identity;
+pub mod machine;
 pub mod maps;
 mod nested;
 pub mod pools;

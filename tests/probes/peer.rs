@@ -31,6 +31,7 @@ pub fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetS
         unknown_is_up: true,
         at: None,
         options: VerdictOptions::default(),
+        place: Place::file("meridian.toml"),
     };
     TargetSpec {
         key: TargetKey(address.to_string().into()),
