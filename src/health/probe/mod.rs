@@ -1,5 +1,6 @@
 //! One attempt to learn whether a target works; one file per kind.
 
+mod allowance;
 mod body;
 mod certificate;
 mod command;

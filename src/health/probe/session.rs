@@ -1,7 +1,7 @@
 //! HTTP over a connection: requests and answers of either version.
 //!
-//! A target may be hostile. What hyper keeps of an answer's head is bounded here, what is read of its body by
-//! the caller, and time by the attempt's deadline. What runs for a connection ends with its [`Session`].
+//! A target may be hostile. What hyper keeps of an answer's head is bounded here, what is read of its body and in
+//! all by the caller, and time by the attempt's deadline. What runs for a connection ends with its [`Session`].
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
