@@ -31,19 +31,23 @@ pub fn report(
     overridden: &Overridden,
     asked: &Asked,
 ) -> HealthReport {
-    let healths = match source {
-        Source::Engine(engine) => engine.snapshot().into_iter().collect(),
-        Source::Frozen => HashMap::new(),
-    };
-    let teller = Teller {
+    let mut teller = Teller {
         root,
         pools: &root.pools,
         overridden,
-        healths,
+        healths: HashMap::new(),
         is_frozen: matches!(source, Source::Frozen),
     };
     let (mut targets, endpoints) = teller.meant(asked.whom.as_ref());
-    if let Source::Engine(_) = source {
+    if let Source::Engine(engine) = source {
+        teller.healths = match asked.whom {
+            None => engine.snapshot().into_iter().collect(),
+            Some(_) => {
+                let keys = teller.keys(&targets, &endpoints);
+                let sheets = engine.sheets(&keys).into_iter();
+                sheets.map(|(key, sheet)| (key, sheet.health)).collect()
+            }
+        };
         // What was removed just now is not told any more.
         targets.retain(|target| teller.healths.contains_key(&target.key));
     }
@@ -120,7 +124,7 @@ struct Teller<'a> {
     root: &'a Root,
     pools: &'a Pools,
     overridden: &'a Overridden,
-    /// Of all targets, where they are probed.
+    /// Of all targets that are told of, where they are probed.
     healths: HashMap<TargetKey, TargetHealth>,
     is_frozen: bool,
 }
@@ -161,6 +165,15 @@ impl<'a> Teller<'a> {
             whom.means_endpoint(region, pool, &endpoint) || of_target()
         };
         (targets, calculated.filter(means).collect())
+    }
+
+    /// Of these targets, and of those that these endpoints go by.
+    fn keys(&self, targets: &[&Target], endpoints: &[EndpointId]) -> Vec<TargetKey> {
+        let watched = endpoints.iter().flat_map(|&id| watched(self.pools, id));
+        let watched = watched.map(|number| &self.pools.targets[number as usize]);
+        let all = targets.iter().copied().chain(watched);
+        let distinct: HashSet<&TargetKey> = all.map(|target| &target.key).collect();
+        distinct.into_iter().cloned().collect()
     }
 
     fn verdict(&self, target: &Target) -> Verdict {
