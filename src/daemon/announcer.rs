@@ -24,7 +24,7 @@ impl Announcer {
             0 => changed.who().to_owned(),
             more => format!("{} (and {more} more)", changed.who()),
         };
-        let key = changed.target.as_deref().unwrap_or(&who);
+        let key = changed.target.as_deref().unwrap_or_else(|| changed.who());
         if !self.admits(key) {
             return;
         }

@@ -112,9 +112,18 @@ type Delivery = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 /// Carries a body to whom a hook names.
 pub type Courier = dyn Fn(Arc<Hook>, Vec<u8>) -> Delivery + Send + Sync;
 
+/// Delivers until it is dropped.
+struct Postman(JoinHandle<()>);
+
+impl Drop for Postman {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// The tasks that deliver, and that save what waits.
 pub struct Mail {
-    postman: JoinHandle<()>,
+    postman: Postman,
     keeper: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
@@ -137,14 +146,14 @@ impl Mail {
             let keeping = postage::keep(Arc::clone(&postbox), path, stopped);
             (stop, tokio::spawn(keeping))
         });
-        let postman = tokio::spawn(Arc::clone(&postbox).run(courier()));
+        let postman = Postman(tokio::spawn(Arc::clone(&postbox).run(courier())));
         (postbox, Mail { postman, keeper })
     }
 
     /// The server stops: what nobody could be told is saved, and that is said.
-    pub async fn stop(self, postbox: &Postbox) {
-        self.postman.abort();
-        let _ = self.postman.await;
+    pub async fn stop(mut self, postbox: &Postbox) {
+        self.postman.0.abort();
+        let _ = (&mut self.postman.0).await;
         let is_kept = self.keeper.is_some();
         if let Some((stop, keeping)) = self.keeper {
             let _ = stop.send(());
