@@ -97,6 +97,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "compile",
             "config",
             "dns",
+            "durable",
             "geoip",
             "health",
             "load",

@@ -18,6 +18,7 @@ mod look;
 mod measuring;
 mod observing;
 mod overriding;
+mod postage;
 mod preparation;
 mod recovery;
 mod resolving;
@@ -56,6 +57,7 @@ use overriding::Overriding;
 use recovery::Recovery;
 use resolving::Resolving;
 use verdicts::Verdicts;
+use webhook::Mail;
 
 /// How to start.
 #[derive(Default)]
@@ -181,8 +183,8 @@ impl Daemon {
         let _ = live.counters.set(nameserver.counters().to_vec());
         let drain_time = server.drain_time;
         let (orders, order_queue) = mpsc::channel(16);
-        let changes = Changes::new(history);
-        changes.postbox.adopt(whole.parts.webhook.clone());
+        let (postbox, mail) = Mail::start(server.state_dir.as_deref(), &whole.parts.webhook);
+        let changes = Changes::new(history, postbox);
         let registry = measuring::registry(measuring::Sources {
             live: Arc::clone(&live),
             engine: verdicts.engine().cloned(),
@@ -194,7 +196,6 @@ impl Daemon {
         exporting
             .adopt(metrics)
             .map_err(|e| StartError::System(format!("[metrics] listen: {e}")))?;
-        let postman = Arc::clone(&changes.postbox).run(webhook::courier());
         let live_too = Arc::clone(&live);
         let control = Control {
             path,
@@ -211,7 +212,7 @@ impl Daemon {
             changes,
             exporting,
             lagging: Lagging::default(),
-            postman: tokio::spawn(postman),
+            mail,
             live: live_too,
             limiting: Limiting::new(nameserver.counters().to_vec()),
             finishing: None,

@@ -32,9 +32,16 @@ pub struct TargetHealth {
     /// Until when it has to answer without a failure before it is up, because it fell too often, in milliseconds
     /// since the Unix epoch: while it answers.
     pub damped_until_unix_ms: Option<u64>,
+    /// How long it has to answer without a failure before it is up, as things stand, in milliseconds; 0 where its falls
+    /// demand nothing.
+    pub hold_ms: u64,
+    /// How often it fell of late, where that counts.
+    pub falls: usize,
     /// Up, and so slow that it takes a part only of the queries that would come to it.
     pub degraded: bool,
-    /// What successes take, smoothed, in milliseconds; where the monitor says what is slow.
+    /// Where the monitor says what is slow: what takes longer than this, in milliseconds.
+    pub slow_above_ms: Option<u64>,
+    /// What successes take, smoothed, in milliseconds; there, too.
     pub smoothed_ms: Option<u64>,
 }
 
@@ -313,21 +320,26 @@ impl Belief {
                 State::Damped { until, .. } => Some(now.unix_ms + left(until)),
                 _ => None,
             },
+            hold_ms: self.machine.hold().as_millis() as u64,
+            falls: self.machine.falls(now.monotonic),
             degraded: self.is_degraded(),
+            slow_above_ms: (self.slowness.as_ref())
+                .map(|slowness| slowness.above().as_millis() as u64),
             smoothed_ms: (self.slowness.as_ref().and_then(Slowness::smoothed))
                 .map(|smoothed| smoothed.as_millis() as u64),
         }
     }
 
-    /// The change of how slow it is, for the log.
-    pub fn slowness_announcement(&self) -> String {
+    /// Why it is slow, or is not any more.
+    pub fn why_slow(&self) -> String {
         let slowness = self.slowness.as_ref();
         let smoothed = slowness.and_then(Slowness::smoothed).unwrap_or_default();
-        let ms = smoothed.as_millis();
-        match self.is_degraded() {
-            true => format!("degraded: successes take {ms} ms, smoothed"),
-            false => format!("no longer degraded: successes take {ms} ms, smoothed"),
-        }
+        let above = slowness.map(Slowness::above).unwrap_or_default();
+        format!(
+            "successes take {} ms, smoothed (slow: above {} ms)",
+            smoothed.as_millis(),
+            above.as_millis()
+        )
     }
 
     /// What to know of it after a restart.

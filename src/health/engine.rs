@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use serde::Serialize;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
@@ -24,7 +25,7 @@ use super::panic::Guard;
 use super::probe::{self, Ask, Observation, Told};
 use super::schedule::Schedule;
 use super::target::TargetSpec;
-use super::tempo::Tempo;
+use super::tempo::{Kind, Tempo, TookOf};
 use crate::clock;
 use crate::config::{COMMANDS_MAX_DEFAULT, Panic, Resolver};
 use crate::model::TargetKey;
@@ -120,6 +121,9 @@ struct Shared {
 struct Watched {
     _task: Task,
     notes: Arc<Notes>,
+    /// The monitor by whose name its probes are measured, and where.
+    monitor: String,
+    took: Arc<ArcSwap<TookOf>>,
 }
 
 /// A task that ends with its handle.
@@ -194,21 +198,42 @@ impl Engine {
         let mut seen = HashSet::new();
         specs.retain(|spec| seen.insert(spec.key.clone()));
         let mut tasks = lock(&self.tasks);
+        let measured: HashSet<String> = tasks.values().map(|task| task.monitor.clone()).collect();
         tasks.retain(|key, _| seen.contains(key));
         self.probes.forget();
         let remembered = std::mem::take(&mut *lock(&self.shared.remembered));
         lock(&self.shared.judge).set_targets(&specs, &remembered, Moment::now());
         // Of what others say, nobody asks.
+        let took = &self.shared.tempo.took;
         for spec in specs.into_iter().filter(|spec| spec.max_age().is_none()) {
-            tasks.entry(spec.key.clone()).or_insert_with(|| {
+            let name = spec.monitor.name.clone();
+            let task = tasks.entry(spec.key.clone()).or_insert_with(|| {
                 let ask = (self.asker)(&spec);
                 let notes = Arc::<Notes>::default();
-                let watching = watch(Arc::clone(&self.shared), spec, ask, Arc::clone(&notes));
+                let took = Arc::new(ArcSwap::from_pointee(took.of(&name)));
+                let (shared, taking) = (Arc::clone(&self.shared), Arc::clone(&took));
+                let watching = watch(shared, spec, ask, Arc::clone(&notes), taking);
                 Watched {
                     _task: Task(tokio::spawn(watching)),
                     notes,
+                    monitor: name.clone(),
+                    took,
                 }
             });
+            if task.monitor != name {
+                task.took.store(Arc::new(took.of(&name)));
+                task.monitor = name;
+            }
+        }
+        // What nobody is measured by any more is not told any more.
+        let measuring: HashSet<&str> = tasks.values().map(|task| &*task.monitor).collect();
+        for gone in measured.iter().filter(|name| !measuring.contains(&***name)) {
+            for outcome in ["success", "failure"] {
+                took.0.remove(&Kind {
+                    monitor: gone.clone(),
+                    outcome,
+                });
+            }
         }
         self.shared.progress.notify_waiters();
         self.shared.wake.notify_one();
@@ -343,9 +368,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Probes one target until the task is aborted.
-async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, notes: Arc<Notes>) {
+async fn watch(
+    shared: Arc<Shared>,
+    spec: TargetSpec,
+    mut ask: Box<dyn Ask>,
+    notes: Arc<Notes>,
+    took: Arc<ArcSwap<TookOf>>,
+) {
     let monitor = &spec.monitor;
-    let took = shared.tempo.took.of(&monitor.name);
     let mut schedule = Schedule::new(monitor, Random::from_os());
     let origin = clock::now();
     let mut planned = origin;
@@ -366,7 +396,7 @@ async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, not
         shared.tempo.started(lag, monitor.interval);
         let observation = observe(ask.as_mut()).await;
         drop((permit, turn));
-        took.note(&observation.outcome, observation.took);
+        took.load().note(&observation.outcome, observation.took);
         if let Some(told) = ask.take_told() {
             let told = (clock::now(), told);
             lock(&shared.told).insert(spec.key.clone(), told);
@@ -464,6 +494,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
+    use crate::health::judge::Turn;
     use crate::health::probe::Asking;
     use crate::health::target::tests::tcp_target;
     use crate::model::Verdict;
@@ -554,8 +585,41 @@ mod tests {
         assert_eq!(last, Some(&Err(Failure::Refused)));
         assert!(sheet.page.next_unix_ms.is_some());
         let flips = engine.take_flips();
-        let to: Vec<Verdict> = flips.iter().map(|flip| flip.to).collect();
-        assert_eq!(to, [Verdict::Up, Verdict::Down]);
+        let turns: Vec<Turn> = flips.iter().map(|flip| flip.turn).collect();
+        let up = Turn::Verdict(Verdict::Unknown, Verdict::Up);
+        assert_eq!(turns, [up, Turn::Verdict(Verdict::Up, Verdict::Down)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn probes_are_measured_by_the_names_that_monitors_have_now() {
+        let world = World::default();
+        let (engine, _changes) = world.engine(8, HashMap::new());
+        let named = |n, name: &str| {
+            let mut spec = tcp_target(n, 0);
+            Arc::make_mut(&mut spec.monitor).name = name.to_owned();
+            spec
+        };
+        let measured = || {
+            let mut text = String::new();
+            let mut registry = prometheus_client::registry::Registry::default();
+            registry.register("took", "Time", engine.tempo().took.0.clone());
+            prometheus_client::encoding::text::encode(&mut text, &registry).expect("a text");
+            let lines = text.lines().filter(|line| line.contains("_count{"));
+            let successes = lines.filter(|line| line.contains("success") && !line.ends_with(" 0"));
+            let names = successes.filter_map(|line| line.split('"').nth(1));
+            names
+                .map(str::to_owned)
+                .collect::<std::collections::BTreeSet<_>>()
+        };
+        let set = |names: &[&str]| Vec::from_iter(names.iter().map(ToString::to_string));
+        engine.set_targets(vec![named(1, "a"), named(2, "b"), named(3, "b")]);
+        seconds(2).await;
+        assert!(measured().into_iter().eq(set(&["a", "b"])));
+        // One is removed, and one is called otherwise.
+        engine.set_targets(vec![named(1, "a"), named(3, "c")]);
+        assert!(measured().into_iter().eq(set(&["a"])));
+        seconds(2).await;
+        assert!(measured().into_iter().eq(set(&["a", "c"])));
     }
 
     async fn seconds(n: u64) {

@@ -52,5 +52,5 @@ pub use belief::{Remembered, TargetHealth};
 pub use engine::{Change, Engine, Settings, Sheet, Status};
 pub use failure::Failure;
 pub use frozen::Frozen;
-pub use judge::Flip;
+pub use judge::{Flip, Turn};
 pub use target::{TargetSpec, Whom};

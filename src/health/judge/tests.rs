@@ -274,15 +274,23 @@ fn every_flip_is_told_once_with_its_reason() {
     let flips = court.judge.take_flips();
     let told: Vec<_> = flips
         .iter()
-        .map(|flip| (flip.at_unix_ms, flip.from, flip.to, &*flip.why))
+        .map(|flip| (flip.at_unix_ms, flip.turn, &*flip.why))
         .collect();
     let (up, down) = (Verdict::Up, Verdict::Down);
     assert_eq!(
         told,
         [
-            (0, Verdict::Unknown, up, "first probe succeeded"),
-            (1_000, up, down, "2 of 2 failed: connection refused"),
-            (1_000, down, up, "2 of 2 succeeded"),
+            (
+                0,
+                Turn::Verdict(Verdict::Unknown, up),
+                "first probe succeeded"
+            ),
+            (
+                1_000,
+                Turn::Verdict(up, down),
+                "2 of 2 failed: connection refused"
+            ),
+            (1_000, Turn::Verdict(down, up), "2 of 2 succeeded"),
         ]
     );
     assert!(court.judge.take_flips().is_empty());
@@ -365,14 +373,42 @@ fn what_is_slow_is_degraded_until_it_is_quick_again_or_down() {
     let changed = court.judge.take_changed();
     let health = &changed[&court.specs[0].key];
     assert_eq!((health.degraded, health.smoothed_ms), (true, Some(3)));
-    let said = court.judge.targets[&court.specs[0].key].slowness_announcement();
-    assert_eq!(said, "degraded: successes take 3 ms, smoothed");
+    let told = |court: &mut Court| {
+        let flips = court.judge.take_flips().into_iter();
+        let told = flips.map(|flip| (flip.turn, flip.why));
+        told.collect::<Vec<_>>()
+    };
+    let why = "successes take 3 ms, smoothed (slow: above 2 ms)".to_owned();
+    let up = Turn::Verdict(Verdict::Unknown, Verdict::Up);
+    let first = (up, "first probe succeeded".to_owned());
+    assert_eq!(told(&mut court), [first, (Turn::Slower, why)]);
     court.observe(0, timeout());
     assert!(court.health(0).degraded);
     let turns = court.judge.turns();
     court.observe(0, timeout());
     assert!(!court.health(0).degraded);
     assert!(court.judge.turns() > turns);
+    let down = Turn::Verdict(Verdict::Up, Verdict::Down);
+    let turns: Vec<_> = told(&mut court).into_iter().map(|told| told.0).collect();
+    assert_eq!(turns, [down], "what fell is not quicker");
+}
+
+#[test]
+fn what_cannot_be_asked_from_here_is_told_once_and_is_no_change_of_a_verdict() {
+    let mut court = Court::new(false);
+    let local = || Err(Failure::Local("no descriptor is left".to_owned()));
+    court.observe(0, local());
+    court.observe(0, local());
+    court.observe(0, Ok(()));
+    court.observe(0, local());
+    let turns: Vec<_> = court
+        .judge
+        .take_flips()
+        .into_iter()
+        .map(|flip| flip.turn)
+        .collect();
+    let up = Turn::Verdict(Verdict::Unknown, Verdict::Up);
+    assert_eq!(turns, [Turn::Unaskable, up, Turn::Unaskable]);
 }
 
 #[test]
