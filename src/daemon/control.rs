@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::changes::Changes;
 use super::exporting::Exporting;
-use super::lagging::Lagging;
+use super::lagging::{Lagging, Uncounting};
 use super::limiting::Limiting;
 use super::loading::Loading;
 use super::overriding::Overriding;
@@ -59,6 +59,7 @@ pub struct Control {
     pub changes: Changes,
     pub exporting: Exporting,
     pub lagging: Lagging,
+    pub uncounting: Uncounting,
     /// Delivers what is posted to the webhook.
     pub postman: JoinHandle<()>,
     pub live: Arc<Live>,
@@ -167,6 +168,7 @@ impl Control {
                     self.changes.tick();
                     if let Some(engine) = self.verdicts.engine() {
                         self.lagging.look(engine.tempo().take_worst());
+                        self.uncounting.look(engine.tempo().take_latest());
                     }
                     self.expire_overrides();
                     self.go_on();

@@ -49,7 +49,7 @@ pub use control::log;
 use control::{Control, Order};
 use explaining::Told;
 use exporting::Exporting;
-use lagging::Lagging;
+use lagging::{Lagging, Uncounting};
 use limiting::Limiting;
 use loading::Loading;
 use overriding::Overriding;
@@ -211,6 +211,7 @@ impl Daemon {
             changes,
             exporting,
             lagging: Lagging::default(),
+            uncounting: Uncounting::default(),
             postman: tokio::spawn(postman),
             live: live_too,
             limiting: Limiting::new(nameserver.counters().to_vec()),

@@ -3,6 +3,7 @@
 //! ```text
 //! target's task: wait for the start -> wait for a permit -> probe -> judge
 //! keeper's task: wait for a change or the end of a hold -> ask control targets -> send a batch
+//! beating task: measure how late these are
 //! ```
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -19,9 +20,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::belief::{Moment, Remembered, TargetHealth};
 use super::failure::Failure;
 use super::judge::{Flip, Judge};
+use super::lateness::{Pulse, Watch};
 use super::notes::{Notes, Page};
 use super::panic::Guard;
-use super::probe::{self, Ask, Observation, Told};
+use super::probe::{self, Ask, Observation, Told, deadline};
 use super::schedule::Schedule;
 use super::target::TargetSpec;
 use super::tempo::Tempo;
@@ -34,6 +36,11 @@ use crate::random::Random;
 pub const PROBES_MAX: usize = 1_024;
 /// Batches of changes that wait for the receiver at most; past it, changes gather into one batch.
 const BATCHES_MAX: usize = 16;
+/// Late probes that start at a time. Then whatever is due has its turn before others start: those that are under
+/// way are served first, so that no more begin than this machine can hear.
+const LATE_STARTS: usize = 16;
+/// A probe that starts later than this is late.
+const LATE: Duration = Duration::from_millis(5);
 /// A control target that takes longer than this does not answer.
 const CONTROL_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -95,6 +102,7 @@ pub struct Engine {
     asker: Box<Asker>,
     probes: probe::Shared,
     _keeper: Task,
+    _beating: Task,
 }
 
 type Asker = dyn Fn(&TargetSpec) -> Box<dyn Ask> + Send + Sync;
@@ -111,8 +119,11 @@ struct Shared {
     told: Mutex<HashMap<TargetKey, (Instant, Told)>>,
     permits: Semaphore,
     probes_max: usize,
+    /// For late ones to start.
+    starts: Semaphore,
     missed: AtomicU64,
     tempo: Tempo,
+    pulse: Arc<Pulse>,
     controls: Vec<SocketAddr>,
 }
 
@@ -162,17 +173,21 @@ impl Engine {
             told: Mutex::default(),
             permits: Semaphore::new(probes_max),
             probes_max,
+            starts: Semaphore::new(LATE_STARTS),
             missed: AtomicU64::new(0),
             tempo: Tempo::default(),
+            pulse: Arc::new(Pulse::new(clock::now())),
             controls: panic.control,
         });
         let keeper = Task(tokio::spawn(keep(Arc::clone(&shared), batches)));
+        let beating = Task(tokio::spawn(beat(Arc::clone(&shared.pulse))));
         let engine = Engine {
             shared,
             tasks: Mutex::default(),
             asker,
             probes,
             _keeper: keeper,
+            _beating: beating,
         };
         (engine, receiver)
     }
@@ -311,6 +326,11 @@ impl Engine {
         &self.shared.tempo
     }
 
+    /// The time during which this machine was late, in all.
+    pub fn lost(&self) -> Duration {
+        self.shared.pulse.lost(clock::now())
+    }
+
     /// As long as it is the same, so are all verdicts.
     pub fn turns(&self) -> u64 {
         lock(&self.shared.judge).turns()
@@ -357,15 +377,24 @@ async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, not
             Some(turns) => turns.acquire().await.ok(),
             None => None,
         };
+        let start = match is_late(planned) {
+            true => shared.starts.acquire().await.ok(),
+            false => None,
+        };
         // The semaphore is never closed; if it were, there would be nothing left to do.
         let Ok(permit) = shared.permits.acquire().await else {
             return;
         };
+        if start.is_some() {
+            tokio::task::yield_now().await;
+        }
+        drop(start);
         let begun = clock::now();
         let lag = begun.saturating_duration_since(planned);
         shared.tempo.started(lag, monitor.interval);
-        let observation = observe(ask.as_mut()).await;
+        let observation = observe(ask.as_mut(), monitor.timeout, &shared.pulse).await;
         drop((permit, turn));
+        shared.tempo.note(&observation.outcome);
         took.note(&observation.outcome, observation.took);
         if let Some(told) = ask.take_told() {
             let told = (clock::now(), told);
@@ -391,12 +420,25 @@ async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, not
     }
 }
 
-async fn observe(ask: &mut dyn Ask) -> Observation {
-    let begun = clock::now();
-    let outcome = ask.ask().await;
+fn is_late(planned: Instant) -> bool {
+    clock::now().saturating_duration_since(planned) > LATE
+}
+
+/// One attempt; time that this machine lost is none of the target's.
+async fn observe(ask: &mut dyn Ask, timeout: Duration, pulse: &Arc<Pulse>) -> Observation {
+    let watch = Watch::start(Arc::clone(pulse));
+    let outcome = deadline::by(Arc::clone(pulse), ask.ask()).await;
+    let passed = watch.read();
     Observation {
-        outcome,
-        took: clock::now().saturating_duration_since(begun),
+        outcome: outcome.map_err(|failure| passed.weigh(failure, timeout)),
+        took: passed.heard(),
+    }
+}
+
+/// Beats for as long as it runs.
+async fn beat(pulse: Arc<Pulse>) {
+    loop {
+        sleep_until(pulse.beat(clock::now())).await;
     }
 }
 

@@ -150,7 +150,8 @@ impl Judge {
         let was_stale_at = target.stale_at;
         match &observation.outcome {
             Err(failure) if failure.is_local() => {
-                if !target.failed_locally() {
+                // Of lateness all targets are told at once.
+                if !target.failed_locally() && !failure.is_uncounted() {
                     tracing::warn!(key = %key, "{failure}");
                 }
                 target.observe(observation, now);
