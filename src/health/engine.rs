@@ -20,7 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::belief::{Moment, Remembered, TargetHealth};
 use super::failure::Failure;
 use super::judge::{Flip, Judge};
-use super::lateness::{Pulse, Watch};
+use super::lateness::{Hearing, Pulse, Watch, beat};
 use super::notes::{Notes, Page};
 use super::panic::Guard;
 use super::probe::{self, Ask, Observation, Told, deadline};
@@ -99,10 +99,11 @@ pub struct Sheet {
 pub struct Engine {
     shared: Arc<Shared>,
     tasks: Mutex<HashMap<TargetKey, Watched>>,
+    /// Measures how late this machine is, while there are targets.
+    beating: Mutex<Option<Task>>,
     asker: Box<Asker>,
     probes: probe::Shared,
     _keeper: Task,
-    _beating: Task,
 }
 
 type Asker = dyn Fn(&TargetSpec) -> Box<dyn Ask> + Send + Sync;
@@ -176,18 +177,17 @@ impl Engine {
             starts: Semaphore::new(LATE_STARTS),
             missed: AtomicU64::new(0),
             tempo: Tempo::default(),
-            pulse: Arc::new(Pulse::new(clock::now())),
+            pulse: Arc::default(),
             controls: panic.control,
         });
         let keeper = Task(tokio::spawn(keep(Arc::clone(&shared), batches)));
-        let beating = Task(tokio::spawn(beat(Arc::clone(&shared.pulse))));
         let engine = Engine {
             shared,
             tasks: Mutex::default(),
+            beating: Mutex::default(),
             asker,
             probes,
             _keeper: keeper,
-            _beating: beating,
         };
         (engine, receiver)
     }
@@ -225,6 +225,15 @@ impl Engine {
                 }
             });
         }
+        let mut beating = lock(&self.beating);
+        match seen.is_empty() {
+            true => *beating = None,
+            false => {
+                let pulse = &self.shared.pulse;
+                beating.get_or_insert_with(|| Task(tokio::spawn(beat(Arc::clone(pulse)))));
+            }
+        }
+        drop((beating, tasks));
         self.shared.progress.notify_waiters();
         self.shared.wake.notify_one();
     }
@@ -435,25 +444,25 @@ async fn observe(ask: &mut dyn Ask, timeout: Duration, pulse: &Arc<Pulse>) -> Ob
     }
 }
 
-/// Beats for as long as it runs.
-async fn beat(pulse: Arc<Pulse>) {
-    loop {
-        sleep_until(pulse.beat(clock::now())).await;
-    }
-}
-
 /// Passes on changes, and does for the panic guard what takes time, until nobody receives.
 async fn keep(shared: Arc<Shared>, batches: mpsc::Sender<Vec<Change>>) {
     let mut _asking = None;
+    let (mut hearing, mut hearing_until) = (Hearing::default(), None);
     loop {
         let next_tick = lock(&shared.judge).next_tick();
+        let next_tick = next_tick.map(|tick| hearing_until.map_or(tick, |until| tick.max(until)));
         tokio::select! {
             () = shared.wake.notified() => {}
             () = sleep_until_some(next_tick) => {}
         }
+        let now = Moment::now();
+        hearing_until = hearing.look(shared.pulse.lost(now.monotonic), now.monotonic);
         let (changed, wants_controls) = {
             let mut judge = lock(&shared.judge);
-            judge.tick(Moment::now());
+            // All that it does follows from silence.
+            if hearing_until.is_none() {
+                judge.tick(now);
+            }
             (judge.take_changed(), judge.take_wants_controls())
         };
         if wants_controls {
@@ -506,6 +515,7 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
+    use crate::config::{ProbeKind, Push};
     use crate::health::probe::Asking;
     use crate::health::target::tests::tcp_target;
     use crate::model::Verdict;
@@ -602,6 +612,28 @@ mod tests {
 
     async fn seconds(n: u64) {
         tokio::time::sleep(Duration::from_secs(n)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_others_say_is_not_too_old_before_it_could_be_heard() {
+        let (engine, _changes) = World::default().engine(8, HashMap::new());
+        let max_age = Duration::from_secs(5);
+        let mut spec = tcp_target(1, 0);
+        let monitor = Arc::make_mut(&mut spec.monitor);
+        monitor.probe = ProbeKind::Push(Push { max_age });
+        engine.set_targets(vec![spec.clone()]);
+        engine.push(&spec.key, Ok(()));
+        seconds(4).await;
+        let verdict = || engine.snapshot()[0].1.verdict;
+        // It stands still, and has to hear first what was said meanwhile.
+        tokio::time::advance(max_age * 2).await;
+        seconds(1).await;
+        assert_eq!(verdict(), Verdict::Up);
+        engine.push(&spec.key, Ok(()));
+        seconds(4).await;
+        assert_eq!(verdict(), Verdict::Up);
+        seconds(4).await;
+        assert_eq!(verdict(), Verdict::Unknown);
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,35 +16,40 @@ pub const BEAT: Duration = Duration::from_millis(10);
 const USUAL: Duration = Duration::from_millis(4);
 /// The part of a timeout that may be lost, for it to count: one in so many.
 const LOST_IN: u32 = 8;
+/// Where more is lost at a time, silence means nothing for a while.
+const STANDSTILL: Duration = Duration::from_secs(1);
+/// Enough to hear what was said meanwhile, and to ask most targets again.
+const HEARING: Duration = Duration::from_secs(2);
 /// What servers answer who wait no longer for a request (RFC 9110, 15.5.9).
 const REQUEST_TIMEOUT: u16 = 408;
 
-/// Measures the time that is lost.
-#[derive(Debug)]
+/// Measures the time that is lost, while it beats.
+#[derive(Debug, Default)]
 pub struct Pulse(Mutex<Beats>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Beats {
     /// Before the last beat, in all.
     lost: Duration,
-    /// When the next one is due.
-    due: Instant,
+    /// When the next one is due; `None` at rest.
+    due: Option<Instant>,
 }
 
 impl Pulse {
-    pub fn new(now: Instant) -> Self {
-        Pulse(Mutex::new(Beats {
-            lost: Duration::ZERO,
-            due: now + BEAT,
-        }))
-    }
-
     /// A beat; when the next one is due.
     pub fn beat(&self, now: Instant) -> Instant {
         let mut beats = self.lock();
         beats.lost = beats.lost_by(now);
-        beats.due = now + BEAT;
-        beats.due
+        let due = now + BEAT;
+        beats.due = Some(due);
+        due
+    }
+
+    /// No beat is due, until there is one.
+    pub fn rest(&self, now: Instant) {
+        let mut beats = self.lock();
+        beats.lost = beats.lost_by(now);
+        beats.due = None;
     }
 
     /// The time that was lost until now, in all; the beat that is late by now included.
@@ -59,7 +64,23 @@ impl Pulse {
 
 impl Beats {
     fn lost_by(&self, now: Instant) -> Duration {
-        self.lost + now.saturating_duration_since(self.due + USUAL)
+        let late = |due| now.saturating_duration_since(due + USUAL);
+        self.lost + self.due.map_or(Duration::ZERO, late)
+    }
+}
+
+/// Beats for as long as it runs.
+pub async fn beat(pulse: Arc<Pulse>) {
+    struct Beating(Arc<Pulse>);
+    impl Drop for Beating {
+        fn drop(&mut self) {
+            self.0.rest(clock::now());
+        }
+    }
+    let Beating(pulse) = &Beating(pulse);
+    loop {
+        let due = pulse.beat(clock::now());
+        tokio::time::sleep_until(due.into()).await;
     }
 }
 
@@ -134,6 +155,26 @@ impl Passed {
     }
 }
 
+/// Whether silence means anything. After a standstill it does not: what was said meanwhile is still to be heard.
+#[derive(Debug, Default)]
+pub struct Hearing {
+    lost: Duration,
+    until: Option<Instant>,
+}
+
+impl Hearing {
+    /// Until when nothing follows from silence, if that is so; `lost` is all that was lost until now.
+    pub fn look(&mut self, lost: Duration, now: Instant) -> Option<Instant> {
+        let standstill = lost.saturating_sub(self.lost);
+        self.lost = lost;
+        if standstill >= STANDSTILL {
+            self.until = Some(now + HEARING);
+        }
+        self.until = self.until.filter(|&until| now < until);
+        self.until
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,7 +203,7 @@ mod tests {
     #[test]
     fn beats_in_time_lose_nothing() {
         let mut now = Instant::now();
-        let pulse = Pulse::new(now);
+        let pulse = Pulse::default();
         for n in 0..1_000 {
             now = pulse.beat(now) + ms(n % 4);
         }
@@ -172,7 +213,8 @@ mod tests {
     #[test]
     fn what_a_beat_is_late_by_is_lost_before_it_comes_and_afterwards() {
         let begun = Instant::now();
-        let pulse = Pulse::new(begun);
+        let pulse = Pulse::default();
+        pulse.beat(begun);
         let late = begun + BEAT + USUAL + ms(300);
         assert_eq!(pulse.lost(begun), Duration::ZERO);
         assert_eq!(pulse.lost(late - ms(100)), ms(200));
@@ -181,6 +223,22 @@ mod tests {
         assert_eq!((due, pulse.lost(due)), (late + BEAT, ms(300)));
         pulse.beat(due + USUAL + ms(50));
         assert_eq!(pulse.lost(due + ms(60)), ms(350));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_rest_nothing_is_lost() {
+        let pulse = Arc::<Pulse>::default();
+        let beating = tokio::spawn(beat(Arc::clone(&pulse)));
+        tokio::time::sleep(SECOND).await;
+        tokio::time::advance(SECOND).await;
+        assert!(pulse.lost(clock::now()) > SECOND - BEAT);
+        beating.abort();
+        assert!(beating.await.is_err());
+        let lost = pulse.lost(clock::now());
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(pulse.lost(clock::now()), lost);
+        pulse.beat(clock::now());
+        assert_eq!(pulse.lost(clock::now()), lost);
     }
 
     #[test]
@@ -223,5 +281,16 @@ mod tests {
         assert_eq!(left(1_000, 125), None);
         assert_eq!(left(1_000, 400), Some(ms(400)));
         assert_eq!(left(11_000, 10_500), Some(ms(500)));
+    }
+
+    #[test]
+    fn after_a_standstill_silence_means_nothing_for_a_while() {
+        let (begun, mut hearing) = (Instant::now(), Hearing::default());
+        assert_eq!(hearing.look(ms(900), begun), None);
+        assert_eq!(hearing.look(ms(1_800), begun), None);
+        let until = Some(begun + HEARING);
+        assert_eq!(hearing.look(ms(9_000), begun), until);
+        assert_eq!(hearing.look(ms(9_000), begun + SECOND), until);
+        assert_eq!(hearing.look(ms(9_000), begun + HEARING), None);
     }
 }

@@ -112,7 +112,7 @@ mod tests {
     use tokio::time::{advance, sleep};
 
     use super::*;
-    use crate::health::lateness::BEAT;
+    use crate::health::lateness::{BEAT, beat};
 
     const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -130,7 +130,9 @@ mod tests {
     }
 
     fn pulse() -> Arc<Pulse> {
-        Arc::new(Pulse::new(clock::now()))
+        let pulse = Arc::<Pulse>::default();
+        pulse.beat(clock::now());
+        pulse
     }
 
     #[tokio::test(start_paused = true)]
@@ -158,19 +160,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_target_that_hangs_is_waited_for_as_long_as_if_nothing_had_been_lost() {
         let pulse = pulse();
-        let beating = {
-            let pulse = Arc::clone(&pulse);
-            async move {
-                loop {
-                    let due = pulse.beat(clock::now());
-                    tokio::time::sleep_until(due.into()).await;
-                }
-            }
-        };
         let attempt = async {
             let (begun, deadline) = (clock::now(), Deadline::new(TIMEOUT));
             stand_still(&pulse, TIMEOUT * 10).await;
-            let _beating = tokio::spawn(beating);
+            let _beating = tokio::spawn(beat(Arc::clone(&pulse)));
             assert!(timed_out(&deadline).await);
             clock::now() - begun
         };
