@@ -22,6 +22,10 @@ use crate::model::{Destination, EndpointId, Share, TargetKey, Verdict};
 use crate::state::health::{EndpointHealth, Health};
 use crate::state::pools::{Pools, Target, Watch};
 
+/// Endpoints of several targets whose new verdicts are logged one by one; of ten thousand that share a target, writing that would
+/// be most of the work, and is done before they are answered by.
+const CALCULATED_MAX: usize = 50;
+
 /// What is believed, by a key that outlives reloads.
 pub enum Verdicts {
     Probed(Probed),
@@ -333,14 +337,24 @@ impl Probed {
                 let _ = notice.map(|notice| notices.send(notice));
             }
         }
+        let mut calculated = 0;
         let look = |(id, before)| {
             let health = observed(&self.known, pools, id);
-            if health.verdict != before {
-                tell_calculated(pools, id, health.verdict, notices);
+            if health.verdict != before && !is_of_one_target(pools, id) {
+                calculated += 1;
+                let is_logged = calculated <= CALCULATED_MAX;
+                tell_calculated(pools, id, health.verdict, is_logged, notices);
             }
             (id, health)
         };
-        touched.into_iter().map(look).collect()
+        let changes = touched.into_iter().map(look).collect();
+        if let more @ 1.. = calculated.saturating_sub(CALCULATED_MAX) {
+            tracing::info!(
+                more,
+                "verdicts on other endpoints are others, too, as calculated"
+            );
+        }
+        changes
     }
 
     /// Takes over what was `known` while the preparation was made, and what came since.
@@ -447,14 +461,15 @@ fn described(pools: &Pools, id: EndpointId) -> (String, String) {
     (region, endpoint.destination.to_string())
 }
 
-/// Logs and tells that the verdict on an endpoint is another, where several targets make it.
+/// Logs, if it is to be, and tells that the verdict on an endpoint is another, where several targets make it.
 fn tell_calculated(
     pools: &Pools,
     id: EndpointId,
     verdict: Verdict,
+    is_logged: bool,
     notices: Option<&mpsc::UnboundedSender<Notice>>,
 ) {
-    if is_of_one_target(pools, id) {
+    if !is_logged && notices.is_none() {
         return;
     }
     let endpoint = &pools.endpoints[id.index()];
@@ -462,7 +477,9 @@ fn tell_calculated(
     let monitor = pool.monitor.as_deref().unwrap_or_default();
     let what = crate::overrides::key(pools, id);
     let reason = format!("calculated from {monitor}");
-    tracing::info!(endpoint = %what, "{verdict}: {reason}");
+    if is_logged {
+        tracing::info!(endpoint = %what, "{verdict}: {reason}");
+    }
     if let Some(notices) = notices {
         let _ = notices.send(Notice {
             endpoints: vec![described(pools, id)],
