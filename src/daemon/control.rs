@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::changes::{Changes, EndpointTurn};
 use super::exporting::Exporting;
-use super::lagging::Lagging;
+use super::lagging::{Lagging, Uncounting};
 use super::limiting::Limiting;
 use super::loading::Loading;
 use super::overriding::Overriding;
@@ -62,6 +62,7 @@ pub struct Control {
     pub exporting: Exporting,
     pub lagging: Lagging,
     pub mail: Mail,
+    pub uncounting: Uncounting,
     pub live: Arc<Live>,
     pub limiting: Limiting,
     /// What the last change left to do before the next can begin.
@@ -170,6 +171,7 @@ impl Control {
                     self.changes.tick();
                     if let Some(engine) = self.verdicts.engine() {
                         self.lagging.look(engine.tempo().take_worst());
+                        self.uncounting.look(engine.tempo().take_latest());
                     }
                     self.expire_overrides();
                     self.go_on();

@@ -165,6 +165,10 @@ fn probing(engine: &Engine, page: &mut Page<'_>) -> fmt::Result {
     )?;
     let missed = "Probes that were left out, since the one before took or waited too long";
     page.counter("probes_missed", missed, status.probes_missed)?;
+    let uncounted = "Probes whose failure did not count, since this machine was late";
+    page.counter("probes_uncounted", uncounted, engine.tempo().uncounted())?;
+    let lost = "Time during which this machine was too late to hear what targets say";
+    page.counted_seconds("probing_lost", lost, engine.lost().as_secs_f64())?;
     let holds = "Whether the panic guard holds verdicts (1) or not (0)";
     let is_held = status.panic_until_unix_ms.is_some();
     page.gauge("panic_guard_holds", holds, usize::from(is_held))?;
@@ -295,6 +299,11 @@ impl Page<'_> {
     fn seconds(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
         let value = ConstGauge::new(value);
         value.encode(self.family(name, help, Some(&Unit::Seconds), MetricType::Gauge)?)
+    }
+
+    fn counted_seconds(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
+        let value = ConstCounter::new(value);
+        value.encode(self.family(name, help, Some(&Unit::Seconds), MetricType::Counter)?)
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {

@@ -50,7 +50,7 @@ pub use control::log;
 use control::{Control, Order};
 use explaining::Told;
 use exporting::Exporting;
-use lagging::Lagging;
+use lagging::{Lagging, Uncounting};
 use limiting::Limiting;
 use loading::Loading;
 use overriding::Overriding;
@@ -212,6 +212,7 @@ impl Daemon {
             changes,
             exporting,
             lagging: Lagging::default(),
+            uncounting: Uncounting::default(),
             mail,
             live: live_too,
             limiting: Limiting::new(nameserver.counters().to_vec()),

@@ -25,7 +25,9 @@ pub struct TargetHealth {
     pub since_unix_ms: u64,
     /// The last observation in words: "succeeded in 3 ms", "connection refused".
     pub last: Option<String>,
-    /// Observations like the last one in a row.
+    /// Whether that counts: it does not where no attempt could be made, or this machine was late.
+    pub last_counts: bool,
+    /// Observations like the last one that counted, in a row.
     pub consecutive: u32,
     /// The panic guard holds the verdict up against the observations.
     pub held: bool,
@@ -99,7 +101,10 @@ pub struct Belief {
     since_unix_ms: u64,
     /// Since when it was up before it last fell, for a fall that is taken back.
     was_up_since_unix_ms: u64,
+    /// Of those that count.
     last: Option<Result<Duration, Failure>>,
+    /// The last failure of all, where it does not count.
+    uncounted: Option<Failure>,
     consecutive: u32,
     /// Whether an attempt was made, or a verdict remembered.
     pub known: bool,
@@ -142,6 +147,7 @@ impl Belief {
             since_unix_ms,
             was_up_since_unix_ms: since_unix_ms,
             last: None,
+            uncounted: None,
             consecutive: 0,
         }
     }
@@ -179,16 +185,22 @@ impl Belief {
         self.machine.falls_by(seen(failure))
     }
 
-    /// Whether the last attempt could not be made at all.
+    /// Whether the last attempt could not be made at all, or did not count.
     pub fn failed_locally(&self) -> bool {
-        matches!(&self.last, Some(Err(failure)) if failure.is_local())
+        self.uncounted.is_some()
     }
 
-    /// Takes an observation; one that could not be made is only noted.
+    /// Takes an observation; one that could not be made, or does not count, is only noted.
     pub fn observe(&mut self, observation: Observation, now: Moment) {
+        self.known = true;
+        self.stale_at = self.max_age.map(|max_age| now.monotonic + max_age);
+        self.uncounted = None;
         match &observation.outcome {
             Ok(()) => self.machine.observe(Seen::Success, now.monotonic),
-            Err(failure) if failure.is_local() => {}
+            Err(failure) if failure.is_local() => {
+                self.uncounted = Some(failure.clone());
+                return;
+            }
             Err(failure) => self.machine.observe(seen(failure), now.monotonic),
         }
         if let Some(slowness) = &mut self.slowness {
@@ -205,8 +217,6 @@ impl Belief {
             false => 1,
         };
         self.last = Some(last);
-        self.known = true;
-        self.stale_at = self.max_age.map(|max_age| now.monotonic + max_age);
     }
 
     /// Takes what somebody says who really uses it.
@@ -300,6 +310,18 @@ impl Belief {
         }
     }
 
+    /// What came last, in words.
+    fn last_words(&self) -> Option<String> {
+        if let Some(failure) = &self.uncounted {
+            return Some(failure.to_string());
+        }
+        self.last.as_ref().map(|last| match last {
+            Ok(_) if self.max_age.is_some() => "told to be up".to_owned(),
+            Ok(took) => format!("succeeded in {} ms", took.as_millis()),
+            Err(failure) => failure.to_string(),
+        })
+    }
+
     /// As of `now`.
     pub fn health(&self, now: Moment) -> TargetHealth {
         let left =
@@ -309,11 +331,8 @@ impl Belief {
             state: self.state().name(),
             needed: self.needed(),
             since_unix_ms: self.since_unix_ms,
-            last: self.last.as_ref().map(|last| match last {
-                Ok(_) if self.max_age.is_some() => "told to be up".to_owned(),
-                Ok(took) => format!("succeeded in {} ms", took.as_millis()),
-                Err(failure) => failure.to_string(),
-            }),
+            last: self.last_words(),
+            last_counts: !self.failed_locally(),
             consecutive: self.consecutive,
             held: self.is_held(),
             damped_until_unix_ms: match self.state() {

@@ -58,6 +58,8 @@ pub enum Failure {
     /// The probe could not be made here: no descriptors or ports left, an unreadable CA file. Says
     /// nothing about the target.
     Local(String),
+    /// This machine was late by so much that a target that works might have failed so, too.
+    Uncounted { what: Box<Failure>, late: Duration },
 }
 
 /// What a probe was waiting for when its time ran out.
@@ -89,7 +91,12 @@ impl Failure {
 
     /// True for what says nothing about the target, so that it is no observation at all.
     pub fn is_local(&self) -> bool {
-        matches!(self, Failure::Local(_))
+        matches!(self, Failure::Local(_)) || self.is_uncounted()
+    }
+
+    /// True where this machine was too late for it to count.
+    pub fn is_uncounted(&self) -> bool {
+        matches!(self, Failure::Uncounted { .. })
     }
 
     /// What others say to be down, and why.
@@ -292,6 +299,13 @@ impl fmt::Display for Failure {
             Failure::Pushed(why) if why.is_empty() => f.write_str("told to be down"),
             Failure::Pushed(why) => write!(f, "told to be down: {why}"),
             Failure::Local(why) => write!(f, "cannot probe from here: {why}"),
+            Failure::Uncounted { what, late } => {
+                let late_ms = late.as_millis();
+                write!(
+                    f,
+                    "{what}, not counted: this machine was late by {late_ms} ms"
+                )
+            }
         }
     }
 }
@@ -348,6 +362,15 @@ mod tests {
         };
         assert_eq!(timed_out.to_string(), "timed out after 400 ms (connecting)");
         assert_eq!(Failure::Status(503).to_string(), "bad status 503");
+        let uncounted = Failure::Uncounted {
+            what: Box::new(timed_out),
+            late: Duration::from_millis(340),
+        };
+        assert!(uncounted.is_local());
+        assert_eq!(
+            uncounted.to_string(),
+            "timed out after 400 ms (connecting), not counted: this machine was late by 340 ms"
+        );
     }
 
     #[test]

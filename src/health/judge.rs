@@ -161,7 +161,9 @@ impl Judge {
         let was_stale_at = target.stale_at;
         match &observation.outcome {
             Err(failure) if failure.is_local() => {
-                let why = (!target.failed_locally()).then(|| failure.to_string());
+                // Of lateness all targets are told at once.
+                let is_new = !target.failed_locally() && !failure.is_uncounted();
+                let why = is_new.then(|| failure.to_string());
                 target.observe(observation, now);
                 if let Some(why) = why {
                     self.tell(key, Turn::Unaskable, why, now);

@@ -27,6 +27,7 @@ mod serve_crowded;
 mod serve_files;
 mod serve_identity;
 mod serve_killed;
+mod serve_suspended;
 mod serve_zones;
 mod server;
 mod webhook;

@@ -237,6 +237,39 @@ fn a_probe_that_could_not_be_made_changes_no_verdict() {
 }
 
 #[test]
+fn what_does_not_count_is_told_and_changes_nothing() {
+    let mut court = Court::new(false);
+    court.observe(0, Ok(()));
+    let uncounted = || {
+        let (what, late) = (Box::new(timeout().unwrap_err()), Duration::from_millis(340));
+        Err(Failure::Uncounted { what, late })
+    };
+    for _ in 0..10 {
+        court.observe(0, uncounted());
+    }
+    let health = court.health(0);
+    assert_eq!((health.verdict, health.consecutive), (Verdict::Up, 1));
+    assert!(!health.last_counts);
+    let words = health.last.unwrap();
+    assert!(
+        words.ends_with("not counted: this machine was late by 340 ms"),
+        "{words}"
+    );
+    court.judge.take_flips();
+    // What counts goes on where it was.
+    court.observe(0, Err(Failure::Refused));
+    court.observe(0, uncounted());
+    court.observe(0, Err(Failure::Refused));
+    let why: Vec<_> = court
+        .judge
+        .take_flips()
+        .into_iter()
+        .map(|f| f.why)
+        .collect();
+    assert_eq!(why, ["2 of 2 failed: connection refused"]);
+}
+
+#[test]
 fn a_remembered_verdict_is_used_at_once_and_only_for_new_targets() {
     let mut court = Court::new(false);
     court.set(9, &HashMap::new());

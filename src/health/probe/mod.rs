@@ -5,7 +5,7 @@ mod body;
 mod certificate;
 mod command;
 mod datagram;
-mod deadline;
+pub(super) mod deadline;
 mod dial;
 mod dns;
 mod file;

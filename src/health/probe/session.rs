@@ -161,7 +161,7 @@ impl Answer {
     pub async fn piece(&mut self, deadline: &Deadline) -> Result<Option<Bytes>, Failure> {
         while !self.is_over {
             let frame = deadline.within(Step::Body, self.body.frame()).await?;
-            let Some(frame) = frame.transpose().map_err(|e| Failure::from_error(&e))? else {
+            let Some(frame) = failed(frame.transpose())? else {
                 self.is_over = true;
                 break;
             };
@@ -177,5 +177,8 @@ impl Answer {
 }
 
 fn failed<T>(done: Result<T, hyper::Error>) -> Result<T, Failure> {
-    done.map_err(|error| Failure::from_error(&error))
+    done.map_err(|error| match error.is_incomplete_message() {
+        true => Failure::Closed,
+        false => Failure::from_error(&error),
+    })
 }
