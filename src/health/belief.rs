@@ -27,6 +27,8 @@ pub struct TargetHealth {
     pub last: Option<String>,
     /// Observations like the last one in a row.
     pub consecutive: u32,
+    /// Others say so: nobody asks.
+    pub is_told: bool,
     /// The panic guard holds the verdict up against the observations.
     pub held: bool,
     /// Until when it has to answer without a failure before it is up, because it fell too often, in milliseconds
@@ -315,6 +317,7 @@ impl Belief {
                 Err(failure) => failure.to_string(),
             }),
             consecutive: self.consecutive,
+            is_told: self.max_age.is_some(),
             held: self.is_held(),
             damped_until_unix_ms: match self.state() {
                 State::Damped { until, .. } => Some(now.unix_ms + left(until)),
