@@ -444,10 +444,6 @@ async fn what_asks_the_same_goes_on_and_what_asks_something_else_starts_over() {
         with("proxy_protocol = \"v1\""),
         with("source = \"127.0.0.1\""),
         with("load_header = \"x\""),
-        edited(
-            "[\"127.0.0.1\"]",
-            "[{ address = \"127.0.0.1\", check = \"127.0.0.2:HERE\" }]",
-        ),
     ];
     starts_over.iter().for_each(is_right);
     for after in starts_over {

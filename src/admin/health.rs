@@ -244,11 +244,14 @@ pub struct Changed {
     /// Whose endpoints these are, each once.
     pub pools: Vec<String>,
     pub regions: Vec<String>,
-    /// As `pool/destination`; the first few where there are many.
+    /// As `pool/destination`; the first few where there are many. Those that go by the target alone come first.
     pub endpoints: Vec<String>,
     /// How many more there are.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub more_endpoints: usize,
+    /// How many of all these go by other targets, too, where others do not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub part_endpoints: usize,
     /// `up`, `degraded` (up, and slow), `down` or `unknown`.
     pub from: String,
     pub to: String,
@@ -264,11 +267,13 @@ impl Changed {
         who.unwrap_or_default()
     }
 
-    /// How many endpoints there are besides that one.
+    /// How many endpoints there are besides that one of which the same can be said.
     pub fn more(&self) -> usize {
         match self.part {
             true => 0,
-            false => (self.endpoints.len() + self.more_endpoints).saturating_sub(1),
+            false => {
+                (self.endpoints.len() + self.more_endpoints).saturating_sub(1 + self.part_endpoints)
+            }
         }
     }
 }
@@ -321,8 +326,12 @@ impl Whom {
     }
 }
 
-/// What is asked of whom, without how often: `http://192.0.2.1:8080/healthz`.
+/// What is asked of whom, without how often: `http://192.0.2.1:8080/healthz`. Of what others say: the monitor and the
+/// endpoint that they say it of, `push:maintenance web/192.0.2.1`.
 pub fn asked(target: &str) -> &str {
+    if target.starts_with("push:") {
+        return target.rsplitn(4, ' ').nth(3).unwrap_or(target);
+    }
     target.split_once(' ').map_or(target, |(asked, _)| asked)
 }
 
@@ -367,6 +376,7 @@ mod tests {
             regions: vec!["eu".to_owned()],
             endpoints: vec![format!("web-{n}/192.0.2.{n}")],
             more_endpoints: 0,
+            part_endpoints: 0,
             from: "up".to_owned(),
             to: "down".to_owned(),
             why: "2 of 2 failed: connection refused".to_owned(),

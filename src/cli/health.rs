@@ -456,14 +456,18 @@ fn endpoint_in_full(endpoint: &EndpointReport, now_unix_ms: u64) -> String {
     let word = endpoint.overridden.as_deref();
     let word = word.map_or_else(String::new, |word| format!(", {word}"));
     say("counts as", &format!("{}{share}{word}", endpoint.counts_as));
-    for (nth, line) in tree(&endpoint.condition, 0).iter().enumerate() {
-        say(if nth == 0 { "condition" } else { "" }, line);
+    let lines = tree(&endpoint.condition, 0);
+    let width = lines.iter().map(|line| line.1.chars().count()).max();
+    for (nth, (verdict, name, words)) in lines.iter().enumerate() {
+        let label = if nth == 0 { "condition" } else { "" };
+        let width = width.unwrap_or_default();
+        say(label, &format!("{verdict:<7}  {name:<width$}  {words}"));
     }
     text
 }
 
-/// A line for each part, indented by what it is a part of.
-fn tree(part: &Part, depth: usize) -> Vec<String> {
+/// A line for each part: its verdict, its name, indented by what it is a part of, and the reason.
+fn tree(part: &Part, depth: usize) -> Vec<(&str, String, String)> {
     let name = format!("{}{}", "  ".repeat(depth), part.monitor);
     let words = match (&part.how, &part.target) {
         (Some(how), _) if part.why.is_empty() => how.clone(),
@@ -471,7 +475,7 @@ fn tree(part: &Part, depth: usize) -> Vec<String> {
         (None, Some(target)) => format!("{}: {}", asked(target), part.why),
         (None, None) => part.why.clone(),
     };
-    let mut lines = vec![format!("{:<7}  {name:<24}  {words}", part.verdict)];
+    let mut lines = vec![(&*part.verdict, name, words)];
     for part in &part.parts {
         lines.extend(tree(part, depth + 1));
     }
@@ -759,12 +763,11 @@ mod tests {
              \x20 verdict    down for 1 min 1 s, since 1970-01-01 00:00:01.000 UTC\n\
              \x20 why        database is down\n\
              \x20 counts as  up, forced up\n\
-             \x20 condition  down     either, database          all of: database is down\n\
-             \x20            up         either                  any of: http is up\n\
-             \x20            up           http                  tcp://http: the last succeeded in 2 ms\n\
-             \x20            down         ssh                   tcp://ssh: 2 of 2 failed: connection refused\n\
-             \x20            down       database                tcp://database: 2 of 2 failed: connection \
-             refused\n"
+             \x20 condition  down     either, database  all of: database is down\n\
+             \x20            up         either          any of: http is up\n\
+             \x20            up           http          tcp://http: the last succeeded in 2 ms\n\
+             \x20            down         ssh           tcp://ssh: 2 of 2 failed: connection refused\n\
+             \x20            down       database        tcp://database: 2 of 2 failed: connection refused\n"
         );
         assert_eq!(
             endpoint_row(&endpoint, 62_000),

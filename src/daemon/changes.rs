@@ -155,9 +155,11 @@ impl Changes {
             Turn::Quicker => (DEGRADED.to_owned(), "up".to_owned()),
             Turn::Unaskable => return self.announcer.announce_trouble(&flip.key.0, &flip.why),
         };
-        let alone = target.endpoints.iter().filter(|&&id| is_alone(pools, id));
+        let endpoints = target.endpoints.iter().copied();
+        let (mut endpoints, parts): (Vec<_>, Vec<_>) =
+            endpoints.partition(|&id| is_alone(pools, id));
         let mut alone_by_pool: BTreeMap<PoolId, u64> = BTreeMap::new();
-        for id in alone {
+        for id in &endpoints {
             let pool = pools.endpoints[id.index()].pool;
             *alone_by_pool.entry(pool).or_default() += 1;
         }
@@ -166,17 +168,20 @@ impl Changes {
                 self.count_turns(&pools.pools[pool.index()].name, &to, count);
             }
         }
+        let part = endpoints.is_empty();
+        endpoints.extend(&parts);
         self.tell_one(Changed {
             id: 0,
             at_unix_ms: flip.at_unix_ms,
             cause: Cause::Observation,
             target: Some(flip.key.to_string()),
             monitor: monitor(target).map(str::to_owned),
-            part: alone_by_pool.is_empty(),
+            part,
+            part_endpoints: if part { 0 } else { parts.len() },
             from,
             to,
             why: flip.why,
-            ..about(pools, &target.endpoints)
+            ..about(pools, &endpoints)
         });
     }
 
@@ -242,6 +247,7 @@ fn about(pools: &Pools, ids: &[EndpointId]) -> Changed {
         regions: owned(regions),
         endpoints: listed.collect(),
         more_endpoints: ids.len().saturating_sub(LISTED_MAX),
+        part_endpoints: 0,
         from: String::new(),
         to: String::new(),
         why: String::new(),

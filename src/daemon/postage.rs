@@ -182,6 +182,7 @@ mod tests {
                 regions: vec!["eu".to_owned()],
                 endpoints: vec!["web/192.0.2.1".to_owned()],
                 more_endpoints: 3,
+                part_endpoints: 0,
                 from: "up".to_owned(),
                 to: "down".to_owned(),
                 why: "b is down".to_owned(),

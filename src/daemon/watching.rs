@@ -371,7 +371,7 @@ fn why(health: &TargetHealth, target: &Target) -> String {
     let succeeded = last.starts_with("succeeded");
     let (row, rise, fall) = (health.consecutive, target.rise, target.fall);
     let seen = match (health.verdict, succeeded) {
-        _ if !health.last_counts => last.clone(),
+        _ if health.is_told || !health.last_counts => last.clone(),
         _ if health.held => format!("held up by the panic guard; the last {row} failed: {last}"),
         (Verdict::Up, true) => format!("the last {last}"),
         (Verdict::Up, false) => format!("{row} of {fall} failed: {last}"),

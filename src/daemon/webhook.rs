@@ -519,6 +519,7 @@ mod tests {
             regions: Vec::new(),
             endpoints: Vec::new(),
             more_endpoints: 0,
+            part_endpoints: 0,
             from: from.to_owned(),
             to: to.to_owned(),
             why: "because".to_owned(),

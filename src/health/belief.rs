@@ -29,6 +29,8 @@ pub struct TargetHealth {
     pub last_counts: bool,
     /// Observations like the last one that counted, in a row.
     pub consecutive: u32,
+    /// Others say so: nobody asks.
+    pub is_told: bool,
     /// The panic guard holds the verdict up against the observations.
     pub held: bool,
     /// Until when it has to answer without a failure before it is up, because it fell too often, in milliseconds
@@ -334,6 +336,7 @@ impl Belief {
             last: self.last_words(),
             last_counts: !self.failed_locally(),
             consecutive: self.consecutive,
+            is_told: self.max_age.is_some(),
             held: self.is_held(),
             damped_until_unix_ms: match self.state() {
                 State::Damped { until, .. } => Some(now.unix_ms + left(until)),

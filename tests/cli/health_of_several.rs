@@ -133,11 +133,11 @@ fn an_endpoint_is_told_with_the_condition_that_it_goes_by_part_by_part() {
         "\nweb-eu/127.0.0.1 (region eu)\n  verdict    down for ",
         "\n  why        database is down\n  counts as  down\n",
         "\n  condition  down     either, database, in-service  all of: database is down\n",
-        "\n             up         either                  any of: http is up\n",
+        "\n             up         either                      any of: http is up\n",
         &format!(
-            "\n             down         deep                  http://127.0.0.1:{port}/deep: "
+            "\n             down         deep                      http://127.0.0.1:{port}/deep: "
         ),
-        "\n             up         in-service              not: maintenance is down\n",
+        "\n             up         in-service                  not: maintenance is down\n",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -149,6 +149,19 @@ fn an_endpoint_is_told_with_the_condition_that_it_goes_by_part_by_part() {
     assert!(
         text.contains("(region eu), as a part of either, database, in-service\n"),
         "{text}"
+    );
+
+    let text = health(&place, &["--history", "monitor:http"]).stdout;
+    assert!(
+        text.contains("  up        plain-eu/127.0.0.1                first probe"),
+        "{text}"
+    );
+    let text = health(&place, &["monitor:maintenance"]).stdout;
+    assert!(text.contains("\n  why       told to be down\n"), "{text}");
+    let history = json(&place, &["--history", "monitor:http"]);
+    assert_eq!(
+        (&history[0]["endpoints"][0], &history[0]["part_endpoints"]),
+        (&"plain-eu/127.0.0.1".into(), &1.into())
     );
 
     // The target's change, and what became of the endpoint by it.
