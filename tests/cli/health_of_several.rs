@@ -118,7 +118,7 @@ fn an_endpoint_is_told_with_the_condition_that_it_goes_by_part_by_part() {
     );
     let port = deep.address.port();
     let line = server.process.until_stderr("/deep is down");
-    assert!(!line.contains("web-eu/127.0.0.1 is down"), "{line}");
+    assert!(!line.contains("\"web-eu/127.0.0.1 is down\""), "{line}");
 
     database.set_well(false);
     let down = until(&place, "down");
