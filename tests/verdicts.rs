@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -53,6 +53,9 @@ impl Backend {
                     let status = if fails { "503 No" } else { "200 OK" };
                     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
                     let _ = stream.write_all(answer.as_bytes());
+                    let _ = stream.shutdown(Shutdown::Write);
+                    // Closed with something unread, a connection is reset, and its answer may be lost.
+                    while matches!(stream.read(&mut [0; 1024]), Ok(1..)) {}
                 });
             }
         });
