@@ -1,7 +1,7 @@
 //! What is told of targets, and of the endpoints that go by several of them: what is believed of each and why, and how
 //! that came to be.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -349,9 +349,13 @@ impl History {
     }
 
     /// Those about somebody, or all; the latest last.
-    pub fn changes(&self, whom: Option<&Whom>) -> Vec<Arc<Changed>> {
+    /// `of` are targets that are meant, too: a change does not name all who use its target.
+    pub fn changes(&self, whom: Option<&Whom>, of: &HashSet<String>) -> Vec<Arc<Changed>> {
         let all: Vec<_> = self.lock().iter().cloned().collect();
-        let is_meant = |change: &Arc<Changed>| whom.is_none_or(|whom| whom.means_change(change));
+        let is_of = |change: &Changed| change.target.as_ref().is_some_and(|it| of.contains(it));
+        let is_meant = |change: &Arc<Changed>| {
+            whom.is_none_or(|whom| whom.means_change(change) || is_of(change))
+        };
         all.into_iter().filter(is_meant).collect()
     }
 
@@ -387,7 +391,7 @@ mod tests {
     fn the_latest_changes_are_remembered() {
         let history = History::default();
         (0..HISTORY_MAX + 7).for_each(|n| history.add(change(n)));
-        let changes = history.changes(None);
+        let changes = history.changes(None, &HashSet::new());
         assert_eq!((changes.len(), changes[0].at_unix_ms), (HISTORY_MAX, 7));
     }
 
@@ -397,7 +401,7 @@ mod tests {
         (1..=3).for_each(|n| history.add(change(n)));
         let found = |text: &str| {
             let whom = text.parse().expect("a pattern");
-            let changes = history.changes(Some(&whom));
+            let changes = history.changes(Some(&whom), &HashSet::new());
             changes.iter().map(|c| c.at_unix_ms).collect::<Vec<_>>()
         };
         assert_eq!(found("eu"), [1, 2, 3]);
@@ -412,5 +416,10 @@ mod tests {
             assert_eq!(found(of_two), [2], "{of_two}");
         }
         assert!(found("us").is_empty());
+        // Also by what uses their targets, which they do not name whole.
+        let of = HashSet::from(["tcp://192.0.2.3:80 every=1s".to_owned()]);
+        let whom = "pool:other".parse().expect("a pattern");
+        let changes = history.changes(Some(&whom), &of);
+        assert_eq!((changes.len(), changes[0].id), (1, 3));
     }
 }

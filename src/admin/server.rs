@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -237,13 +237,25 @@ async fn history(
     State(live): State<Arc<Live>>,
     about: Result<Query<About>, QueryRejection>,
 ) -> Response {
-    match asked(about) {
-        Ok(asked) => {
-            let changes = live.history.changes(asked.whom.as_ref());
+    let asked = match asked(about) {
+        Ok(asked) => asked,
+        Err((status, why)) => return error(status, &why),
+    };
+    let told = tokio::task::spawn_blocking(move || {
+        let mut of = HashSet::new();
+        if asked.whom.is_some() {
+            let (root, overridden) = (live.root.load_full(), live.overridden.load_full());
+            let report = (live.health)(&root, &overridden, &asked);
+            of.extend(report.targets.into_iter().map(|target| target.target));
+        }
+        live.history.changes(asked.whom.as_ref(), &of)
+    });
+    match told.await {
+        Ok(changes) => {
             let changes: Vec<&Changed> = changes.iter().map(|change| &**change).collect();
             Json(changes).into_response()
         }
-        Err((status, why)) => error(status, &why),
+        Err(panic) => error(StatusCode::INTERNAL_SERVER_ERROR, &panic.to_string()),
     }
 }
 

@@ -160,6 +160,7 @@ async fn once(socket: &Path, arguments: &Arguments) -> Result<String, String> {
 
 async fn watch(socket: &Path, arguments: &Arguments) -> Result<String, String> {
     let is_terminal = io::stdout().is_terminal();
+    let mut away = None;
     loop {
         // It may be another size each time.
         let window = is_terminal.then(window).flatten();
@@ -169,7 +170,14 @@ async fn watch(socket: &Path, arguments: &Arguments) -> Result<String, String> {
             (None, None) => Some(ROWS_WATCHED_MAX),
             (worst, _) => worst,
         };
-        let mut report = report(socket, arguments, worst).await?;
+        let mut report = match report(socket, arguments, worst).await {
+            Ok(report) => report,
+            Err(why) => {
+                wait(&mut away, why).await?;
+                continue;
+            }
+        };
+        away = Some(false);
         let text = match (arguments.json, is_terminal) {
             (true, _) => line(&report),
             (false, true) => format!("{CLEAR}{}", screen(&mut report, window)),
@@ -185,6 +193,21 @@ async fn watch(socket: &Path, arguments: &Arguments) -> Result<String, String> {
         }
         tokio::time::sleep(EVERY).await;
     }
+}
+
+/// A server that was there may be restarting: that it is away is said once. `away`: whether that was said; `None`
+/// where none was there yet.
+async fn wait(away: &mut Option<bool>, why: String) -> Result<(), String> {
+    match away {
+        None => return Err(why),
+        Some(true) => {}
+        Some(is_told) => {
+            *is_told = true;
+            eprintln!("meridian: {why}; waiting for it");
+        }
+    }
+    tokio::time::sleep(EVERY).await;
+    Ok(())
 }
 
 /// Rows and columns of the terminal that is written to, if it says.
@@ -250,16 +273,30 @@ async fn history(socket: &Path, arguments: &Arguments) -> Result<String, String>
         return Ok(super::json(&changes));
     }
     match changes.as_slice() {
-        [] => Ok("no verdict has changed since the server started\n".to_owned()),
+        [] => Ok(match &arguments.what {
+            // That is an error where it is nothing.
+            Some(what) => {
+                report(socket, arguments, Some(1)).await?;
+                format!("no verdict of {what} has changed that is remembered\n")
+            }
+            None => "no verdict has changed since the server started\n".to_owned(),
+        }),
         changes => Ok(changes.iter().map(change).collect()),
     }
 }
 
 /// Prints changes as they come.
 async fn follow(socket: &Path, arguments: &Arguments) -> Result<String, String> {
-    let mut told = 0;
+    let (mut told, mut away) = (0, None);
     loop {
-        let changes = changes(socket, arguments).await?;
+        let changes = match changes(socket, arguments).await {
+            Ok(changes) => changes,
+            Err(why) => {
+                wait(&mut away, why).await?;
+                continue;
+            }
+        };
+        away = Some(false);
         // A server that was restarted counts anew.
         if changes.last().is_some_and(|last| last.id < told) {
             told = 0;

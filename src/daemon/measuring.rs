@@ -56,7 +56,7 @@ pub fn registry(sources: Sources) -> Registry {
     }
     own.register(
         "verdict_changes",
-        "Changes of verdicts on targets, for each pool that uses the target, by what it is now",
+        "Changes of verdicts on endpoints of a pool, by what they are now",
         sources.turned.clone(),
     );
     own.register_collector(Box::new(sources));
@@ -125,7 +125,7 @@ impl Sources {
 fn endpoints(root: &Root, page: &mut Page<'_>) -> fmt::Result {
     const VERDICTS: [Verdict; 3] = [Verdict::Up, Verdict::Down, Verdict::Unknown];
     let pools: &Pools = &root.pools;
-    let help = "Endpoints of a pool, by what they count as, operators' words included";
+    let help = "Endpoints of a pool, by verdict, operators' words included";
     let mut family = page.family("pool_endpoints", help, None, MetricType::Gauge)?;
     for pool in &pools.pools {
         let verdicts = pool
@@ -155,7 +155,7 @@ fn probing(engine: &Engine, page: &mut Page<'_>) -> fmt::Result {
     page.gauge("targets", "Targets that are probed", status.targets)?;
     page.gauge(
         "targets_unknown",
-        "Those of which nothing is known yet",
+        "Those that were not asked yet",
         status.unknown,
     )?;
     page.gauge(

@@ -71,6 +71,9 @@ pub fn load(path: &Path) -> Kept {
     }
 }
 
+/// No server gives so many: what JSON readers take for whole numbers (RFC 8259, 6).
+const ID_MAX: u64 = 1 << 53;
+
 fn read(path: &Path) -> Result<Kept, String> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -90,6 +93,14 @@ fn read(path: &Path) -> Result<Kept, String> {
     let letter = kept.letter.as_ref();
     if letter.is_some_and(|letter| letter.changes.len() > LETTER_MAX) {
         return Err(format!("a request of more than {LETTER_MAX} changes"));
+    }
+    let of_letter = letter.iter().flat_map(|letter| &letter.changes);
+    let mut last = 0;
+    for change in of_letter.chain(&kept.waiting) {
+        if change.id <= last || change.id > ID_MAX {
+            return Err(format!("a change {} behind {last}", change.id));
+        }
+        last = change.id;
     }
     Ok(kept)
 }
@@ -218,6 +229,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = path_in(folder.path());
         let many = String::from_utf8(text(&bag(101)).expect("JSON")).expect("text");
+        let two = String::from_utf8(text(&bag(2)).expect("JSON")).expect("text");
+        let twice = String::from_utf8(text(&bag(9)).expect("JSON")).expect("text");
+        let endless = two.replace("\"id\":9", "\"id\":18446744073709551615");
         for (text, reason) in [
             ("{\"version\":1,", "EOF"),
             ("", "EOF"),
@@ -226,6 +240,8 @@ mod tests {
                 "version 2, expected 1",
             ),
             (&many, "more than 100 changes"),
+            (&twice, "a change 9 behind 9"),
+            (&endless, "a change 18446744073709551615 behind 2"),
         ] {
             fs::write(&path, text).expect("written");
             let error = read(&path).expect_err("refused");

@@ -248,6 +248,7 @@ impl Postbox {
         if hook.is_none() && !is_empty {
             inside.waiting.clear();
             inside.letter = None;
+            inside.dropped = 0;
             self.turn(&mut inside);
         }
         let is_same = inside.hook == hook;
@@ -350,7 +351,16 @@ impl Postbox {
         let mut pause = PAUSE_MIN;
         let mut has_failed = false;
         loop {
-            let Some(hook) = self.lock().hook.clone() else {
+            let hook = {
+                let inside = self.lock();
+                // What waited for a webhook that was taken away is not the next one's.
+                let waits = inside
+                    .letter
+                    .as_ref()
+                    .is_some_and(|now| now.id == letter.id);
+                inside.hook.clone().filter(|_| waits)
+            };
+            let Some(hook) = hook else {
                 return;
             };
             let delivered = courier(Arc::clone(&hook), letter.body()).await;

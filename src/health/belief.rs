@@ -57,6 +57,8 @@ pub struct Remembered {
     /// As of when it is taken up again.
     pub flaps: FlapMemory,
     pub degraded: bool,
+    /// How long before that it was said, where others say it.
+    pub said_ago: Option<Duration>,
 }
 
 impl Remembered {
@@ -67,6 +69,7 @@ impl Remembered {
             since_unix_ms,
             flaps: FlapMemory::default(),
             degraded: false,
+            said_ago: None,
         }
     }
 }
@@ -124,6 +127,14 @@ impl Belief {
         let degraded = monitor.options.degraded;
         let mut slowness = degraded.map(|degraded| Slowness::new(degraded.above));
         let mut since_unix_ms = now.unix_ms;
+        let said_ago = remembered
+            .and_then(|known| known.said_ago)
+            .unwrap_or_default();
+        let left = spec
+            .max_age()
+            .map(|max_age| max_age.saturating_sub(said_ago));
+        // What is too old is not known any more.
+        let remembered = remembered.filter(|_| left.is_none_or(|left| !left.is_zero()));
         if let Some(known) = remembered {
             since_unix_ms = known.since_unix_ms;
             let ago = Duration::from_millis(now.unix_ms.saturating_sub(since_unix_ms));
@@ -139,7 +150,7 @@ impl Belief {
             known: machine.verdict() != Verdict::Unknown || spec.max_age().is_some(),
             stale_at: match machine.verdict() {
                 Verdict::Unknown => None,
-                _ => spec.max_age().map(|max_age| now.monotonic + max_age),
+                _ => left.map(|left| now.monotonic + left),
             },
             machine,
             slowness,
@@ -237,8 +248,8 @@ impl Belief {
             let (count, last) = match outcome {
                 Ok(()) => (rules.rise, Ok(Duration::ZERO)),
                 Err(why) => {
-                    let why = format!("{0} of {0} requests failed, the last: {why}", rules.fall);
-                    (rules.fall, Err(Failure::Pushed(why)))
+                    let (count, last) = (rules.fall, Box::new(why));
+                    (count, Err(Failure::Requests { count, last }))
                 }
             };
             (self.consecutive, self.last) = (count, Some(last));
@@ -371,6 +382,9 @@ impl Belief {
             since_unix_ms: self.since_unix_ms,
             flaps: self.machine.flap_memory(now.monotonic).unwrap_or_default(),
             degraded: self.is_degraded(),
+            said_ago: self.max_age.zip(self.stale_at).map(|(max_age, stale_at)| {
+                max_age.saturating_sub(stale_at.saturating_duration_since(now.monotonic))
+            }),
         }
     }
 }

@@ -55,6 +55,8 @@ pub enum Failure {
     Protocol(String),
     /// Others said so, with their reason.
     Pushed(String),
+    /// So many requests in a row failed, as those say who made them.
+    Requests { count: u32, last: Box<Failure> },
     /// The probe could not be made here: no descriptors or ports left, an unreadable CA file. Says
     /// nothing about the target.
     Local(String),
@@ -298,6 +300,9 @@ impl fmt::Display for Failure {
             Failure::Protocol(why) => write!(f, "bad answer: {why}"),
             Failure::Pushed(why) if why.is_empty() => f.write_str("told to be down"),
             Failure::Pushed(why) => write!(f, "told to be down: {why}"),
+            Failure::Requests { count, last } => {
+                write!(f, "{count} of {count} requests failed, the last: {last}")
+            }
             Failure::Local(why) => write!(f, "cannot probe from here: {why}"),
             Failure::Uncounted { what, late } => {
                 let late_ms = late.as_millis();

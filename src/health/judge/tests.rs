@@ -479,6 +479,32 @@ fn what_others_said_is_forgotten_when_it_is_too_old() {
     assert_eq!(court.health(5).verdict, Verdict::Up);
     court.tick(80_000);
     assert_eq!(court.health(5).verdict, Verdict::Unknown);
+    // By the age that it had already.
+    court.observe(5, Ok(()));
+    court.now_ms = 92_000;
+    let key = court.specs[5].key.clone();
+    let memory = court.judge.memory(&key, court.now()).expect("known");
+    assert_eq!(memory.said_ago, Some(Duration::from_secs(12)));
+    for (ago_s, known) in [
+        (12, Verdict::Up),
+        (30, Verdict::Unknown),
+        (99, Verdict::Unknown),
+    ] {
+        let said_ago = Some(Duration::from_secs(ago_s));
+        let memory = Remembered {
+            said_ago,
+            ..memory.clone()
+        };
+        court.set(0, &HashMap::new());
+        court.set(10, &HashMap::from([(key.clone(), memory)]));
+        assert_eq!(court.health(5).verdict, known, "{ago_s}");
+    }
+    court.set(0, &HashMap::new());
+    court.set(10, &HashMap::from([(key, memory)]));
+    court.tick(109_999);
+    assert_eq!(court.health(5).verdict, Verdict::Up);
+    court.tick(110_000);
+    assert_eq!(court.health(5).verdict, Verdict::Unknown);
 }
 
 #[test]
