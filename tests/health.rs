@@ -112,6 +112,7 @@ fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetSpec 
         jitter: 0.1,
         unknown_is_up: true,
         options: VerdictOptions::default(),
+        place: Place::file("meridian.toml"),
     };
     TargetSpec {
         key: TargetKey(address.to_string().into()),

@@ -132,6 +132,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "compile",
             "config",
             "dns",
+            "durable",
             "forwarder",
             "geoip",
             "health",

@@ -3,10 +3,10 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ struct Backend {
     delay_ms: Arc<AtomicU64>,
     fails: Arc<AtomicBool>,
     asked: Arc<AtomicU32>,
+    /// Who asked last.
+    last: Arc<Mutex<Option<SocketAddr>>>,
 }
 
 impl Backend {
@@ -36,19 +38,24 @@ impl Backend {
             delay_ms: Arc::default(),
             fails: Arc::default(),
             asked: Arc::default(),
+            last: Arc::default(),
         };
         let (delay_ms, fails) = (backend.delay_ms.clone(), backend.fails.clone());
-        let asked = backend.asked.clone();
+        let (asked, last) = (backend.asked.clone(), backend.last.clone());
         thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {
                 let (delay_ms, fails) = (delay_ms.load(SeqCst), fails.load(SeqCst));
                 asked.fetch_add(1, SeqCst);
+                *last.lock().unwrap() = stream.peer_addr().ok();
                 thread::spawn(move || {
                     let _ = stream.read(&mut [0; 1024]);
                     thread::sleep(Duration::from_millis(delay_ms));
                     let status = if fails { "503 No" } else { "200 OK" };
                     let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
                     let _ = stream.write_all(answer.as_bytes());
+                    let _ = stream.shutdown(Shutdown::Write);
+                    // Closed with something unread, a connection is reset, and its answer may be lost.
+                    while matches!(stream.read(&mut [0; 1024]), Ok(1..)) {}
                 });
             }
         });
@@ -57,6 +64,16 @@ impl Backend {
 
     fn asked(&self) -> u32 {
         self.asked.load(SeqCst)
+    }
+
+    /// Waits until all who connected until now were taken.
+    async fn settle(&self) {
+        let last = TcpStream::connect(self.address).unwrap();
+        let address = last.local_addr().unwrap();
+        until("all before it were taken", || {
+            *self.last.lock().unwrap() == Some(address)
+        })
+        .await;
     }
 }
 
@@ -281,24 +298,24 @@ fn once(path: &str, rise: u32) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_removed_target_is_not_asked_any_more() {
+async fn a_removed_target_is_not_asked_any_more_once_the_reload_is_over() {
     let (kept, removed) = (Backend::new(), Backend::new());
     let monitor = "[monitor.web]\nhttp = \"/\"\ninterval = \"50ms\"";
     let checks = [kept.address, removed.address];
     let server = Server::start(&config(monitor, "monitor = \"web\"", &checks)).await;
-    server
-        .reload(&config(monitor, "monitor = \"web\"", &checks[..1]))
-        .await;
-    // What was under way is broken off beside the reload.
-    until("a probe that is not", || {
-        let before = removed.asked();
-        thread::sleep(Duration::from_millis(500));
-        removed.asked() == before
-    })
-    .await;
-    let (asked, of_removed) = (kept.asked(), removed.asked());
-    until("the other is asked on", || kept.asked() > asked + 10).await;
-    assert_eq!(removed.asked(), of_removed);
+    let one = config(monitor, "monitor = \"web\"", &checks[..1]);
+    for round in 0..5 {
+        server.reload(&one).await;
+        // Who connected before that may still be in the backend's queue.
+        removed.settle().await;
+        let (asked, of_removed) = (kept.asked(), removed.asked());
+        until("the other is asked on", || kept.asked() > asked + 10).await;
+        assert_eq!(removed.asked(), of_removed, "round {round}");
+        server
+            .reload(&config(monitor, "monitor = \"web\"", &checks))
+            .await;
+        until("it is asked again", || removed.asked() > of_removed).await;
+    }
     server.daemon.stop().await;
 }
 
@@ -332,5 +349,199 @@ async fn a_verdict_stays_when_something_else_changed_and_starts_over_when_its_me
         .reload(&config(&once("/healthz", 3), monitored, &both))
         .await;
     assert_eq!(server.verdict(0), Verdict::Up);
+    server.daemon.stop().await;
+}
+
+/// A monitor of this table, asked once when it is new and then hardly ever; it takes four successes to come up.
+const RARELY: &str = "interval = \"50m\"\ntimeout = \"10s\"\njitter = 0.0\nrise = 4\nfall = 3\n";
+
+/// Whether it goes on with its verdict: one that is wrong by then, so that whoever asks anew finds another.
+async fn is_kept(before: &str, after: &str) -> bool {
+    let web = Backend::new();
+    web.fails.store(true, SeqCst);
+    let here = |text: &str| text.replace("HERE", &web.address.port().to_string());
+    let server = Server::start(&here(before)).await;
+    assert_eq!(server.verdict(0), Verdict::Down, "{before}");
+    web.fails.store(false, SeqCst);
+    server.reload(&here(after)).await;
+    let verdict = server.verdict(0);
+    server.daemon.stop().await;
+    assert_ne!(
+        verdict,
+        Verdict::Unknown,
+        "no answer goes by less than a probe: {after}"
+    );
+    verdict == Verdict::Down
+}
+
+/// A server of one endpoint on loopback, which `monitor` watches.
+fn watched_by(monitor: &str) -> String {
+    config(monitor, "monitor = \"web\"", &[])
+        .replace("endpoints = []", "endpoints = [\"127.0.0.1\"]")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_asks_the_same_goes_on_and_what_asks_something_else_starts_over() {
+    let http = format!("[monitor.web]\nhttp = \"/\"\nport = HERE\n{RARELY}");
+    let before = watched_by(&http);
+    let with = |more: &str| watched_by(&format!("{http}{more}\n"));
+    let edited = |from: &str, to: &str| {
+        assert!(before.contains(from), "{from}");
+        before.replace(from, to)
+    };
+    let is_right = |text: &String| {
+        let text = text.replace("HERE", "80");
+        if let Err(refused) = meridian::config::parse(&text, "meridian.toml".as_ref()) {
+            panic!("{text}\n{:#?}", refused.diagnostics.sorted());
+        }
+    };
+    let goes_on = [
+        edited("50m", "55m"),
+        edited("10s", "9s"),
+        edited("jitter = 0.0", "jitter = 0.1"),
+        edited("rise = 4", "rise = 5"),
+        edited("fall = 3", "fall = 4"),
+        with("interval_doubt = \"45m\""),
+        with("interval_stable = \"1h\"\nstable_after = \"1m\""),
+        with("refused_counts_at_once = true"),
+        with("flap = {}"),
+        with("degraded = { above = \"5s\", weight = \"50%\" }"),
+        with("passive = { fall = 5, rise = 5 }"),
+        with("unknown_is = \"down\""),
+        // Called otherwise, and elsewhere.
+        edited("monitor.web", "monitor.site").replace("= \"web\"", "= \"site\""),
+        edited("pool.eu", "pool.site").replace("[\"eu\"]", "[\"site\"]"),
+        edited("[region.eu]", "[region.us]").replace("region = \"eu\"", "region = \"us\""),
+        edited(
+            "[\"127.0.0.1\"]",
+            "[{ address = \"127.0.0.1\", weight = 7 }]",
+        ),
+        edited(
+            "[\"127.0.0.1\"]",
+            "[{ address = \"192.0.2.7\", check = \"127.0.0.1:HERE\" }]",
+        ),
+        edited("port = HERE", "at = \"127.0.0.1:HERE\""),
+        // Part of something that is calculated from now on.
+        format!(
+            "{}\n[monitor.site]\nany = [\"web\"]\n",
+            edited("monitor = \"web\"", "monitor = \"site\"")
+        ),
+    ];
+    goes_on.iter().for_each(is_right);
+    for after in goes_on {
+        assert!(is_kept(&before, &after).await, "started over: {after}");
+    }
+    let starts_over = [
+        edited("http = \"/\"", "http = \"/healthz\""),
+        edited("http = \"/\"", "tcp = true"),
+        edited(
+            "http = \"/\"",
+            "tcp = { send = \"GET /\", expect = \"200\" }",
+        ),
+        with("host = \"www.example\""),
+        with("headers = { a = \"b\" }"),
+        with("method = \"HEAD\""),
+        with("expect_status = \"200-399\""),
+        with("redirects = 1"),
+        with("reuse = true"),
+        with("proxy_protocol = \"v1\""),
+        with("source = \"127.0.0.1\""),
+        with("load_header = \"x\""),
+    ];
+    starts_over.iter().for_each(is_right);
+    for after in starts_over {
+        assert!(!is_kept(&before, &after).await, "went on: {after}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_calculated_keeps_what_is_known_of_members_and_asks_new_ones_first() {
+    let (web, other) = (Backend::new(), Backend::new());
+    web.fails.store(true, SeqCst);
+    let member = |name: &str, backend: &Backend| {
+        format!(
+            "[monitor.{name}]\nhttp = \"/\"\nat = \"{}\"\n{RARELY}",
+            backend.address
+        )
+    };
+    let (a, b) = (member("a", &web), member("b", &other));
+    let of = |whole: &str| {
+        let monitors = format!("{a}{b}[monitor.web]\n{whole}\n");
+        watched_by(&monitors)
+    };
+    let server = Server::start(&of("all = [\"a\"]")).await;
+    assert_eq!(
+        (server.verdict(0), web.asked(), other.asked()),
+        (Verdict::Down, 1, 0)
+    );
+    web.fails.store(false, SeqCst);
+    // Another member is asked before anything is answered by it; nobody asks the first again.
+    server.reload(&of("any = [\"a\", \"b\"]")).await;
+    assert_eq!(
+        (server.verdict(0), web.asked(), other.asked()),
+        (Verdict::Up, 1, 1)
+    );
+    server
+        .reload(&of("at_least = { count = 2, of = [\"b\", \"a\"] }"))
+        .await;
+    assert_eq!(
+        (server.verdict(0), web.asked(), other.asked()),
+        (Verdict::Down, 1, 1)
+    );
+    server.reload(&of("not = \"a\"")).await;
+    assert_eq!((server.verdict(0), web.asked()), (Verdict::Up, 1));
+    // Who was no member meanwhile was forgotten.
+    server.reload(&of("all = [\"b\"]")).await;
+    assert_eq!((server.verdict(0), other.asked()), (Verdict::Up, 2));
+    server.reload(&of("all = [\"a\"]")).await;
+    assert_eq!((server.verdict(0), web.asked()), (Verdict::Up, 2));
+    server.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_said_holds_on_when_only_its_thresholds_are_others() {
+    let told = |name: &str, max_age: &str| {
+        let push = format!("push = {{ max_age = \"{max_age}\" }}\nunknown_is = \"up\"");
+        watched_by(&format!("[monitor.{name}]\n{push}\n"))
+    };
+    let server = Server::start(&told("web", "1h")).await;
+    server.observe("eu", Saying::Down).await.unwrap();
+    until("it is down", || server.verdict(0) == Verdict::Down).await;
+    server.reload(&told("web", "2h")).await;
+    assert_eq!(server.verdict(0), Verdict::Down);
+    // By another name, nobody has said anything.
+    let other = told("site", "2h").replace("= \"web\"", "= \"site\"");
+    server.reload(&other).await;
+    assert_eq!(server.verdict(0), Verdict::Unknown);
+    server.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_starts_over_is_known_before_the_reload_answers_by_it() {
+    let web = Backend::new();
+    let server = Server::start(&config(&once("/", 2), "monitor = \"web\"", &[web.address])).await;
+    web.delay_ms.store(300, SeqCst);
+    let root = server.daemon.root();
+    let watching = {
+        let root = root.clone();
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let watcher = thread::spawn(move || {
+            let mut seen = Vec::new();
+            while stopped.try_recv().is_err() {
+                let verdict = root.load_full().health.endpoint(EndpointId(0)).verdict;
+                if seen.last() != Some(&verdict) {
+                    seen.push(verdict);
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            seen
+        });
+        (stop, watcher)
+    };
+    let other = config(&once("/healthz", 2), "monitor = \"web\"", &[web.address]);
+    server.reload(&other).await;
+    let _ = watching.0.send(());
+    assert_eq!(watching.1.join().unwrap(), [Verdict::Up], "never unknown");
+    assert_eq!(web.asked(), 2);
     server.daemon.stop().await;
 }

@@ -224,14 +224,27 @@ class Server:
             self.process.kill()
             self.process.wait()
 
-    def probing(self):
-        """`probing` of GET /v1/health: probes missed and late. Nothing of a program that tells no such thing."""
+    def get(self, path):
+        """What the admin socket answers; `None` of a program that knows no such thing."""
         connection = http.client.HTTPConnection("meridian", timeout=60)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.connect(str(next((self.folder / "state").glob("*.sock"))))
-        connection.request("GET", "/v1/health?what=nothing")
+        connection.request("GET", path)
         answer = connection.getresponse()
-        return json.loads(answer.read())["probing"] if answer.status == 200 else {}
+        return json.loads(answer.read()) if answer.status == 200 else None
+
+    def probing(self):
+        """`probing` of GET /v1/health: probes missed and late. Nothing of a program that tells no such thing."""
+        told = self.get("/v1/health?what=nothing")
+        return told["probing"] if told else {}
+
+    def changes(self):
+        """The last changes of verdicts, 1,000 at most; the `id` of each counts all since the start, first verdicts included."""
+        return self.get("/v1/health/history") or []
+
+    def changed(self):
+        """How often verdicts changed since the start."""
+        return max((change["id"] for change in self.changes()), default=0)
 
     def cpu_ns(self):
         """CPU time of all its threads, user and system, in nanoseconds. Threads that ended are not in it."""
@@ -251,17 +264,6 @@ class Server:
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith(what + ":"):
                 return int(line.split()[1])
-
-    def verdicts(self):
-        """Changes of verdicts that were logged, first ones left out: lists of (target, words)."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        told = [(line.get("key"), line.get("message", "")) for line in map(flat, lines)]
-        return [(key, words) for key, words in told if key and not words.startswith("up: first probe")
-                and words.startswith(("up:", "down:"))]
-
-
-def flat(line):
-    return line | line.get("fields", {})
 
 
 ZONE = """$TTL 60

@@ -5,7 +5,7 @@
 //! | `GET /v1/status` | [`Status`] |
 //! | `POST /v1/explain` with a [`explain::Question`] | [`explain::Explanation`] |
 //! | `POST /v1/explain/url` with an [`explain_url::UrlQuestion`] | [`explain_url::UrlExplanation`] |
-//! | `GET /v1/health`, of all targets or of `?what=web-eu` | [`health::HealthReport`] |
+//! | `GET /v1/health`, of all targets or of `?what=web-eu`; with `&worst=40` no more than these | [`health::HealthReport`] |
 //! | `GET /v1/health/history`, the same | every [`health::Changed`] that is remembered, the latest last |
 //! | `GET /v1/overrides` | every [`Standing`] |
 //! | `POST /v1/overrides` with an [`Order`](crate::overrides::Order) | [`Said`], with the [`Standing`] that it became |
@@ -35,7 +35,7 @@ mod whom;
 mod words;
 
 pub use cache::{Kept, Purge, Purged};
-pub use server::{Command, Live, Teller, router};
+pub use server::{Asked, Command, Live, Teller, router};
 pub use socket::{Socket, running};
 pub use whom::Whom;
 pub use words::Words;

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -60,7 +60,16 @@ pub enum Command {
 }
 
 /// Tells what is known of targets.
-pub type Teller = dyn Fn(&Root, &Overridden, Option<&Whom>) -> HealthReport + Send + Sync;
+pub type Teller = dyn Fn(&Root, &Overridden, &Asked) -> HealthReport + Send + Sync;
+
+/// What is asked of targets.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// Default: all.
+    pub whom: Option<Whom>,
+    /// So many of them, the worst. Default: every one of them.
+    pub worst: Option<usize>,
+}
 
 /// What requests are answered from.
 pub struct Live {
@@ -235,31 +244,32 @@ fn tell_trouble(explanation: &mut Explanation, troubles: &[ZoneTrouble]) {
 #[derive(Deserialize)]
 struct About {
     what: Option<String>,
+    worst: Option<usize>,
 }
 
 /// Or what is wrong with the request, in words.
-fn whom(about: Result<Query<About>, QueryRejection>) -> Result<Option<Whom>, (StatusCode, String)> {
-    let Query(About { what }) =
+fn asked(about: Result<Query<About>, QueryRejection>) -> Result<Asked, (StatusCode, String)> {
+    let Query(About { what, worst }) =
         about.map_err(|rejection| (rejection.status(), rejection.body_text()))?;
-    let whom = what.map(|what| what.parse());
-    whom.transpose()
-        .map_err(|unreadable: super::whom::Unreadable| {
-            (StatusCode::BAD_REQUEST, unreadable.to_string())
-        })
+    let whom = what.map(|what| what.parse()).transpose();
+    let whom = whom.map_err(|unreadable: super::whom::Unreadable| {
+        (StatusCode::BAD_REQUEST, unreadable.to_string())
+    })?;
+    Ok(Asked { whom, worst })
 }
 
 async fn health(
     State(live): State<Arc<Live>>,
     about: Result<Query<About>, QueryRejection>,
 ) -> Response {
-    let whom = match whom(about) {
-        Ok(whom) => whom,
+    let asked = match asked(about) {
+        Ok(asked) => asked,
         Err((status, why)) => return error(status, &why),
     };
     // Many targets take a while: not on the threads that probes share.
     let told = tokio::task::spawn_blocking(move || {
         let (root, overridden) = (live.root.load_full(), live.overridden.load_full());
-        let mut report = (live.health)(&root, &overridden, whom.as_ref());
+        let mut report = (live.health)(&root, &overridden, &asked);
         report.verdicts = (live.verdicts)();
         report
     });
@@ -273,13 +283,25 @@ async fn history(
     State(live): State<Arc<Live>>,
     about: Result<Query<About>, QueryRejection>,
 ) -> Response {
-    match whom(about) {
-        Ok(whom) => {
-            let changes = live.history.changes(whom.as_ref());
+    let asked = match asked(about) {
+        Ok(asked) => asked,
+        Err((status, why)) => return error(status, &why),
+    };
+    let told = tokio::task::spawn_blocking(move || {
+        let mut of = HashSet::new();
+        if asked.whom.is_some() {
+            let (root, overridden) = (live.root.load_full(), live.overridden.load_full());
+            let report = (live.health)(&root, &overridden, &asked);
+            of.extend(report.targets.into_iter().map(|target| target.target));
+        }
+        live.history.changes(asked.whom.as_ref(), &of)
+    });
+    match told.await {
+        Ok(changes) => {
             let changes: Vec<&Changed> = changes.iter().map(|change| &**change).collect();
             Json(changes).into_response()
         }
-        Err((status, why)) => error(status, &why),
+        Err(panic) => error(StatusCode::INTERNAL_SERVER_ERROR, &panic.to_string()),
     }
 }
 

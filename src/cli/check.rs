@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::compile::advice::{PolicyScope, policy_scopes};
-use crate::compile::{self, Parts, Whole};
+use crate::compile::{self, Parts, Whole, machine};
 use crate::config::{Config, Diagnostics, Severity};
 use crate::model::CLIENT_BITS;
 
@@ -26,7 +26,10 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> ExitCode {
     let (diagnostics, whole) = match compile::load(&arguments.config, None) {
-        Ok((whole, warnings)) => (warnings, Some(whole)),
+        Ok((whole, mut warnings)) => {
+            machine::warn_of_monitors(&whole.config, &mut warnings);
+            (warnings, Some(whole))
+        }
         Err(diagnostics) => (diagnostics, None),
     };
     let is_refused = whole.is_none() || arguments.strict && !diagnostics.is_empty();

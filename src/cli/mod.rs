@@ -22,6 +22,7 @@ mod times;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -99,6 +100,9 @@ enum Command {
     Geoip(geoip::Arguments),
 }
 
+/// For what has to be given up at the end.
+const ENDING: Duration = Duration::from_millis(500);
+
 /// Runs the command that was typed.
 pub fn main() -> ExitCode {
     // The one provider of cryptography in the process; a second installation is impossible here.
@@ -129,8 +133,9 @@ pub fn main() -> ExitCode {
             Command::Geoip(arguments) => geoip::run(&arguments),
         }
     });
-    // Whatever still waits (a probe, a look-up) is not worth waiting for.
-    runtime.shutdown_background();
+    // What still waits (a probe, a look-up) is given up, and the commands of probes are killed. A thread that hangs in
+    // the file system is not worth waiting for.
+    runtime.shutdown_timeout(ENDING);
     code
 }
 

@@ -5,6 +5,7 @@ mod alone;
 mod ends;
 mod forwarding;
 mod identity;
+pub mod machine;
 pub mod maps;
 mod nested;
 pub mod pools;

@@ -12,6 +12,7 @@ use crate::model::{
 };
 use crate::state::addresses::Addresses;
 use crate::state::condition::Condition;
+use crate::state::formula::Formula;
 use crate::state::health::PoolSlot;
 use crate::state::map::Map;
 use crate::state::pools::{
@@ -66,6 +67,7 @@ pub fn compile<'m>(
         all: Box::default(),
         targets: compiled,
         conditions: targets.conditions.into(),
+        formulas: formulas(config),
     };
     pools.all = (0..pools.pools.len() as u32)
         .map(|id| PoolSlot::new(&pools, PoolId(id), |_| true, |_| true))
@@ -108,6 +110,7 @@ struct Targets {
     numbers: HashMap<TargetKey, u32>,
     specs: Vec<TargetSpec>,
     endpoints: Vec<Vec<EndpointId>>,
+    monitors: Vec<Vec<Box<str>>>,
     conditions: Vec<Condition>,
 }
 
@@ -158,11 +161,17 @@ impl Targets {
     }
 
     fn add(&mut self, spec: TargetSpec, endpoint: EndpointId) -> u32 {
+        let monitor: Box<str> = spec.monitor.name.as_str().into();
         let number = *self.numbers.entry(spec.key.clone()).or_insert_with(|| {
             self.specs.push(spec);
             self.endpoints.push(Vec::new());
+            self.monitors.push(Vec::new());
             (self.specs.len() - 1) as u32
         });
+        let monitors = &mut self.monitors[number as usize];
+        if !monitors.contains(&monitor) {
+            monitors.push(monitor);
+        }
         let endpoints = &mut self.endpoints[number as usize];
         if endpoints.last() != Some(&endpoint) {
             endpoints.push(endpoint);
@@ -172,10 +181,12 @@ impl Targets {
 
     fn compiled(&mut self) -> Box<[Target]> {
         let endpoints = std::mem::take(&mut self.endpoints);
-        let targets = self.specs.iter().zip(endpoints);
+        let monitors = std::mem::take(&mut self.monitors);
+        let targets = self.specs.iter().zip(endpoints).zip(monitors);
         targets
-            .map(|(spec, endpoints)| Target {
+            .map(|((spec, endpoints), monitors)| Target {
                 key: spec.key.clone(),
+                monitors: monitors.into(),
                 interval: spec.monitor.interval,
                 interval_doubt: (spec.monitor.options.interval_doubt)
                     .unwrap_or(spec.monitor.interval),
@@ -247,6 +258,30 @@ fn compile_pools(config: &Config, targets: &mut Targets) -> (Vec<Pool>, Vec<Endp
         });
     }
     (pools, endpoints)
+}
+
+/// What is calculated, by the pools that go by it.
+fn formulas(config: &Config) -> BTreeMap<PoolId, Formula> {
+    let pools = (0..).map(PoolId).zip(&config.pools);
+    let formulas = pools.filter_map(|(id, pool)| {
+        let formula = formula(config, pool.monitor?);
+        (!formula.parts.is_empty()).then_some((id, formula))
+    });
+    formulas.collect()
+}
+
+/// Circles were refused when the configuration was read.
+fn formula(config: &Config, monitor: MonitorId) -> Formula {
+    let monitor = &config.monitors[monitor.index()];
+    let members = match &monitor.probe {
+        ProbeKind::Calculated(calculation) => calculation.members(),
+        _ => &[],
+    };
+    let parts = members.iter().map(|&member| formula(config, member));
+    Formula {
+        monitor: monitor.name.as_str().into(),
+        parts: parts.collect(),
+    }
 }
 
 /// Which endpoints are those of other names; they are numbered as in [`compile_pools`].

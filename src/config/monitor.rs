@@ -38,6 +38,8 @@ fn monitor(
         return monitor;
     }
     let probe = probes::probe(reader, &mut table);
+    let span = probes::written(&table).unwrap_or(table.span.clone());
+    let place = reader.place(span.start);
     let at = table.optional(reader, "at", |r, v| socket(r, v, false));
     if table.key_span("at").is_some() {
         for key in ["load_header", "load_json"] {
@@ -77,6 +79,7 @@ fn monitor(
         jitter: jitter.unwrap_or(0.1),
         unknown_is_up: unknown_is_up.unwrap_or(true),
         options,
+        place,
     })
 }
 

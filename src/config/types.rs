@@ -338,6 +338,8 @@ pub struct Monitor {
     pub unknown_is_up: bool,
     /// How observations become verdicts, beyond that.
     pub options: VerdictOptions,
+    /// Where it is written what it asks.
+    pub place: Place,
 }
 
 /// `[pool.NAME]`

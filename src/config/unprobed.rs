@@ -7,7 +7,7 @@ use super::reader::{Reader, Table, Value, ticked};
 use super::references::References;
 use super::scalar::{boolean, choice, integer, list};
 use super::units::duration;
-use super::{Monitor, ProbeKind, VerdictOptions};
+use super::{Monitor, Place, ProbeKind, VerdictOptions};
 use crate::model::MonitorId;
 
 /// Monitors that one is calculated from at most, and leaves in all.
@@ -68,6 +68,7 @@ pub(super) fn unprobed(
     }
     let mut members = |reader: &mut Reader, value: &Value| members(reader, references, value);
     let calculated = |calculation| (ProbeKind::Calculated(calculation), Duration::ZERO, (1, 1));
+    let place = reader.place(table.span.start);
     let read = match kind {
         "all" => table
             .optional(reader, "all", members)
@@ -104,6 +105,7 @@ pub(super) fn unprobed(
         jitter: 0.0,
         unknown_is_up: unknown_is_up.unwrap_or(true),
         options: VerdictOptions::default(),
+        place,
     }))
 }
 
@@ -235,6 +237,7 @@ pub(super) fn complete(
             jitter: 0.0,
             unknown_is_up: of.iter().all(|monitor| monitor.unknown_is_up),
             options: VerdictOptions::default(),
+            place: Place::file(reader.path()),
         });
         monitors.push(combined);
     }

@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::admin::health::Changed;
+use crate::admin::health::{Changed, asked};
 
+/// Names of pools or regions in one line at most.
+const NAMES_MAX: usize = 16;
 /// Lines of one second at most.
 const LINES_MAX: usize = 50;
 
@@ -18,11 +20,15 @@ pub struct Announcer {
 impl Announcer {
     /// Logs a change, unless there were too many in this second, or one of the same target.
     pub fn announce(&mut self, changed: &Changed) {
-        if !self.admits(&changed.target) {
+        let who = match changed.more() {
+            0 => changed.who().to_owned(),
+            more => format!("{} (and {more} more)", changed.who()),
+        };
+        let key = changed.target.as_deref().unwrap_or_else(|| changed.who());
+        if !self.admits(key) {
             return;
         }
         let Changed {
-            target,
             pools,
             regions,
             from,
@@ -30,18 +36,24 @@ impl Announcer {
             why,
             ..
         } = changed;
-        let (pool, region) = (pools.join(","), regions.join(","));
-        let who = changed.endpoints.first().unwrap_or(target);
+        let (pool, region) = (listed(pools), listed(regions));
         // The reason first, for those who read no further.
         match &**to {
             "down" => tracing::warn!(
-                reason = %why, %from, %to, %pool, %region, key = %target,
+                reason = %why, %from, %to, %pool, %region, %key,
                 "{who} is down"
             ),
             _ => tracing::info!(
-                reason = %why, %from, %to, %pool, %region, key = %target,
+                reason = %why, %from, %to, %pool, %region, %key,
                 "{who} is {to}"
             ),
+        }
+    }
+
+    /// Logs what is wrong here, and says nothing about the target; the same bounds hold.
+    pub fn announce_trouble(&mut self, target: &str, why: &str) {
+        if self.admits(target) {
+            tracing::warn!(reason = %why, key = %target, "{} cannot be asked", asked(target));
         }
     }
 
@@ -61,6 +73,15 @@ impl Announcer {
                 "{left_out} more verdicts changed at once; `meridian health --history` has the last ones"
             );
         }
+    }
+}
+
+/// "a,b"; "a,b,+2" where there are too many.
+fn listed(names: &[String]) -> String {
+    let text = names[..names.len().min(NAMES_MAX)].join(",");
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => text,
+        more => format!("{text},+{more}"),
     }
 }
 

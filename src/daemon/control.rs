@@ -4,7 +4,7 @@
 //! [`Work`], a task whose result it takes over when it is there. Meanwhile verdicts are published
 //! and a stop is a stop.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::access_logs::AccessLogs;
-use super::changes::Changes;
+use super::changes::{Changes, EndpointTurn};
 use super::exporting::Exporting;
 use super::forwarded::Forwarded;
 use super::forwarding::{Forwarding, Taken as Addresses};
-use super::lagging::Lagging;
+use super::lagging::{Lagging, Uncounting};
 use super::limiting::Limiting;
 use super::loading::Loading;
 use super::overriding::Overriding;
@@ -26,7 +26,9 @@ use super::recovery::{Recovery, Seen};
 use super::registering::{Done, Registering};
 use super::resolving::Resolving;
 use super::verdicts::Verdicts;
+use super::webhook::Mail;
 use super::{Notice, aside};
+use crate::admin::health::Cause;
 use crate::admin::{Command, Joined, Live, Reloaded, Said, Standing, Taken, Which, ZoneTrouble};
 use crate::clock;
 use crate::compile::{Adjust, ServedZone, Whole};
@@ -72,8 +74,8 @@ pub struct Control {
     pub forwarding: Forwarding,
     pub exporting: Exporting,
     pub lagging: Lagging,
-    /// Delivers what is posted to the webhook.
-    pub postman: JoinHandle<()>,
+    pub mail: Mail,
+    pub uncounting: Uncounting,
     pub live: Arc<Live>,
     pub limiting: Limiting,
     /// What the last change left to do before the next can begin.
@@ -151,7 +153,9 @@ impl Control {
                     Some(Order::SetVerdict { which, verdict, reply }) => {
                         let changes = self.verdicts.set(&self.whole.parts.pools, &which, verdict);
                         let changes = changes.map(|changes| self.overriding.heard(changes));
-                        let _ = reply.send(changes.map(|changes| self.publish_changes(changes)));
+                        let done = changes.map(|changes| self.publish_changes(changes));
+                        self.tell_flips();
+                        let _ = reply.send(done);
                     }
                     Some(Order::Stop) | None => break,
                 },
@@ -203,6 +207,7 @@ impl Control {
                     self.changes.tick();
                     if let Some(engine) = self.verdicts.engine() {
                         self.lagging.look(engine.tempo().take_worst());
+                        self.uncounting.look(engine.tempo().take_latest());
                     }
                     self.expire_overrides();
                     self.expire_registrations();
@@ -214,10 +219,9 @@ impl Control {
         if let Some(work) = work {
             work.task.abort();
         }
-        self.postman.abort();
         let access_logs = self.access_logs;
         let _ = tokio::task::spawn_blocking(move || access_logs.stop()).await;
-        self.changes.tell_end();
+        self.mail.stop(&self.changes.postbox).await;
         self.verdicts.stop().await;
     }
 
@@ -225,6 +229,9 @@ impl Control {
     fn tell_flips(&mut self) {
         let flips = self.verdicts.take_flips();
         self.changes.tell(flips, &self.whole.parts);
+        let (cause, turned) = self.verdicts.take_turned();
+        let pools = &self.whole.parts.pools;
+        self.changes.tell_endpoints(turned, cause, pools);
     }
 
     /// Hears what was told of loads, and lets pools shed by it.
@@ -299,8 +306,23 @@ impl Control {
     }
 
     fn publish_overridden(&mut self, changes: Vec<(EndpointId, EndpointHealth)>) {
+        let before = Arc::clone(&self.publisher.current().health);
+        let ids: BTreeSet<EndpointId> = changes.iter().map(|(id, _)| *id).collect();
         self.publish_changes(changes);
         self.tell_overridden();
+        let (after, told) = (
+            &self.publisher.current().health,
+            self.live.overridden.load(),
+        );
+        let pools = &self.whole.parts.pools;
+        let turned = ids.into_iter().filter_map(|id| {
+            let why = told.why.get(&overrides::key(pools, id));
+            let why = why.map_or("no operator's word stands any more", String::as_str);
+            let (from, to) = (before.endpoint(id).verdict, after.endpoint(id).verdict);
+            EndpointTurn::new(id, from, to, why)
+        });
+        let turned = turned.collect();
+        self.changes.tell_endpoints(turned, Cause::Operator, pools);
     }
 
     fn tell_overridden(&mut self) {
@@ -555,7 +577,14 @@ impl Control {
         let published = told.is_ok();
         self.resolving.names.follow(&self.whole.config);
         if let Some(reply) = reply {
-            let _ = reply.send(told);
+            // Who asked hears of it once what is gone is asked no more.
+            let finishing = self.finishing.take();
+            self.finishing = Some(tokio::spawn(async move {
+                if let Some(finishing) = finishing {
+                    let _ = finishing.await;
+                }
+                let _ = reply.send(told);
+            }));
         }
         published
     }
@@ -575,12 +604,15 @@ impl Control {
     }
 
     fn adopt(&mut self, whole: Whole, (prepared, addresses): (Prepared, Addresses)) {
+        // Of endpoints as they are numbered until now.
+        self.tell_flips();
         let before = std::mem::replace(&mut self.whole, whole);
         self.loading.adopt(&self.whole);
         self.access_logs.adopt(&self.whole.parts.forwarding.logs);
         self.registering.adopt();
         self.live.world.store(Arc::clone(&self.whole.world));
-        match self.verdicts.adopt(prepared, &self.whole.parts) {
+        let adopted = (self.verdicts).adopt(prepared, &before.parts.pools, &self.whole.parts);
+        match adopted {
             Some(health) => {
                 let pools = &self.whole.parts.pools;
                 self.overriding.adopt(pools);
@@ -601,6 +633,7 @@ impl Control {
             tracing::error!("[forwarder] {e}: requests are taken where they were before");
         }
         self.changes.adopt(&self.whole.parts);
+        self.tell_flips();
         let metrics = self.whole.config.metrics.as_ref();
         if let Err(e) = self.exporting.adopt(metrics) {
             tracing::error!("[metrics] listen: {e}; metrics can be read where they could before");

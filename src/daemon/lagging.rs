@@ -1,4 +1,5 @@
-//! Says in the log when probes fall behind their times, and when they keep to them again.
+//! Says in the log when probes fall behind their times, and when they keep to them again; and when failures do not
+//! count, since this machine is late.
 
 use std::time::Duration;
 
@@ -14,6 +15,14 @@ pub struct Lagging {
     otherwise: u32,
     /// The longest lag of these.
     worst: Duration,
+}
+
+/// Whether failures count.
+#[derive(Debug, Default)]
+pub struct Uncounting {
+    is_told: bool,
+    /// For how many seconds all counted.
+    counting: u32,
 }
 
 /// What is to be told.
@@ -56,6 +65,36 @@ impl Lagging {
     }
 }
 
+impl Uncounting {
+    /// Takes by how much this machine was late in a second where a failure did not count for that, and logs what
+    /// is new. To be called once a second.
+    pub fn look(&mut self, latest: Option<Duration>) {
+        match self.news(latest) {
+            None => {}
+            Some(News::Behind(late)) => tracing::warn!(
+                late_ms = late.as_millis() as u64,
+                "this machine has too little CPU, or stood still: it hears late what targets say; timeouts do not \
+                 count meanwhile"
+            ),
+            Some(News::InTime) => tracing::info!("all timeouts count again"),
+        }
+    }
+
+    /// The first is told at once, and the end of them after a while without any.
+    fn news(&mut self, latest: Option<Duration>) -> Option<News> {
+        if let Some(late) = latest {
+            self.counting = 0;
+            return (!std::mem::replace(&mut self.is_told, true)).then_some(News::Behind(late));
+        }
+        self.counting += 1;
+        let is_over = self.is_told && self.counting >= SECONDS;
+        is_over.then(|| {
+            self.is_told = false;
+            News::InTime
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +113,26 @@ mod tests {
         }
         let behind = News::Behind(Duration::from_millis(29));
         assert_eq!(told, [(29, behind), (59, News::InTime)]);
+    }
+    #[test]
+    fn what_does_not_count_is_told_at_once_and_rarely() {
+        let mut uncounting = Uncounting::default();
+        let mut told = Vec::new();
+        for second in 0..100u32 {
+            let late = Duration::from_millis(second.into());
+            // Now and then from 20 to 50, and once at 80.
+            let is_late = (20..50).contains(&second) && second % 3 == 0 || second == 80;
+            let news = uncounting.news(is_late.then_some(late));
+            told.extend(news.map(|news| (second, news)));
+        }
+        let behind = |n| News::Behind(Duration::from_millis(n));
+        let (in_time, again) = (News::InTime, News::InTime);
+        let expected = [
+            (21, behind(21)),
+            (58, in_time),
+            (80, behind(80)),
+            (90, again),
+        ];
+        assert_eq!(told, expected);
     }
 }

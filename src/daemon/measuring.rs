@@ -59,7 +59,7 @@ pub fn registry(sources: Sources) -> Registry {
     }
     own.register(
         "verdict_changes",
-        "Changes of verdicts on targets, for each pool that uses the target, by what it is now",
+        "Changes of verdicts on endpoints of a pool, by what they are now",
         sources.turned.clone(),
     );
     own.register_collector(Box::new(sources));
@@ -130,7 +130,7 @@ impl Sources {
 fn endpoints(root: &Root, page: &mut Page<'_>) -> fmt::Result {
     const VERDICTS: [Verdict; 3] = [Verdict::Up, Verdict::Down, Verdict::Unknown];
     let pools: &Pools = &root.pools;
-    let help = "Endpoints of a pool, by what they count as, operators' words included";
+    let help = "Endpoints of a pool, by verdict, operators' words included";
     let mut family = page.family("pool_endpoints", help, None, MetricType::Gauge)?;
     for pool in &pools.pools {
         let verdicts = pool
@@ -160,7 +160,7 @@ fn probing(engine: &Engine, page: &mut Page<'_>) -> fmt::Result {
     page.gauge("targets", "Targets that are probed", status.targets)?;
     page.gauge(
         "targets_unknown",
-        "Those of which nothing is known yet",
+        "Those that were not asked yet",
         status.unknown,
     )?;
     page.gauge(
@@ -170,6 +170,10 @@ fn probing(engine: &Engine, page: &mut Page<'_>) -> fmt::Result {
     )?;
     let missed = "Probes that were left out, since the one before took or waited too long";
     page.counter("probes_missed", missed, status.probes_missed)?;
+    let uncounted = "Probes whose failure did not count, since this machine was late";
+    page.counter("probes_uncounted", uncounted, engine.tempo().uncounted())?;
+    let lost = "Time during which this machine was too late to hear what targets say";
+    page.counted_seconds("probing_lost", lost, engine.lost().as_secs_f64())?;
     let holds = "Whether the panic guard holds verdicts (1) or not (0)";
     let is_held = status.panic_until_unix_ms.is_some();
     page.gauge("panic_guard_holds", holds, usize::from(is_held))?;
@@ -300,6 +304,11 @@ impl Page<'_> {
     fn seconds(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
         let value = ConstGauge::new(value);
         value.encode(self.family(name, help, Some(&Unit::Seconds), MetricType::Gauge)?)
+    }
+
+    fn counted_seconds(&mut self, name: &str, help: &str, value: f64) -> fmt::Result {
+        let value = ConstCounter::new(value);
+        value.encode(self.family(name, help, Some(&Unit::Seconds), MetricType::Counter)?)
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {

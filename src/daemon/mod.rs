@@ -22,6 +22,7 @@ mod look;
 mod measuring;
 mod observing;
 mod overriding;
+mod postage;
 mod preparation;
 mod recovery;
 mod registering;
@@ -58,7 +59,7 @@ use explaining::Told;
 use exporting::Exporting;
 use forwarded::Forwarded;
 use forwarding::Forwarding;
-use lagging::Lagging;
+use lagging::{Lagging, Uncounting};
 use limiting::Limiting;
 use loading::Loading;
 use overriding::Overriding;
@@ -66,6 +67,7 @@ use recovery::Recovery;
 use registering::Registering;
 use resolving::Resolving;
 use verdicts::Verdicts;
+use webhook::Mail;
 
 /// How to start.
 #[derive(Default)]
@@ -202,8 +204,8 @@ impl Daemon {
             .map_err(StartError::System)?;
         let drain_time = server.drain_time;
         let (orders, order_queue) = mpsc::channel(16);
-        let changes = Changes::new(history);
-        changes.postbox.adopt(whole.parts.webhook.clone());
+        let (postbox, mail) = Mail::start(server.state_dir.as_deref(), &whole.parts.webhook);
+        let changes = Changes::new(history, postbox);
         let registry = measuring::registry(measuring::Sources {
             live: Arc::clone(&live),
             engine: verdicts.engine().cloned(),
@@ -215,7 +217,6 @@ impl Daemon {
         exporting
             .adopt(metrics)
             .map_err(|e| StartError::System(format!("[metrics] listen: {e}")))?;
-        let postman = Arc::clone(&changes.postbox).run(webhook::courier());
         let mut access_logs = AccessLogs::default();
         access_logs.adopt(&whole.parts.forwarding.logs);
         let live_too = Arc::clone(&live);
@@ -240,7 +241,8 @@ impl Daemon {
             forwarding: forwarding.clone(),
             exporting,
             lagging: Lagging::default(),
-            postman: tokio::spawn(postman),
+            uncounting: Uncounting::default(),
+            mail,
             live: live_too,
             limiting: Limiting::new(nameserver.counters().to_vec()),
             finishing: None,

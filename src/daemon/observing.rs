@@ -58,8 +58,10 @@ fn targets(observed: &Observed, parts: &Parts) -> Result<Vec<u32>, String> {
             true => spec.monitor.options.passive.is_some(),
             false => spec.max_age().is_some(),
         };
-        let monitor = observed.monitor.as_ref();
-        is_said && monitor.is_none_or(|monitor| *monitor == spec.monitor.name)
+        // Monitors that ask the same go by one target.
+        let names = &parts.pools.targets[number as usize].monitors;
+        let is_named = |monitor: &String| names.iter().any(|name| **name == **monitor);
+        is_said && observed.monitor.as_ref().is_none_or(is_named)
     };
     let watched = endpoints.into_iter().flat_map(|id| watched(parts, id));
     let mut meant: Vec<u32> = watched.filter(is_meant).collect();

@@ -86,18 +86,32 @@ fn inherited(
 ) -> HashMap<TargetKey, Remembered> {
     let known: HashMap<TargetKey, Remembered> = engine.memories().into_iter().collect();
     let mut by_whom: HashMap<_, Vec<&TargetSpec>> = HashMap::new();
+    let mut by_name: HashMap<String, &TargetSpec> = HashMap::new();
     for spec in old {
-        by_whom.entry(&spec.whom).or_default().push(spec);
+        match told_of(spec) {
+            Some(name) => drop(by_name.insert(name, spec)),
+            None => by_whom.entry(&spec.whom).or_default().push(spec),
+        }
     }
     let inherit = |spec: &TargetSpec| {
-        let asked = by_whom.get(&spec.whom)?.iter();
-        let mut alike = asked.filter(|before| before.monitor.probe == spec.monitor.probe);
-        // What others say is said of an endpoint, not of an address.
-        let before = alike.find(|before| before.max_age().is_none())?;
+        let before = match told_of(spec) {
+            Some(name) => by_name.get(&name)?,
+            None => {
+                let mut asked = by_whom.get(&spec.whom)?.iter();
+                asked.find(|before| before.monitor.probe == spec.monitor.probe)?
+            }
+        };
         let known = known.get(&before.key)?;
         (known.verdict != Verdict::Unknown).then(|| (spec.key.clone(), known.clone()))
     };
     new.iter().filter_map(inherit).collect()
+}
+
+/// The monitor and the endpoint that others name when they say something of it, where they do: `push:told web/192.0.2.1`.
+fn told_of(spec: &TargetSpec) -> Option<String> {
+    spec.max_age()?;
+    // Behind it stand `max_age`, `rise` and `fall`.
+    spec.key.0.rsplitn(4, ' ').nth(3).map(str::to_owned)
 }
 
 /// The verdicts of a file, by pool and address.

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::changes::EndpointTurn;
 use super::preparation::{Preparation, Prepared, named};
 use super::watching::{self, Source};
 use super::{HealthSource, Notice, observing};
+use crate::admin::health::Cause;
 use crate::admin::{Observed, Taken, Teller};
 use crate::clock;
 use crate::compile::{Parts, Whole};
@@ -30,6 +32,8 @@ pub enum Verdicts {
         file: Option<PathBuf>,
         /// By pool and address.
         known: HashMap<(String, String), Verdict>,
+        /// What is to be told of endpoints.
+        turned: Vec<EndpointTurn>,
     },
 }
 
@@ -41,6 +45,8 @@ pub struct Probed {
     /// What came since the last preparation began, which need not have seen it: of the targets that there
     /// are, and of those that it adds.
     news: HashMap<TargetKey, TargetHealth>,
+    /// What is to be told of endpoints that go by several targets.
+    turned: Vec<EndpointTurn>,
     /// The task that saves them, and how it is told to finish.
     keeper: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
@@ -63,8 +69,11 @@ impl Verdicts {
                     Some(path) => named(&Frozen::read(path, &whole.config)?, whole),
                     None => HashMap::new(),
                 };
-                let file = file.clone();
-                Ok(Verdicts::Frozen { file, known })
+                Ok(Verdicts::Frozen {
+                    file: file.clone(),
+                    turned: refrozen(&HashMap::new(), &known, &whole.parts.pools),
+                    known,
+                })
             }
         }
     }
@@ -85,12 +94,12 @@ impl Verdicts {
         match self {
             Verdicts::Probed(probed) => {
                 let engine = Arc::clone(&probed.engine);
-                Box::new(move |root, overridden, whom| {
-                    watching::report(&Source::Engine(&engine), root, overridden, whom)
+                Box::new(move |root, overridden, asked| {
+                    watching::report(&Source::Engine(&engine), root, overridden, asked)
                 })
             }
-            Verdicts::Frozen { .. } => Box::new(|root, overridden, whom| {
-                watching::report(&Source::Frozen, root, overridden, whom)
+            Verdicts::Frozen { .. } => Box::new(|root, overridden, asked| {
+                watching::report(&Source::Frozen, root, overridden, asked)
             }),
         }
     }
@@ -103,12 +112,21 @@ impl Verdicts {
         }
     }
 
-    /// Every change of a verdict since this was asked before, in order.
+    /// What is to be told of targets since this was asked before, in order.
     pub fn take_flips(&self) -> VecDeque<Flip> {
         match self {
             Verdicts::Probed(probed) => probed.engine.take_flips(),
             Verdicts::Frozen { .. } => VecDeque::new(),
         }
+    }
+
+    /// What is to be told of endpoints since this was asked before, and what made them so.
+    pub fn take_turned(&mut self) -> (Cause, Vec<EndpointTurn>) {
+        let (cause, turned) = match self {
+            Verdicts::Probed(probed) => (Cause::Calculation, &mut probed.turned),
+            Verdicts::Frozen { turned, .. } => (Cause::Frozen, turned),
+        };
+        (cause, std::mem::take(turned))
     }
 
     /// The table for `pools`.
@@ -186,16 +204,18 @@ impl Verdicts {
         }
     }
 
-    /// Goes over to the configuration that was prepared for, and gives its table; `None`: the one that
-    /// there is.
-    pub fn adopt(&mut self, prepared: Prepared, parts: &Parts) -> Option<Health> {
+    /// Goes over from the pools of `before` to the configuration that was prepared for, and gives its table; `None`:
+    /// the one that there is.
+    pub fn adopt(&mut self, prepared: Prepared, before: &Pools, parts: &Parts) -> Option<Health> {
         match (self, prepared) {
             (_, Prepared::Unchanged) => None,
             (Verdicts::Probed(probed), Prepared::Probed { known, health }) => {
-                Some(probed.adopt(known, &health, parts))
+                Some(probed.adopt(known, &health, before, parts))
             }
             (verdicts, Prepared::Frozen(read)) => {
-                if let (Verdicts::Frozen { known, .. }, Some(read)) = (&mut *verdicts, read) {
+                if let (Verdicts::Frozen { known, turned, .. }, Some(read)) = (&mut *verdicts, read)
+                {
+                    turned.extend(refrozen(known, &read, &parts.pools));
                     *known = read;
                 }
                 Some(verdicts.health(&parts.pools))
@@ -211,7 +231,7 @@ impl Verdicts {
         which: &str,
         verdict: Verdict,
     ) -> Result<Vec<(EndpointId, EndpointHealth)>, String> {
-        let Verdicts::Frozen { known, .. } = self else {
+        let Verdicts::Frozen { known, turned, .. } = self else {
             return Err("verdicts come from probes here".to_owned());
         };
         let (of_pool, at) = match which.rsplit_once('/') {
@@ -230,7 +250,9 @@ impl Verdicts {
             if pool == which || (is_at && of_pool.is_none_or(|of| of == pool)) {
                 let id = EndpointId(id as u32);
                 changes.push((id, steady(pools, id, verdict)));
-                known.insert((pool.to_owned(), endpoint.destination.to_string()), verdict);
+                let name = (pool.to_owned(), endpoint.destination.to_string());
+                let before = known.insert(name, verdict).unwrap_or(Verdict::Unknown);
+                turned.extend(EndpointTurn::new(id, before, verdict, "set by hand"));
             }
         }
         if changes.is_empty() {
@@ -279,9 +301,14 @@ impl Probed {
         let remembered = path
             .as_ref()
             .map(|path| saved::load(path, server.saved_max_age, clock::unix_ms()));
+        let remembered = remembered.unwrap_or_default();
+        let before: HashMap<TargetKey, Verdict> = remembered
+            .iter()
+            .map(|(key, known)| (key.clone(), known.verdict))
+            .collect();
         let mut settings = health::Settings::new(server.panic.clone());
         settings.commands_max = usize::from(server.commands_max);
-        let (engine, changes) = Engine::start(settings, remembered.unwrap_or_default());
+        let (engine, changes) = Engine::start(settings, remembered);
         let engine = Arc::new(engine);
         engine.resolve_by(&whole.config.resolver);
         engine.set_targets(whole.parts.targets.to_vec());
@@ -289,7 +316,12 @@ impl Probed {
         if unknown > 0 {
             tracing::warn!(unknown, "answering although not every target was asked yet");
         }
-        let known = engine.snapshot().into_iter().collect();
+        let known: HashMap<_, _> = engine.snapshot().into_iter().collect();
+        let was = |key: &TargetKey| before.get(key).copied().unwrap_or(Verdict::Unknown);
+        let turned = recalculated(&known, &whole.parts.pools, |pools, id| {
+            let judged = pools.judged(id, &|n| (was(&pools.targets[n as usize].key), None));
+            judged.map_or(Verdict::Unknown, |judged| judged.verdict)
+        });
         let keeper = path.map(|path| {
             let (stop, stopped) = oneshot::channel();
             let keeping = saved::keep(Arc::clone(&engine), path, server.saved_max_age, stopped);
@@ -300,6 +332,7 @@ impl Probed {
             changes,
             known,
             news: HashMap::new(),
+            turned,
             keeper,
         }
     }
@@ -338,14 +371,19 @@ impl Probed {
                 let _ = notice.map(|notice| notices.send(notice));
             }
         }
+        let mut turned = Vec::new();
         let look = |(id, before)| {
             let health = observed(&self.known, pools, id);
-            if health.verdict != before {
-                tell_calculated(pools, id, health.verdict, notices);
+            if health.verdict != before && !is_of_one_target(pools, id) {
+                let why = why_calculated(&self.known, pools, id);
+                turned.extend(EndpointTurn::new(id, before, health.verdict, &why));
+                notices.inspect(|notices| tell_calculated(pools, id, health.verdict, why, notices));
             }
             (id, health)
         };
-        touched.into_iter().map(look).collect()
+        let changes = touched.into_iter().map(look).collect();
+        self.turned.append(&mut turned);
+        changes
     }
 
     /// Takes over what was `known` while the preparation was made, and what came since.
@@ -353,9 +391,10 @@ impl Probed {
         &mut self,
         known: HashMap<TargetKey, TargetHealth>,
         prepared: &Health,
+        before: &Pools,
         parts: &Parts,
     ) -> Health {
-        self.known = known;
+        let known_before = std::mem::replace(&mut self.known, known);
         let mut touched = BTreeSet::new();
         for (key, health) in self.news.drain() {
             if let Some(target) = target(parts, &key) {
@@ -365,8 +404,72 @@ impl Probed {
         }
         let look = |id| (id, observed(&self.known, &parts.pools, id));
         let changes: Vec<_> = touched.into_iter().map(look).collect();
+        let is_calculated = !before.formulas.is_empty() || !parts.pools.formulas.is_empty();
+        if is_calculated {
+            let ids = (0..before.endpoints.len() as u32).map(EndpointId);
+            let by_name: HashMap<_, _> = ids.map(|id| (named_by(before, id), id)).collect();
+            let turned = recalculated(&self.known, &parts.pools, |pools, id| {
+                let id = by_name.get(&named_by(pools, id));
+                let was = id.map(|&id| observed(&known_before, before, id).verdict);
+                was.unwrap_or(Verdict::Unknown)
+            });
+            self.turned.extend(turned);
+        }
         prepared.with(&parts.pools, &changes)
     }
+}
+
+/// The names by which an endpoint is found after a reload.
+fn named_by(pools: &Pools, id: EndpointId) -> (&str, &Destination) {
+    let endpoint = &pools.endpoints[id.index()];
+    let pool = &pools.pools[endpoint.pool.index()];
+    (&pool.name, &endpoint.destination)
+}
+
+/// What became of endpoints that go by several targets.
+fn recalculated(
+    known: &HashMap<TargetKey, TargetHealth>,
+    pools: &Pools,
+    was: impl Fn(&Pools, EndpointId) -> Verdict,
+) -> Vec<EndpointTurn> {
+    let ids = (0..pools.endpoints.len() as u32).map(EndpointId);
+    let calculated = ids.filter(|&id| pools.formula(id).is_some());
+    let turned = calculated.filter_map(|id| {
+        let (before, after) = (was(pools, id), observed(known, pools, id).verdict);
+        let why = || why_calculated(known, pools, id);
+        (before != after).then(|| EndpointTurn::new(id, before, after, &why()))?
+    });
+    turned.collect()
+}
+
+/// What became of frozen verdicts.
+fn refrozen(
+    before: &HashMap<(String, String), Verdict>,
+    after: &HashMap<(String, String), Verdict>,
+    pools: &Pools,
+) -> Vec<EndpointTurn> {
+    let turned = pools.endpoints.iter().enumerate().map(|(id, endpoint)| {
+        let pool = &*pools.pools[endpoint.pool.index()].name;
+        let name = (pool.to_owned(), endpoint.destination.to_string());
+        let of = |known: &HashMap<_, Verdict>| *known.get(&name).unwrap_or(&Verdict::Unknown);
+        let why = "as the file of frozen verdicts says";
+        EndpointTurn::new(EndpointId(id as u32), of(before), of(after), why)
+    });
+    turned.flatten().collect()
+}
+
+/// Why the verdict on an endpoint that goes by several targets is what it is.
+fn why_calculated(
+    known: &HashMap<TargetKey, TargetHealth>,
+    pools: &Pools,
+    id: EndpointId,
+) -> String {
+    let of = |number: u32| {
+        let known = known.get(&pools.targets[number as usize].key);
+        (known.map_or(Verdict::Unknown, |it| it.verdict), None)
+    };
+    let judged = pools.judged(id, &of);
+    judged.map_or_else(String::new, |judged| judged.why())
 }
 
 fn target<'p>(parts: &'p Parts, key: &TargetKey) -> Option<&'p Target> {
@@ -452,29 +555,19 @@ fn described(pools: &Pools, id: EndpointId) -> (String, String) {
     (region, endpoint.destination.to_string())
 }
 
-/// Logs and tells that the verdict on an endpoint is another, where several targets make it.
+/// Tells that the verdict on an endpoint is another, where several targets make it.
 fn tell_calculated(
     pools: &Pools,
     id: EndpointId,
     verdict: Verdict,
-    notices: Option<&mpsc::UnboundedSender<Notice>>,
+    reason: String,
+    notices: &mpsc::UnboundedSender<Notice>,
 ) {
-    if is_of_one_target(pools, id) {
-        return;
-    }
-    let endpoint = &pools.endpoints[id.index()];
-    let pool = &pools.pools[endpoint.pool.index()];
-    let monitor = pool.monitor.as_deref().unwrap_or_default();
-    let what = crate::overrides::key(pools, id);
-    let reason = format!("calculated from {monitor}");
-    tracing::info!(endpoint = %what, "{verdict}: {reason}");
-    if let Some(notices) = notices {
-        let _ = notices.send(Notice {
-            endpoints: vec![described(pools, id)],
-            verdict,
-            reason,
-        });
-    }
+    let _ = notices.send(Notice {
+        endpoints: vec![described(pools, id)],
+        verdict,
+        reason,
+    });
 }
 
 /// Why the verdict is no longer what it was before.

@@ -1,11 +1,13 @@
 //! Tells somebody's web server of changes: signed, in order, again until it is taken.
 //!
 //! Changes gather for a second and go out as one request, which is tried until the server takes it. What
-//! comes meanwhile waits; past a bound, the oldest is dropped and counted.
+//! comes meanwhile waits; past a bound, the oldest is dropped and counted. What waits outlives a restart where there is
+//! a state folder: [`super::postage`].
 
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::future::Future;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,8 +16,10 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use ring::hmac;
 use serde::Serialize;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::JoinHandle;
 
+use super::postage::{self, Kept, KeptLetter};
 use crate::admin::health::Changed;
 use crate::clock;
 use crate::compile::Hook;
@@ -23,10 +27,10 @@ use crate::config::{HttpVersion, TlsProbe};
 use crate::health::probe::{Alpn, TlsConfigs};
 use crate::random::Random;
 
-/// Changes that wait at most.
-const WAITING_MAX: usize = 1_000;
+/// Changes that wait at most, besides those of the request under way.
+pub const WAITING_MAX: usize = 1_000;
 /// Changes of one request at most.
-const LETTER_MAX: usize = 100;
+pub const LETTER_MAX: usize = 100;
 /// How long changes gather.
 const GATHER: Duration = Duration::from_secs(1);
 /// How long a request may take.
@@ -34,13 +38,18 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// From a request that failed to the next; doubled each time.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
+/// For how long a disk may keep a request from going out.
+const DISK_TIME: Duration = Duration::from_secs(5);
 
 /// What waits, and who gets it.
-#[derive(Default)]
 pub struct Postbox {
     inside: Mutex<Inside>,
     /// Something was posted, or somebody else gets it.
     wake: Notify,
+    /// What waits is not what it was.
+    pub(super) turned: Notify,
+    /// The newest [`Inside::version`] that was saved, or could not be.
+    saved: watch::Sender<u64>,
     delivered: AtomicU64,
     failed: AtomicU64,
     dropped: AtomicU64,
@@ -52,6 +61,10 @@ struct Inside {
     waiting: VecDeque<Arc<Changed>>,
     /// Dropped since the last letter.
     dropped: u64,
+    /// On its way.
+    letter: Option<Arc<Letter>>,
+    /// Counts changes of what waits.
+    version: u64,
 }
 
 /// What became of changes since the start.
@@ -61,14 +74,25 @@ pub struct Posted {
     /// Requests, not changes.
     pub failed: u64,
     pub dropped: u64,
+    /// With those of the request under way.
     pub waiting: usize,
 }
 
 /// Changes that go out together.
-struct Letter {
-    id: String,
-    changes: Vec<Arc<Changed>>,
-    dropped: u64,
+#[derive(Debug)]
+pub struct Letter {
+    pub id: String,
+    pub changes: Vec<Arc<Changed>>,
+    pub dropped: u64,
+}
+
+/// What waits, at one time.
+#[derive(Debug, Default)]
+pub struct Mailbag {
+    pub version: u64,
+    pub letter: Option<Arc<Letter>>,
+    pub waiting: Vec<Arc<Changed>>,
+    pub dropped: u64,
 }
 
 /// The body of a request.
@@ -88,12 +112,144 @@ type Delivery = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 /// Carries a body to whom a hook names.
 pub type Courier = dyn Fn(Arc<Hook>, Vec<u8>) -> Delivery + Send + Sync;
 
+/// Delivers until it is dropped.
+struct Postman(JoinHandle<()>);
+
+impl Drop for Postman {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The tasks that deliver, and that save what waits.
+pub struct Mail {
+    postman: Postman,
+    keeper: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl Mail {
+    /// With what a state folder has. Must be called in a Tokio runtime.
+    pub fn start(state_dir: Option<&Path>, hook: &Option<Arc<Hook>>) -> (Arc<Postbox>, Self) {
+        let path = state_dir.map(postage::path_in);
+        let kept = path.as_deref().map(postage::load).unwrap_or_default();
+        let postbox = Arc::new(Postbox::with(kept, path.is_some()));
+        postbox.adopt(hook.clone());
+        let waiting = postbox.posted().waiting;
+        if waiting > 0 {
+            tracing::info!(
+                waiting,
+                "changes from before the restart wait for the webhook"
+            );
+        }
+        let keeper = path.map(|path| {
+            let (stop, stopped) = oneshot::channel();
+            let keeping = postage::keep(Arc::clone(&postbox), path, stopped);
+            (stop, tokio::spawn(keeping))
+        });
+        let postman = Postman(tokio::spawn(Arc::clone(&postbox).run(courier())));
+        (postbox, Mail { postman, keeper })
+    }
+
+    /// The server stops: what nobody could be told is saved, and that is said.
+    pub async fn stop(mut self, postbox: &Postbox) {
+        self.postman.0.abort();
+        let _ = (&mut self.postman.0).await;
+        let is_kept = self.keeper.is_some();
+        if let Some((stop, keeping)) = self.keeper {
+            let _ = stop.send(());
+            let _ = keeping.await;
+        }
+        match postbox.posted().waiting {
+            0 => {}
+            waiting if is_kept => tracing::info!(
+                waiting,
+                "the webhook has not taken all changes; they are sent after the next start"
+            ),
+            waiting => tracing::warn!(
+                waiting,
+                "the webhook has not taken all changes, and will not get them: there is no state_dir"
+            ),
+        }
+    }
+}
+
+impl Default for Postbox {
+    /// Empty, and saved by nobody.
+    fn default() -> Self {
+        Postbox::with(Kept::default(), false)
+    }
+}
+
 impl Postbox {
+    /// With what was kept; `is_saved`: somebody saves what waits, before it goes out.
+    pub fn with(kept: Kept, is_saved: bool) -> Self {
+        let letter = |letter: KeptLetter| {
+            Arc::new(Letter {
+                id: letter.id,
+                changes: letter.changes.into_iter().map(Arc::new).collect(),
+                dropped: letter.dropped,
+            })
+        };
+        let too_many = kept.waiting.len().saturating_sub(WAITING_MAX);
+        let inside = Inside {
+            hook: None,
+            letter: kept.letter.map(letter),
+            waiting: (kept.waiting.into_iter().skip(too_many))
+                .map(Arc::new)
+                .collect(),
+            dropped: kept.dropped,
+            version: 0,
+        };
+        Postbox {
+            inside: Mutex::new(inside),
+            wake: Notify::new(),
+            turned: Notify::new(),
+            saved: watch::Sender::new(if is_saved { 0 } else { u64::MAX }),
+            delivered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }
+    }
+
+    /// What waits now.
+    pub fn mailbag(&self) -> Mailbag {
+        let inside = self.lock();
+        Mailbag {
+            version: inside.version,
+            letter: inside.letter.clone(),
+            waiting: inside.waiting.iter().cloned().collect(),
+            dropped: inside.dropped,
+        }
+    }
+
+    /// What waited at that version is saved, or cannot be.
+    pub fn set_saved(&self, version: u64) {
+        self.saved.send_replace(version);
+    }
+
+    /// The largest number of a change that waits; 0 without any.
+    pub fn last_id(&self) -> u64 {
+        let inside = self.lock();
+        let letter = inside.letter.iter().flat_map(|letter| &letter.changes);
+        let ids = letter.chain(&inside.waiting).map(|change| change.id);
+        ids.max().unwrap_or(0)
+    }
+
+    /// Notes that what waits is not what it was.
+    fn turn(&self, inside: &mut Inside) {
+        inside.version += 1;
+        self.turned.notify_one();
+    }
+
     /// From now on `hook` gets what waits and what comes; nobody: it is forgotten.
     pub fn adopt(&self, hook: Option<Arc<Hook>>) {
         let mut inside = self.lock();
-        if hook.is_none() {
+        let is_empty = inside.waiting.is_empty() && inside.letter.is_none();
+        if hook.is_none() && !is_empty {
             inside.waiting.clear();
+            inside.letter = None;
+            inside.dropped = 0;
+            self.turn(&mut inside);
         }
         let is_same = inside.hook == hook;
         inside.hook = hook;
@@ -121,16 +277,22 @@ impl Postbox {
             self.dropped.fetch_add(1, Relaxed);
         }
         inside.waiting.push_back(Arc::clone(changed));
+        self.turn(&mut inside);
         drop(inside);
         self.wake.notify_one();
     }
 
     pub fn posted(&self) -> Posted {
+        let waiting = {
+            let inside = self.lock();
+            let letter = inside.letter.as_ref();
+            inside.waiting.len() + letter.map_or(0, |letter| letter.changes.len())
+        };
         Posted {
             delivered: self.delivered.load(Relaxed),
             failed: self.failed.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
-            waiting: self.lock().waiting.len(),
+            waiting,
         }
     }
 
@@ -138,33 +300,67 @@ impl Postbox {
     pub async fn run(self: Arc<Self>, courier: Box<Courier>) {
         let mut random = Random::from_os();
         loop {
-            while self.lock().waiting.is_empty() {
+            while self.is_empty() {
                 self.wake.notified().await;
             }
-            tokio::time::sleep(GATHER).await;
-            if let Some(letter) = self.take(&mut random) {
-                self.deliver(letter, &courier).await;
+            // One from before a restart goes first.
+            if self.lock().letter.is_none() {
+                tokio::time::sleep(GATHER).await;
+            }
+            if let Some((letter, version)) = self.take(&mut random) {
+                self.deliver(&letter, version, &courier).await;
+                let mut inside = self.lock();
+                inside.letter = None;
+                self.turn(&mut inside);
             }
         }
     }
 
-    fn take(&self, random: &mut Random) -> Option<Letter> {
+    fn is_empty(&self) -> bool {
+        let inside = self.lock();
+        inside.letter.is_none() && inside.waiting.is_empty()
+    }
+
+    /// The letter that is to go out, and the version of what waits that has it.
+    fn take(&self, random: &mut Random) -> Option<(Arc<Letter>, u64)> {
         let mut inside = self.lock();
+        if let Some(letter) = &inside.letter {
+            return Some((Arc::clone(letter), inside.version));
+        }
         let count = inside.waiting.len().min(LETTER_MAX);
-        let letter = Letter {
+        if count == 0 {
+            return None;
+        }
+        let letter = Arc::new(Letter {
             id: format!("{:016x}{:016x}", random.next_u64(), random.next_u64()),
             changes: inside.waiting.drain(..count).collect(),
             dropped: std::mem::take(&mut inside.dropped),
-        };
-        (count > 0).then_some(letter)
+        });
+        inside.letter = Some(Arc::clone(&letter));
+        self.turn(&mut inside);
+        Some((letter, inside.version))
     }
 
-    /// Tries until it is taken, or nobody is to be told any more.
-    async fn deliver(&self, letter: Letter, courier: &Courier) {
+    /// Tries until it is taken, or nobody is to be told any more. `version` is to be saved first, so that it has the
+    /// same name after a restart.
+    async fn deliver(&self, letter: &Letter, version: u64, courier: &Courier) {
+        let mut saved = self.saved.subscribe();
+        let is_saved = saved.wait_for(|&saved| saved >= version);
+        // Where a disk hangs, changes are told all the same.
+        let _ = tokio::time::timeout(DISK_TIME, is_saved).await;
         let mut pause = PAUSE_MIN;
         let mut has_failed = false;
         loop {
-            let Some(hook) = self.lock().hook.clone() else {
+            let hook = {
+                let inside = self.lock();
+                // What waited for a webhook that was taken away is not the next one's.
+                let waits = inside
+                    .letter
+                    .as_ref()
+                    .is_some_and(|now| now.id == letter.id);
+                inside.hook.clone().filter(|_| waits)
+            };
+            let Some(hook) = hook else {
                 return;
             };
             let delivered = courier(Arc::clone(&hook), letter.body()).await;
@@ -301,6 +497,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::admin::health::Cause;
     use crate::config::Hidden;
 
     fn hook(url: &str) -> Arc<Hook> {
@@ -324,12 +521,15 @@ mod tests {
         Arc::new(Changed {
             id,
             at_unix_ms: 0,
-            target: "tcp://192.0.2.1:80".to_owned(),
+            cause: Cause::Observation,
+            target: Some("tcp://192.0.2.1:80".to_owned()),
             monitor: None,
+            part: false,
             pools: Vec::new(),
             regions: Vec::new(),
             endpoints: Vec::new(),
             more_endpoints: 0,
+            part_endpoints: 0,
             from: from.to_owned(),
             to: to.to_owned(),
             why: "because".to_owned(),
@@ -415,7 +615,7 @@ mod tests {
         postbox.post(&change(0, "up", "down"));
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         (1..=1_007).for_each(|id| postbox.post(&change(id, "up", "down")));
-        assert_eq!(postbox.posted().waiting, WAITING_MAX);
+        assert_eq!(postbox.posted().waiting, WAITING_MAX + 1);
         seconds(60).await;
         let came = receiver.came();
         assert_eq!((ids(&came[2].2)[0], &came[2].2["dropped"]), (8, &7.into()));
@@ -448,12 +648,51 @@ mod tests {
         seconds(2).await;
         postbox.adopt(None);
         seconds(0).await;
+        assert_eq!(postbox.posted().waiting, 0);
         postbox.post(&change(2, "up", "down"));
         assert_eq!(postbox.posted().waiting, 0);
         let tried = receiver.came().len();
         postbox.adopt(Some(hook("http://second/")));
         seconds(600).await;
         assert_eq!(receiver.came().len(), tried);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_on_its_way_goes_out_after_a_restart_by_the_same_name_and_then_what_waited() {
+        let (postbox, receiver) = start(100);
+        postbox.post(&change(1, "up", "down"));
+        seconds(1).await;
+        postbox.post(&change(2, "down", "up"));
+        let kept = postage::kept(&postbox.mailbag());
+        let after = Arc::new(Postbox::with(kept, false));
+        assert_eq!((after.last_id(), after.posted().waiting), (2, 2));
+        let receiver_after = Receiver::default();
+        after.adopt(Some(hook("http://first/")));
+        tokio::spawn(Arc::clone(&after).run(receiver_after.courier(0)));
+        seconds(2).await;
+        let (before, came) = (receiver.came(), receiver_after.came());
+        assert_eq!(came[0].2["id"], before[0].2["id"]);
+        assert_eq!((ids(&came[0].2), ids(&came[1].2)), (vec![1], vec![2]));
+        assert_eq!(after.posted().waiting, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_goes_out_before_it_is_saved_unless_the_disk_hangs() {
+        let (postbox, receiver) = (
+            Arc::new(Postbox::with(Kept::default(), true)),
+            Receiver::default(),
+        );
+        postbox.adopt(Some(hook("http://first/")));
+        tokio::spawn(Arc::clone(&postbox).run(receiver.courier(0)));
+        postbox.post(&change(1, "up", "down"));
+        seconds(2).await;
+        assert_eq!(receiver.came().len(), 0);
+        postbox.set_saved(postbox.mailbag().version);
+        seconds(0).await;
+        assert_eq!(receiver.came().len(), 1);
+        postbox.post(&change(2, "down", "up"));
+        seconds(1 + DISK_TIME.as_secs()).await;
+        assert_eq!(receiver.came().len(), 2);
     }
 
     #[test]

@@ -25,16 +25,27 @@ pub struct TargetHealth {
     pub since_unix_ms: u64,
     /// The last observation in words: "succeeded in 3 ms", "connection refused".
     pub last: Option<String>,
-    /// Observations like the last one in a row.
+    /// Whether that counts: it does not where no attempt could be made, or this machine was late.
+    pub last_counts: bool,
+    /// Observations like the last one that counted, in a row.
     pub consecutive: u32,
+    /// Others say so: nobody asks.
+    pub is_told: bool,
     /// The panic guard holds the verdict up against the observations.
     pub held: bool,
     /// Until when it has to answer without a failure before it is up, because it fell too often, in milliseconds
     /// since the Unix epoch: while it answers.
     pub damped_until_unix_ms: Option<u64>,
+    /// How long it has to answer without a failure before it is up, as things stand, in milliseconds; 0 where its falls
+    /// demand nothing.
+    pub hold_ms: u64,
+    /// How often it fell of late, where that counts.
+    pub falls: usize,
     /// Up, and so slow that it takes a part only of the queries that would come to it.
     pub degraded: bool,
-    /// What successes take, smoothed, in milliseconds; where the monitor says what is slow.
+    /// Where the monitor says what is slow: what takes longer than this, in milliseconds.
+    pub slow_above_ms: Option<u64>,
+    /// What successes take, smoothed, in milliseconds; there, too.
     pub smoothed_ms: Option<u64>,
 }
 
@@ -46,6 +57,8 @@ pub struct Remembered {
     /// As of when it is taken up again.
     pub flaps: FlapMemory,
     pub degraded: bool,
+    /// How long before that it was said, where others say it.
+    pub said_ago: Option<Duration>,
 }
 
 impl Remembered {
@@ -56,6 +69,7 @@ impl Remembered {
             since_unix_ms,
             flaps: FlapMemory::default(),
             degraded: false,
+            said_ago: None,
         }
     }
 }
@@ -92,7 +106,10 @@ pub struct Belief {
     since_unix_ms: u64,
     /// Since when it was up before it last fell, for a fall that is taken back.
     was_up_since_unix_ms: u64,
+    /// Of those that count.
     last: Option<Result<Duration, Failure>>,
+    /// The last failure of all, where it does not count.
+    uncounted: Option<Failure>,
     consecutive: u32,
     /// Whether an attempt was made, or a verdict remembered.
     pub known: bool,
@@ -110,6 +127,14 @@ impl Belief {
         let degraded = monitor.options.degraded;
         let mut slowness = degraded.map(|degraded| Slowness::new(degraded.above));
         let mut since_unix_ms = now.unix_ms;
+        let said_ago = remembered
+            .and_then(|known| known.said_ago)
+            .unwrap_or_default();
+        let left = spec
+            .max_age()
+            .map(|max_age| max_age.saturating_sub(said_ago));
+        // What is too old is not known any more.
+        let remembered = remembered.filter(|_| left.is_none_or(|left| !left.is_zero()));
         if let Some(known) = remembered {
             since_unix_ms = known.since_unix_ms;
             let ago = Duration::from_millis(now.unix_ms.saturating_sub(since_unix_ms));
@@ -125,7 +150,7 @@ impl Belief {
             known: machine.verdict() != Verdict::Unknown || spec.max_age().is_some(),
             stale_at: match machine.verdict() {
                 Verdict::Unknown => None,
-                _ => spec.max_age().map(|max_age| now.monotonic + max_age),
+                _ => left.map(|left| now.monotonic + left),
             },
             machine,
             slowness,
@@ -135,6 +160,7 @@ impl Belief {
             since_unix_ms,
             was_up_since_unix_ms: since_unix_ms,
             last: None,
+            uncounted: None,
             consecutive: 0,
         }
     }
@@ -172,16 +198,22 @@ impl Belief {
         self.machine.falls_by(seen(failure))
     }
 
-    /// Whether the last attempt could not be made at all.
+    /// Whether the last attempt could not be made at all, or did not count.
     pub fn failed_locally(&self) -> bool {
-        matches!(&self.last, Some(Err(failure)) if failure.is_local())
+        self.uncounted.is_some()
     }
 
-    /// Takes an observation; one that could not be made is only noted.
+    /// Takes an observation; one that could not be made, or does not count, is only noted.
     pub fn observe(&mut self, observation: Observation, now: Moment) {
+        self.known = true;
+        self.stale_at = self.max_age.map(|max_age| now.monotonic + max_age);
+        self.uncounted = None;
         match &observation.outcome {
             Ok(()) => self.machine.observe(Seen::Success, now.monotonic),
-            Err(failure) if failure.is_local() => {}
+            Err(failure) if failure.is_local() => {
+                self.uncounted = Some(failure.clone());
+                return;
+            }
             Err(failure) => self.machine.observe(seen(failure), now.monotonic),
         }
         if let Some(slowness) = &mut self.slowness {
@@ -198,8 +230,6 @@ impl Belief {
             false => 1,
         };
         self.last = Some(last);
-        self.known = true;
-        self.stale_at = self.max_age.map(|max_age| now.monotonic + max_age);
     }
 
     /// Takes what somebody says who really uses it.
@@ -218,8 +248,8 @@ impl Belief {
             let (count, last) = match outcome {
                 Ok(()) => (rules.rise, Ok(Duration::ZERO)),
                 Err(why) => {
-                    let why = format!("{0} of {0} requests failed, the last: {why}", rules.fall);
-                    (rules.fall, Err(Failure::Pushed(why)))
+                    let (count, last) = (rules.fall, Box::new(why));
+                    (count, Err(Failure::Requests { count, last }))
                 }
             };
             (self.consecutive, self.last) = (count, Some(last));
@@ -293,6 +323,18 @@ impl Belief {
         }
     }
 
+    /// What came last, in words.
+    fn last_words(&self) -> Option<String> {
+        if let Some(failure) = &self.uncounted {
+            return Some(failure.to_string());
+        }
+        self.last.as_ref().map(|last| match last {
+            Ok(_) if self.max_age.is_some() => "told to be up".to_owned(),
+            Ok(took) => format!("succeeded in {} ms", took.as_millis()),
+            Err(failure) => failure.to_string(),
+        })
+    }
+
     /// As of `now`.
     pub fn health(&self, now: Moment) -> TargetHealth {
         let left =
@@ -302,32 +344,35 @@ impl Belief {
             state: self.state().name(),
             needed: self.needed(),
             since_unix_ms: self.since_unix_ms,
-            last: self.last.as_ref().map(|last| match last {
-                Ok(_) if self.max_age.is_some() => "told to be up".to_owned(),
-                Ok(took) => format!("succeeded in {} ms", took.as_millis()),
-                Err(failure) => failure.to_string(),
-            }),
+            last: self.last_words(),
+            last_counts: !self.failed_locally(),
             consecutive: self.consecutive,
+            is_told: self.max_age.is_some(),
             held: self.is_held(),
             damped_until_unix_ms: match self.state() {
                 State::Damped { until, .. } => Some(now.unix_ms + left(until)),
                 _ => None,
             },
+            hold_ms: self.machine.hold().as_millis() as u64,
+            falls: self.machine.falls(now.monotonic),
             degraded: self.is_degraded(),
+            slow_above_ms: (self.slowness.as_ref())
+                .map(|slowness| slowness.above().as_millis() as u64),
             smoothed_ms: (self.slowness.as_ref().and_then(Slowness::smoothed))
                 .map(|smoothed| smoothed.as_millis() as u64),
         }
     }
 
-    /// The change of how slow it is, for the log.
-    pub fn slowness_announcement(&self) -> String {
+    /// Why it is slow, or is not any more.
+    pub fn why_slow(&self) -> String {
         let slowness = self.slowness.as_ref();
         let smoothed = slowness.and_then(Slowness::smoothed).unwrap_or_default();
-        let ms = smoothed.as_millis();
-        match self.is_degraded() {
-            true => format!("degraded: successes take {ms} ms, smoothed"),
-            false => format!("no longer degraded: successes take {ms} ms, smoothed"),
-        }
+        let above = slowness.map(Slowness::above).unwrap_or_default();
+        format!(
+            "successes take {} ms, smoothed (slow: above {} ms)",
+            smoothed.as_millis(),
+            above.as_millis()
+        )
     }
 
     /// What to know of it after a restart.
@@ -337,6 +382,9 @@ impl Belief {
             since_unix_ms: self.since_unix_ms,
             flaps: self.machine.flap_memory(now.monotonic).unwrap_or_default(),
             degraded: self.is_degraded(),
+            said_ago: self.max_age.zip(self.stale_at).map(|(max_age, stale_at)| {
+                max_age.saturating_sub(stale_at.saturating_duration_since(now.monotonic))
+            }),
         }
     }
 }

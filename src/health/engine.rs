@@ -3,6 +3,7 @@
 //! ```text
 //! target's task: wait for the start -> wait for a permit -> probe -> judge
 //! keeper's task: wait for a change or the end of a hold -> ask control targets -> send a batch
+//! beating task: measure how late these are
 //! ```
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use serde::Serialize;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
@@ -19,12 +21,13 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::belief::{Moment, Remembered, TargetHealth};
 use super::failure::Failure;
 use super::judge::{Flip, Judge};
+use super::lateness::{Hearing, Pulse, Watch, beat};
 use super::notes::{Notes, Page};
 use super::panic::Guard;
-use super::probe::{self, Ask, Observation, Told};
+use super::probe::{self, Ask, Observation, Told, deadline};
 use super::schedule::Schedule;
 use super::target::TargetSpec;
-use super::tempo::Tempo;
+use super::tempo::{Kind, Tempo, TookOf};
 use crate::clock;
 use crate::config::{COMMANDS_MAX_DEFAULT, Panic, Resolver};
 use crate::model::TargetKey;
@@ -34,6 +37,11 @@ use crate::random::Random;
 pub const PROBES_MAX: usize = 1_024;
 /// Batches of changes that wait for the receiver at most; past it, changes gather into one batch.
 const BATCHES_MAX: usize = 16;
+/// Late probes that start at a time. Then whatever is due has its turn before others start: those that are under
+/// way are served first, so that no more begin than this machine can hear.
+const LATE_STARTS: usize = 16;
+/// A probe that starts later than this is late.
+const LATE: Duration = Duration::from_millis(5);
 /// A control target that takes longer than this does not answer.
 const CONTROL_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -92,6 +100,8 @@ pub struct Sheet {
 pub struct Engine {
     shared: Arc<Shared>,
     tasks: Mutex<HashMap<TargetKey, Watched>>,
+    /// Measures how late this machine is, while there are targets.
+    beating: Mutex<Option<Task>>,
     asker: Box<Asker>,
     probes: probe::Shared,
     _keeper: Task,
@@ -111,8 +121,11 @@ struct Shared {
     told: Mutex<HashMap<TargetKey, (Instant, Told)>>,
     permits: Semaphore,
     probes_max: usize,
+    /// For late ones to start.
+    starts: Semaphore,
     missed: AtomicU64,
     tempo: Tempo,
+    pulse: Arc<Pulse>,
     controls: Vec<SocketAddr>,
 }
 
@@ -120,6 +133,9 @@ struct Shared {
 struct Watched {
     _task: Task,
     notes: Arc<Notes>,
+    /// The monitor by whose name its probes are measured, and where.
+    monitor: String,
+    took: Arc<ArcSwap<TookOf>>,
 }
 
 /// A task that ends with its handle.
@@ -162,14 +178,17 @@ impl Engine {
             told: Mutex::default(),
             permits: Semaphore::new(probes_max),
             probes_max,
+            starts: Semaphore::new(LATE_STARTS),
             missed: AtomicU64::new(0),
             tempo: Tempo::default(),
+            pulse: Arc::default(),
             controls: panic.control,
         });
         let keeper = Task(tokio::spawn(keep(Arc::clone(&shared), batches)));
         let engine = Engine {
             shared,
             tasks: Mutex::default(),
+            beating: Mutex::default(),
             asker,
             probes,
             _keeper: keeper,
@@ -194,22 +213,52 @@ impl Engine {
         let mut seen = HashSet::new();
         specs.retain(|spec| seen.insert(spec.key.clone()));
         let mut tasks = lock(&self.tasks);
+        let measured: HashSet<String> = tasks.values().map(|task| task.monitor.clone()).collect();
         tasks.retain(|key, _| seen.contains(key));
         self.probes.forget();
         let remembered = std::mem::take(&mut *lock(&self.shared.remembered));
         lock(&self.shared.judge).set_targets(&specs, &remembered, Moment::now());
         // Of what others say, nobody asks.
+        let took = &self.shared.tempo.took;
         for spec in specs.into_iter().filter(|spec| spec.max_age().is_none()) {
-            tasks.entry(spec.key.clone()).or_insert_with(|| {
+            let name = spec.monitor.name.clone();
+            let task = tasks.entry(spec.key.clone()).or_insert_with(|| {
                 let ask = (self.asker)(&spec);
                 let notes = Arc::<Notes>::default();
-                let watching = watch(Arc::clone(&self.shared), spec, ask, Arc::clone(&notes));
+                let took = Arc::new(ArcSwap::from_pointee(took.of(&name)));
+                let (shared, taking) = (Arc::clone(&self.shared), Arc::clone(&took));
+                let watching = watch(shared, spec, ask, Arc::clone(&notes), taking);
                 Watched {
                     _task: Task(tokio::spawn(watching)),
                     notes,
+                    monitor: name.clone(),
+                    took,
                 }
             });
+            if task.monitor != name {
+                task.took.store(Arc::new(took.of(&name)));
+                task.monitor = name;
+            }
         }
+        // What nobody is measured by any more is not told any more.
+        let measuring: HashSet<&str> = tasks.values().map(|task| &*task.monitor).collect();
+        for gone in measured.iter().filter(|name| !measuring.contains(&***name)) {
+            for outcome in ["success", "failure"] {
+                took.0.remove(&Kind {
+                    monitor: gone.clone(),
+                    outcome,
+                });
+            }
+        }
+        let mut beating = lock(&self.beating);
+        match seen.is_empty() {
+            true => *beating = None,
+            false => {
+                let pulse = &self.shared.pulse;
+                beating.get_or_insert_with(|| Task(tokio::spawn(beat(Arc::clone(pulse)))));
+            }
+        }
+        drop((beating, tasks));
         self.shared.progress.notify_waiters();
         self.shared.wake.notify_one();
     }
@@ -311,6 +360,11 @@ impl Engine {
         &self.shared.tempo
     }
 
+    /// The time during which this machine was late, in all.
+    pub fn lost(&self) -> Duration {
+        self.shared.pulse.lost(clock::now())
+    }
+
     /// As long as it is the same, so are all verdicts.
     pub fn turns(&self) -> u64 {
         lock(&self.shared.judge).turns()
@@ -343,9 +397,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Probes one target until the task is aborted.
-async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, notes: Arc<Notes>) {
+async fn watch(
+    shared: Arc<Shared>,
+    spec: TargetSpec,
+    mut ask: Box<dyn Ask>,
+    notes: Arc<Notes>,
+    took: Arc<ArcSwap<TookOf>>,
+) {
     let monitor = &spec.monitor;
-    let took = shared.tempo.took.of(&monitor.name);
     let mut schedule = Schedule::new(monitor, Random::from_os());
     let origin = clock::now();
     let mut planned = origin;
@@ -357,16 +416,25 @@ async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, not
             Some(turns) => turns.acquire().await.ok(),
             None => None,
         };
+        let start = match is_late(planned) {
+            true => shared.starts.acquire().await.ok(),
+            false => None,
+        };
         // The semaphore is never closed; if it were, there would be nothing left to do.
         let Ok(permit) = shared.permits.acquire().await else {
             return;
         };
+        if start.is_some() {
+            tokio::task::yield_now().await;
+        }
+        drop(start);
         let begun = clock::now();
         let lag = begun.saturating_duration_since(planned);
         shared.tempo.started(lag, monitor.interval);
-        let observation = observe(ask.as_mut()).await;
+        let observation = observe(ask.as_mut(), monitor.timeout, &shared.pulse).await;
         drop((permit, turn));
-        took.note(&observation.outcome, observation.took);
+        shared.tempo.note(&observation.outcome);
+        took.load().note(&observation.outcome, observation.took);
         if let Some(told) = ask.take_told() {
             let told = (clock::now(), told);
             lock(&shared.told).insert(spec.key.clone(), told);
@@ -391,27 +459,40 @@ async fn watch(shared: Arc<Shared>, spec: TargetSpec, mut ask: Box<dyn Ask>, not
     }
 }
 
-async fn observe(ask: &mut dyn Ask) -> Observation {
-    let begun = clock::now();
-    let outcome = ask.ask().await;
+fn is_late(planned: Instant) -> bool {
+    clock::now().saturating_duration_since(planned) > LATE
+}
+
+/// One attempt; time that this machine lost is none of the target's.
+async fn observe(ask: &mut dyn Ask, timeout: Duration, pulse: &Arc<Pulse>) -> Observation {
+    let watch = Watch::start(Arc::clone(pulse));
+    let outcome = deadline::by(Arc::clone(pulse), ask.ask()).await;
+    let passed = watch.read();
     Observation {
-        outcome,
-        took: clock::now().saturating_duration_since(begun),
+        outcome: outcome.map_err(|failure| passed.weigh(failure, timeout)),
+        took: passed.heard(),
     }
 }
 
 /// Passes on changes, and does for the panic guard what takes time, until nobody receives.
 async fn keep(shared: Arc<Shared>, batches: mpsc::Sender<Vec<Change>>) {
     let mut _asking = None;
+    let (mut hearing, mut hearing_until) = (Hearing::default(), None);
     loop {
         let next_tick = lock(&shared.judge).next_tick();
+        let next_tick = next_tick.map(|tick| hearing_until.map_or(tick, |until| tick.max(until)));
         tokio::select! {
             () = shared.wake.notified() => {}
             () = sleep_until_some(next_tick) => {}
         }
+        let now = Moment::now();
+        hearing_until = hearing.look(shared.pulse.lost(now.monotonic), now.monotonic);
         let (changed, wants_controls) = {
             let mut judge = lock(&shared.judge);
-            judge.tick(Moment::now());
+            // All that it does follows from silence.
+            if hearing_until.is_none() {
+                judge.tick(now);
+            }
             (judge.take_changed(), judge.take_wants_controls())
         };
         if wants_controls {
@@ -464,6 +545,8 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
+    use crate::config::{ProbeKind, Push};
+    use crate::health::judge::Turn;
     use crate::health::probe::Asking;
     use crate::health::target::tests::tcp_target;
     use crate::model::Verdict;
@@ -554,12 +637,67 @@ mod tests {
         assert_eq!(last, Some(&Err(Failure::Refused)));
         assert!(sheet.page.next_unix_ms.is_some());
         let flips = engine.take_flips();
-        let to: Vec<Verdict> = flips.iter().map(|flip| flip.to).collect();
-        assert_eq!(to, [Verdict::Up, Verdict::Down]);
+        let turns: Vec<Turn> = flips.iter().map(|flip| flip.turn).collect();
+        let up = Turn::Verdict(Verdict::Unknown, Verdict::Up);
+        assert_eq!(turns, [up, Turn::Verdict(Verdict::Up, Verdict::Down)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn probes_are_measured_by_the_names_that_monitors_have_now() {
+        let world = World::default();
+        let (engine, _changes) = world.engine(8, HashMap::new());
+        let named = |n, name: &str| {
+            let mut spec = tcp_target(n, 0);
+            Arc::make_mut(&mut spec.monitor).name = name.to_owned();
+            spec
+        };
+        let measured = || {
+            let mut text = String::new();
+            let mut registry = prometheus_client::registry::Registry::default();
+            registry.register("took", "Time", engine.tempo().took.0.clone());
+            prometheus_client::encoding::text::encode(&mut text, &registry).expect("a text");
+            let lines = text.lines().filter(|line| line.contains("_count{"));
+            let successes = lines.filter(|line| line.contains("success") && !line.ends_with(" 0"));
+            let names = successes.filter_map(|line| line.split('"').nth(1));
+            names
+                .map(str::to_owned)
+                .collect::<std::collections::BTreeSet<_>>()
+        };
+        let set = |names: &[&str]| Vec::from_iter(names.iter().map(ToString::to_string));
+        engine.set_targets(vec![named(1, "a"), named(2, "b"), named(3, "b")]);
+        seconds(2).await;
+        assert!(measured().into_iter().eq(set(&["a", "b"])));
+        // One is removed, and one is called otherwise.
+        engine.set_targets(vec![named(1, "a"), named(3, "c")]);
+        assert!(measured().into_iter().eq(set(&["a"])));
+        seconds(2).await;
+        assert!(measured().into_iter().eq(set(&["a", "c"])));
     }
 
     async fn seconds(n: u64) {
         tokio::time::sleep(Duration::from_secs(n)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_others_say_is_not_too_old_before_it_could_be_heard() {
+        let (engine, _changes) = World::default().engine(8, HashMap::new());
+        let max_age = Duration::from_secs(5);
+        let mut spec = tcp_target(1, 0);
+        let monitor = Arc::make_mut(&mut spec.monitor);
+        monitor.probe = ProbeKind::Push(Push { max_age });
+        engine.set_targets(vec![spec.clone()]);
+        engine.push(&spec.key, Ok(()));
+        seconds(4).await;
+        let verdict = || engine.snapshot()[0].1.verdict;
+        // It stands still, and has to hear first what was said meanwhile.
+        tokio::time::advance(max_age * 2).await;
+        seconds(1).await;
+        assert_eq!(verdict(), Verdict::Up);
+        engine.push(&spec.key, Ok(()));
+        seconds(4).await;
+        assert_eq!(verdict(), Verdict::Up);
+        seconds(4).await;
+        assert_eq!(verdict(), Verdict::Unknown);
     }
 
     #[tokio::test(start_paused = true)]

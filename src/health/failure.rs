@@ -55,9 +55,13 @@ pub enum Failure {
     Protocol(String),
     /// Others said so, with their reason.
     Pushed(String),
+    /// So many requests in a row failed, as those say who made them.
+    Requests { count: u32, last: Box<Failure> },
     /// The probe could not be made here: no descriptors or ports left, an unreadable CA file. Says
     /// nothing about the target.
     Local(String),
+    /// This machine was late by so much that a target that works might have failed so, too.
+    Uncounted { what: Box<Failure>, late: Duration },
 }
 
 /// What a probe was waiting for when its time ran out.
@@ -89,7 +93,12 @@ impl Failure {
 
     /// True for what says nothing about the target, so that it is no observation at all.
     pub fn is_local(&self) -> bool {
-        matches!(self, Failure::Local(_))
+        matches!(self, Failure::Local(_)) || self.is_uncounted()
+    }
+
+    /// True where this machine was too late for it to count.
+    pub fn is_uncounted(&self) -> bool {
+        matches!(self, Failure::Uncounted { .. })
     }
 
     /// What others say to be down, and why.
@@ -155,6 +164,14 @@ impl Failure {
             if let Some(tls) = deepest.downcast_ref::<rustls::Error>() {
                 return Failure::Tls(words(tls));
             }
+            let http = deepest.downcast_ref::<hyper::Error>();
+            if http.is_some_and(hyper::Error::is_incomplete_message) {
+                return Failure::Closed;
+            }
+            let io = deepest.downcast_ref::<io::Error>();
+            if let Some(io) = io.filter(|io| !is_about_content(io)) {
+                return Failure::from_io(io);
+            }
             match cause(deepest) {
                 Some(next) => deepest = next,
                 None => break,
@@ -167,8 +184,17 @@ impl Failure {
     }
 }
 
-/// The next error inwards. An `io::Error` that wraps another one hides it from `source`.
+/// Whether it is not of the network but of what came, which the error inside says better, if there is one.
+fn is_about_content(error: &io::Error) -> bool {
+    use io::ErrorKind::*;
+    matches!(error.kind(), InvalidData | InvalidInput | Other)
+}
+
+/// The next error inwards. An `io::Error` that wraps another one hides it from `source`, as that of HTTP/2 does.
 fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    if let Some(http) = error.downcast_ref::<h2::Error>() {
+        return http.get_io().map(|io| io as _);
+    }
     match error
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref)
@@ -178,7 +204,7 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     }
 }
 
-/// Text of an error for one line of a log: no control characters, cut at [`WORDS_MAX`].
+/// Text of an error for one line of a log: nothing that is not shown, cut at [`WORDS_MAX`].
 fn words(error: &(impl fmt::Display + ?Sized)) -> String {
     let mut text = String::new();
     for c in error.to_string().chars() {
@@ -186,12 +212,20 @@ fn words(error: &(impl fmt::Display + ?Sized)) -> String {
             text.push('…');
             break;
         }
-        text.push(if c.is_control() { ' ' } else { c });
+        text.push(if is_hidden(c) { ' ' } else { c });
     }
     text
 }
 
-/// The first line of what somebody says, control characters escaped, cut at [`LINE_MAX`].
+/// What is not shown but obeyed: control characters, line and paragraph separators, and those that turn the direction of
+/// what follows, so that a line reads as another one (Unicode Technical Report 36, 2.7).
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// The first line of what somebody says, what is not shown escaped, cut at [`LINE_MAX`].
 fn first_line(text: &str) -> String {
     let line = text
         .trim_start()
@@ -200,7 +234,7 @@ fn first_line(text: &str) -> String {
         .unwrap_or_default()
         .trim_end();
     let mut shown = String::new();
-    let escape = |c: char| match c.is_control() {
+    let escape = |c: char| match is_hidden(c) {
         true => c.escape_default().to_string(),
         false => c.to_string(),
     };
@@ -266,7 +300,17 @@ impl fmt::Display for Failure {
             Failure::Protocol(why) => write!(f, "bad answer: {why}"),
             Failure::Pushed(why) if why.is_empty() => f.write_str("told to be down"),
             Failure::Pushed(why) => write!(f, "told to be down: {why}"),
+            Failure::Requests { count, last } => {
+                write!(f, "{count} of {count} requests failed, the last: {last}")
+            }
             Failure::Local(why) => write!(f, "cannot probe from here: {why}"),
+            Failure::Uncounted { what, late } => {
+                let late_ms = late.as_millis();
+                write!(
+                    f,
+                    "{what}, not counted: this machine was late by {late_ms} ms"
+                )
+            }
         }
     }
 }
@@ -323,6 +367,15 @@ mod tests {
         };
         assert_eq!(timed_out.to_string(), "timed out after 400 ms (connecting)");
         assert_eq!(Failure::Status(503).to_string(), "bad status 503");
+        let uncounted = Failure::Uncounted {
+            what: Box::new(timed_out),
+            late: Duration::from_millis(340),
+        };
+        assert!(uncounted.is_local());
+        assert_eq!(
+            uncounted.to_string(),
+            "timed out after 400 ms (connecting), not counted: this machine was late by 340 ms"
+        );
     }
 
     #[test]
@@ -331,14 +384,15 @@ mod tests {
             first_line("\n CRITICAL - a\tb\x1b[2J \r\nmore"),
             "CRITICAL - a\\tb\\u{1b}[2J"
         );
+        assert_eq!(first_line("up\u{202e}nwod"), "up\\u{202e}nwod");
         assert_eq!(first_line(""), "");
         assert_eq!(first_line(&"ü".repeat(500)).chars().count(), LINE_MAX + 1);
     }
 
     #[test]
     fn foreign_text_is_cut_and_kept_on_one_line() {
-        let text = words(&format!("a\nb{}", "ü".repeat(500)));
-        assert!(text.starts_with("a bü"));
+        let text = words(&format!("a\nb\u{202e}\u{2028}{}", "ü".repeat(500)));
+        assert!(text.starts_with("a b  ü"));
         assert!(text.len() <= WORDS_MAX + '…'.len_utf8());
     }
 }

@@ -11,11 +11,14 @@ use crate::config::Flap;
 /// Doublings at most: by then, any time that can be configured has reached any maximum.
 const LEVEL_MAX: u32 = 32;
 
+/// Falls that are remembered at most: as many as can be asked for.
+const FALLS_MAX: usize = 100;
+
 /// The falls of one target, and what they cost it.
 #[derive(Clone, Debug)]
 pub struct Flaps {
     rules: Flap,
-    /// The last ones, `falls` at most.
+    /// The last ones, [`FALLS_MAX`] at most.
     falls: VecDeque<Instant>,
     /// 0: it need not wait; 1: for `hold`; 2: twice as long.
     level: u32,
@@ -92,11 +95,17 @@ impl Flaps {
     }
 
     fn forget_old(&mut self, now: Instant) {
-        let (within, most) = (self.rules.within, self.rules.falls as usize);
+        let within = self.rules.within;
         let is_old = |at: &Instant| now.saturating_duration_since(*at) > within;
-        while self.falls.len() > most || self.falls.front().is_some_and(is_old) {
+        while self.falls.len() > FALLS_MAX || self.falls.front().is_some_and(is_old) {
             self.falls.pop_front();
         }
+    }
+
+    /// How often it fell within the window that ends now; [`FALLS_MAX`] at most.
+    pub fn recent(&self, now: Instant) -> usize {
+        let is_recent = |at: &&Instant| now.saturating_duration_since(**at) <= self.rules.within;
+        self.falls.iter().filter(is_recent).count()
     }
 
     /// How long nothing but successes have to come before it is up.
@@ -193,7 +202,9 @@ mod tests {
         let (mut flaps, last) = damped();
         let memory = flaps.memory(last + MINUTE).expect("something");
         assert_eq!(memory.level, 2);
-        assert_eq!(memory.falls_ago, [3 * MINUTE, 2 * MINUTE, MINUTE]);
+        assert_eq!(memory.falls_ago, [4, 3, 2, 1].map(|n| n * MINUTE));
+        assert_eq!(flaps.recent(last + MINUTE), 4);
+        assert_eq!(flaps.recent(last + 8 * MINUTE), 3);
         let mut resumed = Flaps::new(flaps.rules);
         resumed.resume(&memory, None, last + MINUTE);
         assert_eq!(resumed.hold(), flaps.hold());

@@ -20,16 +20,27 @@ const WINDOW_MAX: Duration = Duration::from_secs(60);
 /// Flips that wait to be taken at most; past it, the oldest are forgotten.
 const FLIPS_MAX: usize = 100_000;
 
-/// A verdict changed.
+/// Something about a target changed that is to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flip {
     pub key: TargetKey,
     /// In milliseconds since the Unix epoch.
     pub at_unix_ms: u64,
-    pub from: Verdict,
-    pub to: Verdict,
+    pub turn: Turn,
     /// In words: "2 of 2 failed: connection refused".
     pub why: String,
+}
+
+/// What it changed from and to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    Verdict(Verdict, Verdict),
+    /// It is up, and slow from now on.
+    Slower,
+    /// It is up, and no longer slow.
+    Quicker,
+    /// From here, it cannot be asked any more.
+    Unaskable,
 }
 
 /// The beliefs about all targets. Whoever owns it tells it what is observed and when, and does what
@@ -150,10 +161,13 @@ impl Judge {
         let was_stale_at = target.stale_at;
         match &observation.outcome {
             Err(failure) if failure.is_local() => {
-                if !target.failed_locally() {
-                    tracing::warn!(key = %key, "{failure}");
-                }
+                // Of lateness all targets are told at once.
+                let is_new = !target.failed_locally() && !failure.is_uncounted();
+                let why = is_new.then(|| failure.to_string());
                 target.observe(observation, now);
+                if let Some(why) = why {
+                    self.tell(key, Turn::Unaskable, why, now);
+                }
             }
             Err(failure) => {
                 let failure = failure.clone();
@@ -329,23 +343,10 @@ impl Judge {
             self.census.up -= usize::from(verdict == Verdict::Up);
             self.census.up += usize::from(target.verdict() == Verdict::Up);
             target.date_verdict(now);
-            if self.flips.len() == FLIPS_MAX {
-                self.flips.pop_front();
-            }
-            self.flips.push_back(Flip {
-                key: key.clone(),
-                at_unix_ms: now.unix_ms,
-                from: verdict,
-                to: target.verdict(),
-                why: target.why(state),
-            });
         }
         let is_slower = target.is_degraded() != was_degraded;
         if is_slower {
             self.turns += 1;
-        }
-        if is_slower && target.verdict() == verdict {
-            tracing::info!(key = %key, "{}", target.slowness_announcement());
         }
         let is_held = state == State::Held;
         let is_other =
@@ -353,6 +354,29 @@ impl Judge {
         if is_other || is_slower {
             self.changed.insert(key.clone(), target.health(now));
         }
+        let after = target.verdict();
+        let turned = (after != verdict).then(|| (Turn::Verdict(verdict, after), target.why(state)));
+        // What fell is not quicker.
+        let slowed = match (is_slower, target.is_degraded()) {
+            (true, true) => Some((Turn::Slower, target.why_slow())),
+            (true, false) if after == Verdict::Up => Some((Turn::Quicker, target.why_slow())),
+            _ => None,
+        };
+        for (turn, why) in turned.into_iter().chain(slowed) {
+            self.tell(key, turn, why, now);
+        }
+    }
+
+    fn tell(&mut self, key: &TargetKey, turn: Turn, why: String, now: Moment) {
+        if self.flips.len() == FLIPS_MAX {
+            self.flips.pop_front();
+        }
+        self.flips.push_back(Flip {
+            key: key.clone(),
+            at_unix_ms: now.unix_ms,
+            turn,
+            why,
+        });
     }
 
     /// What changed since the last call, by key.
@@ -360,7 +384,7 @@ impl Judge {
         std::mem::take(&mut self.changed)
     }
 
-    /// Every change of a verdict since the last call, in order.
+    /// All that is to be told since the last call, in order.
     pub fn take_flips(&mut self) -> VecDeque<Flip> {
         std::mem::take(&mut self.flips)
     }

@@ -285,6 +285,12 @@ impl Machine {
         flaps.map_or(Duration::ZERO, Flaps::hold)
     }
 
+    /// How often it fell of late, as far as that counts.
+    pub fn falls(&self, now: Instant) -> usize {
+        let flaps = self.flaps.as_ref();
+        flaps.map_or(0, |flaps| flaps.recent(now))
+    }
+
     /// Observations of the other kind still needed to flip the verdict, at least 1; one that is damped may need more.
     pub fn needed(&self) -> u32 {
         match self.state {

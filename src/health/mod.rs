@@ -13,6 +13,7 @@
 //! | [`schedule`] | when is the next probe due? |
 //! | [`probe`] | what did one attempt show? |
 //! | [`failure`] | why did it fail, and is that evidence or doubt? |
+//! | [`lateness`] | or was it this machine, which had no time to listen? |
 //! | [`machine`] | what follows from several in a row? |
 //! | [`flaps`] | what follows from several falls? |
 //! | [`panic`](mod@panic) | is it them, or is it us? |
@@ -27,7 +28,7 @@
 //! | [`saved`] | what was believed before the restart? |
 //! | [`frozen`] | what shall be believed without probing? |
 //!
-//! `schedule`, `machine`, `flaps`, `panic`, `belief` and `judge` are pure: time comes as an argument.
+//! `schedule`, `machine`, `flaps`, `lateness`, `panic`, `belief` and `judge` are pure: time comes as an argument.
 
 pub mod belief;
 pub mod engine;
@@ -37,6 +38,7 @@ pub mod flaps;
 pub mod frozen;
 pub mod judge;
 mod key;
+pub mod lateness;
 pub mod machine;
 pub mod notes;
 pub mod panic;
@@ -52,5 +54,5 @@ pub use belief::{Remembered, TargetHealth};
 pub use engine::{Change, Engine, Settings, Sheet, Status};
 pub use failure::Failure;
 pub use frozen::Frozen;
-pub use judge::Flip;
+pub use judge::{Flip, Turn};
 pub use target::{TargetSpec, Whom};

@@ -54,6 +54,9 @@ struct Entry {
     falls_ago_ms: Vec<u64>,
     #[serde(default, skip_serializing_if = "is_false")]
     degraded: bool,
+    /// How long before the file was written it was said, where others say it, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    said_ago_ms: Option<u64>,
 }
 
 fn is_false(truth: &bool) -> bool {
@@ -118,6 +121,7 @@ fn read(
                 falls_ago: entry.falls_ago_ms.iter().take(FALLS_MAX).map(ago).collect(),
             },
             degraded: entry.degraded,
+            said_ago: entry.said_ago_ms.as_ref().map(ago),
         };
         (TargetKey(entry.target.into()), remembered)
     };
@@ -147,6 +151,7 @@ fn entries(known: &[(TargetKey, Remembered)]) -> Vec<Entry> {
             flap_level: known.flaps.level,
             falls_ago_ms: known.flaps.falls_ago.iter().map(ms).collect(),
             degraded: known.degraded,
+            said_ago_ms: known.said_ago.as_ref().map(ms),
         })
         .collect()
 }
@@ -161,7 +166,7 @@ pub async fn keep(
 ) {
     let refresh_after = (max_age / 10).max(WRITE_EVERY).as_millis() as u64;
     let (mut written, mut written_unix_ms) = (None, 0);
-    let mut is_last = false;
+    let (mut is_last, mut has_failed) = (false, false);
     while !is_last {
         is_last = tokio::time::timeout(WRITE_EVERY, &mut stop).await.is_ok();
         let (turns, now) = (engine.turns(), clock::unix_ms());
@@ -172,8 +177,16 @@ pub async fn keep(
         let (engine, target) = (Arc::clone(&engine), path.clone());
         let saving = tokio::task::spawn_blocking(move || save(&target, &engine.memories(), now));
         match saving.await {
-            Ok(Ok(())) => (written, written_unix_ms) = (Some(turns), now),
-            Ok(Err(error)) => tracing::warn!("cannot save verdicts: {}: {error}", path.display()),
+            Ok(Ok(())) => {
+                (written, written_unix_ms) = (Some(turns), now);
+                has_failed = false;
+            }
+            // It is tried again, a second later.
+            Ok(Err(error)) => {
+                if !std::mem::replace(&mut has_failed, true) {
+                    tracing::warn!("cannot save verdicts: {}: {error}", path.display());
+                }
+            }
             // The runtime is shutting down.
             Err(_) => return,
         }
@@ -191,6 +204,7 @@ mod tests {
     fn slow() -> Remembered {
         Remembered {
             degraded: true,
+            said_ago: Some(Duration::from_secs(3)),
             ..Remembered::new(Verdict::Up, 7)
         }
     }
@@ -222,7 +236,9 @@ mod tests {
         let (_directory, path) = saved(1_000_000);
         let loaded = load(&path, MAX_AGE, 1_000_000 + 599_000);
         assert_eq!(loaded.len(), 2);
-        assert_eq!(loaded[&TargetKey("a".into())], slow());
+        let said_ago = Some(Duration::from_secs(602));
+        let slow = Remembered { said_ago, ..slow() };
+        assert_eq!(loaded[&TargetKey("a".into())], slow);
         let down = &loaded[&TargetKey("b".into())];
         assert_eq!((down.verdict, down.flaps.level), (Verdict::Down, 3));
         let ago = [659, 604].map(Duration::from_secs);

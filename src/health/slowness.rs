@@ -52,6 +52,11 @@ impl Slowness {
         self.is_slow
     }
 
+    /// What is slow takes longer than that.
+    pub fn above(&self) -> Duration {
+        self.above
+    }
+
     pub fn smoothed(&self) -> Option<Duration> {
         self.smoothed
     }

@@ -223,6 +223,7 @@ pub(super) mod tests {
             jitter: 0.1,
             unknown_is_up: true,
             options: VerdictOptions::default(),
+            place: Place::file("c.toml"),
         }
     }
 

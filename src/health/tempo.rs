@@ -7,6 +7,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 
+use super::failure::Failure;
 use super::probe::Outcome;
 
 /// Upper ends in seconds: from an answer on the same machine to the longest timeouts that are usual.
@@ -52,6 +53,10 @@ pub struct Tempo {
     turn: AtomicUsize,
     /// The same as a part of the interval, in thousandths.
     worst_permille: AtomicU64,
+    /// Failures that did not count, since this machine was late.
+    uncounted: AtomicU64,
+    /// The most by which it was since [`Tempo::take_latest`] was called, in nanoseconds.
+    latest_ns: AtomicU64,
 }
 
 /// The longest lag of a while.
@@ -72,6 +77,8 @@ impl Default for Tempo {
             last_ns: Default::default(),
             turn: AtomicUsize::new(0),
             worst_permille: AtomicU64::new(0),
+            uncounted: AtomicU64::new(0),
+            latest_ns: AtomicU64::new(0),
         }
     }
 }
@@ -124,6 +131,25 @@ impl Tempo {
         }
     }
 
+    /// Takes notice of a failure, if it does not count.
+    pub fn note(&self, outcome: &Outcome) {
+        if let Err(Failure::Uncounted { late, .. }) = outcome {
+            self.uncounted.fetch_add(1, Relaxed);
+            self.latest_ns.fetch_max(nanoseconds(*late), Relaxed);
+        }
+    }
+
+    /// How many failures did not count, in all.
+    pub fn uncounted(&self) -> u64 {
+        self.uncounted.load(Relaxed)
+    }
+
+    /// If any did not since this was called before: by how much this machine was late, at most.
+    pub fn take_latest(&self) -> Option<Duration> {
+        let late_ns = self.latest_ns.swap(0, Relaxed);
+        (late_ns > 0).then(|| Duration::from_nanos(late_ns))
+    }
+
     /// The longest lag of the last ten seconds.
     pub fn lag_max(&self) -> Duration {
         let last = self.last_ns.iter().chain([&self.worst_ns]);
@@ -139,6 +165,21 @@ fn nanoseconds(time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failures_that_do_not_count_are_counted() {
+        let tempo = Tempo::default();
+        tempo.note(&Ok(()));
+        tempo.note(&Err(Failure::Refused));
+        assert_eq!((tempo.uncounted(), tempo.take_latest()), (0, None));
+        for late_ms in [200, 300, 100] {
+            let (what, late) = (Box::new(Failure::Closed), Duration::from_millis(late_ms));
+            tempo.note(&Err(Failure::Uncounted { what, late }));
+        }
+        let latest = Some(Duration::from_millis(300));
+        assert_eq!((tempo.uncounted(), tempo.take_latest()), (3, latest));
+        assert_eq!((tempo.uncounted(), tempo.take_latest()), (3, None));
+    }
 
     #[test]
     fn a_probe_is_behind_when_it_is_late_by_more_than_its_interval() {

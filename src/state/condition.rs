@@ -63,6 +63,15 @@ impl Condition {
         }
     }
 
+    /// What it is made of.
+    pub fn parts(&self) -> &[Condition] {
+        match self {
+            Condition::Target(_) => &[],
+            Condition::Not(part) => std::slice::from_ref(part),
+            Condition::All(parts) | Condition::Any(parts) | Condition::AtLeast(_, parts) => parts,
+        }
+    }
+
     /// The targets that it is about, each as often as it stands there.
     pub fn targets(&self) -> Vec<u32> {
         match self {

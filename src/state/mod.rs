@@ -7,6 +7,7 @@ pub mod addresses;
 pub mod chunks;
 pub mod condition;
 pub mod feedback;
+pub mod formula;
 pub mod forwarding;
 pub mod health;
 pub mod identity;

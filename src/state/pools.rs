@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::addresses::Addresses;
 use super::condition::Condition;
+use super::formula::{Formula, Judged};
 use super::health::{EndpointHealth, PoolSlot};
 use super::preference::Preference;
 use crate::hashing::Item;
@@ -38,6 +39,8 @@ pub struct Pools {
     pub targets: Box<[Target]>,
     /// Of endpoints that are watched by several monitors.
     pub conditions: Box<[Condition]>,
+    /// What those conditions are called, by the pool whose endpoints they are about.
+    pub formulas: BTreeMap<PoolId, Formula>,
 }
 
 impl Pools {
@@ -52,6 +55,27 @@ impl Pools {
             Watch::Target(index) => known(index),
             Watch::Condition(index) => self.conditions[index as usize].health(&known),
         }
+    }
+
+    /// What `known` of targets (verdicts, and since when) makes of an endpoint that is watched by several monitors, and
+    /// of each of these.
+    pub fn judged(
+        &self,
+        id: EndpointId,
+        known: &impl Fn(u32) -> (Verdict, Option<u64>),
+    ) -> Option<Judged<'_>> {
+        let (formula, condition) = self.formula(id)?;
+        Some(formula.judged(condition, known))
+    }
+
+    /// By what an endpoint goes that is watched by several monitors, and what those are called.
+    pub fn formula(&self, id: EndpointId) -> Option<(&Formula, &Condition)> {
+        let endpoint = &self.endpoints[id.index()];
+        let Watch::Condition(index) = endpoint.target? else {
+            return None;
+        };
+        let formula = self.formulas.get(&endpoint.pool)?;
+        Some((formula, &self.conditions[index as usize]))
     }
 
     /// The soonest that a verdict which nothing speaks against could change; `None`: nothing watches the endpoint.
@@ -143,6 +167,8 @@ pub enum Watch {
 #[derive(Debug)]
 pub struct Target {
     pub key: TargetKey,
+    /// The monitors that ask for it, each once: those that ask the same go by one target.
+    pub monitors: Box<[Box<str>]>,
     /// Between observations.
     pub interval: Duration,
     /// The same while they speak against the verdict.
@@ -370,6 +396,7 @@ mod tests {
     fn the_first_observation_against_a_verdict_is_an_interval_away_and_the_others_one_of_doubt() {
         let mut target = Target {
             key: TargetKey("a".into()),
+            monitors: Box::default(),
             interval: Duration::from_secs(5),
             interval_doubt: Duration::from_millis(250),
             rise: 2,

@@ -24,8 +24,8 @@ const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Connections at a time; those past it wait.
 const CONNECTIONS_MAX: usize = 16;
-/// How long one may last: whoever reads on connects again.
-const CONNECTION_TIME: Duration = Duration::from_secs(120);
+/// How long one may last, so that those who read slowly do not keep others out: whoever reads on connects again.
+const CONNECTION_TIME: Duration = Duration::from_secs(30);
 /// How long a request may take to come.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// Octets of a request that are kept.
@@ -144,10 +144,14 @@ mod tests {
     use super::*;
 
     fn exporter() -> Exporter {
+        exporting("What was answered")
+    }
+
+    fn exporting(help: &str) -> Exporter {
         let mut registry = Registry::default();
         let counter: Counter = Counter::default();
         counter.inc_by(7);
-        registry.register("answers", "What was answered", counter);
+        registry.register("answers", help, counter);
         let listen = "127.0.0.1:0".parse().expect("an address");
         let exporter = Exporter::start(listen, Arc::new(registry));
         exporter.expect("a free port")
@@ -210,5 +214,69 @@ mod tests {
         tokio::time::pause();
         let answer = ask(&exporter, "/metrics").await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    /// What comes back to these octets, until the end.
+    async fn reply(exporter: &Exporter, octets: &[u8]) -> String {
+        let mut stream = TcpStream::connect(exporter.address())
+            .await
+            .expect("it listens");
+        // It need not read them all, nor end in order then.
+        let _ = stream.write_all(octets).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    #[tokio::test]
+    async fn what_is_no_request_is_refused_and_others_are_answered() {
+        let exporter = exporter();
+        let endless = format!("GET /metrics HTTP/1.1\r\n{}", "x: y\r\n".repeat(100_000));
+        let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(1_000_000));
+        let no_utf8 =
+            b"GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\naccept: \xff\xfe\r\n\r\n";
+        let post =
+            b"POST /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        let cases: [(&[u8], &[&str]); 7] = [
+            (
+                b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a handshake\r\n\r\n",
+                &["400"],
+            ),
+            (b"\0\0\0\0\r\n\r\n", &["400"]),
+            (
+                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                &["", "400", "404", "505"],
+            ),
+            (endless.as_bytes(), &["", "431"]),
+            (long.as_bytes(), &["", "414", "431"]),
+            (no_utf8, &["200"]),
+            (post, &["405"]),
+        ];
+        for (octets, expected) in cases {
+            let answer = reply(&exporter, octets).await;
+            let status = answer.strip_prefix("HTTP/1.1 ").unwrap_or_default();
+            let status = status.split(' ').next().unwrap_or_default();
+            assert!(expected.contains(&status), "{expected:?}: {answer}");
+        }
+        let answer = ask(&exporter, "/metrics").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn those_who_do_not_read_make_others_wait_but_not_for_ever() {
+        // More than sockets hold.
+        let exporter = exporting(&"x".repeat(6 << 20));
+        let mut slow = Vec::new();
+        for _ in 0..CONNECTIONS_MAX {
+            let mut stream = TcpStream::connect(exporter.address())
+                .await
+                .expect("it listens");
+            let request = b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n";
+            stream.write_all(request).await.expect("it reads");
+            slow.push(stream);
+        }
+        tokio::time::pause();
+        let answer = ask(&exporter, "/").await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     }
 }

@@ -4,54 +4,10 @@ use serde_json::Value;
 
 use crate::place::Place;
 use crate::query::{AMERICA, EUROPE};
+use crate::schema::wrong;
 use crate::server::{config, place};
 
 const SCHEMA: &str = include_str!("../../docs/explain.schema.json");
-
-/// What of `value` is not as `schema` says, of those of its words that this schema uses.
-fn wrong(schema: &Value, value: &Value, at: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let is_of = |name: &str| match name {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "string" => value.is_string(),
-        "integer" => value.is_u64(),
-        "number" => value.is_number(),
-        "boolean" => value.is_boolean(),
-        "null" => value.is_null(),
-        other => panic!("a type {other}?"),
-    };
-    let types: Vec<&str> = match &schema["type"] {
-        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
-        name => name.as_str().into_iter().collect(),
-    };
-    if !types.into_iter().any(is_of) {
-        found.push(format!("{at}: {value} is no {}", schema["type"]));
-    }
-    if let Some(known) = schema["enum"].as_array()
-        && !known.contains(value)
-    {
-        found.push(format!("{at}: {value} is not listed"));
-    }
-    for (number, element) in value.as_array().into_iter().flatten().enumerate() {
-        found.extend(wrong(&schema["items"], element, &format!("{at}[{number}]")));
-    }
-    if let Some(object) = value.as_object() {
-        assert_eq!(schema["additionalProperties"], false);
-        for (key, element) in object {
-            match schema["properties"].get(key) {
-                Some(schema) => found.extend(wrong(schema, element, &format!("{at}.{key}"))),
-                None => found.push(format!("{at}.{key} is not documented")),
-            }
-        }
-        for key in schema["required"].as_array().into_iter().flatten() {
-            if !object.contains_key(key.as_str().unwrap_or_default()) {
-                found.push(format!("{at} has no {key}"));
-            }
-        }
-    }
-    found
-}
 
 #[track_caller]
 fn explained(place: &Place, words: &[&str]) -> Value {
@@ -62,7 +18,7 @@ fn explained(place: &Place, words: &[&str]) -> Value {
     assert_eq!((outcome.code, &*outcome.stderr), (0, ""));
     let value = serde_json::from_str(&outcome.stdout).unwrap();
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-    assert_eq!(wrong(&schema, &value, ""), [""; 0]);
+    assert_eq!(wrong(&schema, &value), [""; 0]);
     value
 }
 

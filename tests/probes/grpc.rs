@@ -1,23 +1,21 @@
 //! gRPC health checks, against a server of HTTP/2 that says what it is told.
 
-use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use meridian::config::{GrpcProbe, ProbeKind, Way};
 use meridian::health::Failure;
-use tokio::net::TcpListener;
 
 use crate::peer::*;
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// Answers by service: `up`, `down`, `""` (up), `hanging`, `odd`, others NOT_FOUND.
-async fn check(request: Request<Incoming>) -> Result<Response<AnyBody>, Infallible> {
+async fn check(request: Request<Incoming>) -> Response<AnyBody> {
     assert_eq!(request.uri().path(), "/grpc.health.v1.Health/Check");
     assert_eq!(request.headers()["content-type"], "application/grpc");
     let question = request.into_body().collect().await;
@@ -48,25 +46,11 @@ async fn check(request: Request<Incoming>) -> Result<Response<AnyBody>, Infallib
             .with_trailers(std::future::ready(Some(Ok(fields))))
             .boxed(),
     };
-    Ok(answer.body(body).expect("an answer"))
+    answer.body(body).expect("an answer")
 }
 
-type AnyBody = http_body_util::combinators::BoxBody<Bytes, Infallible>;
-
 async fn server() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-    let listener = listener.expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(async {
-                let service = hyper::service::service_fn(check);
-                let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                let _ = server.serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
-    address
+    serve_http2(None, check).await
 }
 
 fn grpc(service: &str) -> ProbeKind {
@@ -131,15 +115,23 @@ async fn what_does_not_speak_grpc_fails() {
 #[tokio::test]
 async fn over_tls_http2_must_be_offered() {
     let authority = Authority::new();
-    let address = authority.serve(Duration::from_secs(86_400), &["http/1.1"], |mut stream| {
+    let probe = |service: &str| {
+        ProbeKind::Grpc(GrpcProbe {
+            way: Way::default(),
+            tls: Some(authority.trusted()),
+            service: service.into(),
+            host: None,
+        })
+    };
+    let offering = serve_http2(Some(authority.config(DAY, &["h2"])), check).await;
+    assert_eq!(ask(probe("up"), offering).await, Ok(()));
+    assert_eq!(
+        said(probe("down"), offering).await,
+        "the service says NOT_SERVING"
+    );
+    let address = authority.serve(DAY, &["http/1.1"], |mut stream| {
         let _ = stream.conn.complete_io(&mut stream.sock);
     });
-    let probe = GrpcProbe {
-        way: Way::default(),
-        tls: Some(authority.trusted()),
-        service: String::new(),
-        host: None,
-    };
-    let failure = ask(ProbeKind::Grpc(probe), address).await;
+    let failure = ask(probe(""), address).await;
     assert!(matches!(failure, Err(Failure::Tls(_))), "{failure:?}");
 }

@@ -1,8 +1,11 @@
 //! Requests of either version.
 
+use std::io::Read;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use http_body_util::{BodyExt, Full};
+use hyper::Response;
 use meridian::config::{HttpMethod, HttpProbe, HttpVersion, ProbeKind, ProxyProtocol};
 use meridian::health::Failure;
 use meridian::health::probe::{self, Shared};
@@ -167,4 +170,55 @@ async fn a_server_without_http2_fails_where_that_is_asked_for() {
     };
     let failure = ask_http(probe, address).await.expect_err("no HTTP/2");
     assert!(!failure.is_local() && !failure.is_doubtful(), "{failure:?}");
+}
+
+#[tokio::test]
+async fn http2_is_spoken_with_tls_and_without_on_connections_that_are_kept() {
+    let authority = Authority::new();
+    for tls in [None, Some(authority.config(DAY, &["h2", "http/1.1"]))] {
+        let is_tls = tls.is_some();
+        let address = serve_http2(tls, |request| async move {
+            assert_eq!(request.uri().path(), "/healthz");
+            let body = Full::from("status: up").boxed();
+            Response::builder()
+                .status(203)
+                .body(body)
+                .expect("an answer")
+        })
+        .await;
+        let probe = HttpProbe {
+            tls: is_tls.then(|| authority.trusted()),
+            version: HttpVersion::Two,
+            expect_body: Some("status: up".into()),
+            reuse: true,
+            ..get()
+        };
+        let spec = spec(ProbeKind::Http(probe.clone()), address, PATIENT);
+        let mut asker = probe::asker(&spec, &Shared::default());
+        for _ in 0..3 {
+            assert_eq!(asker.ask().await, Ok(()));
+        }
+        let strict = HttpProbe {
+            expect_status: vec![(200, 200)],
+            ..probe
+        };
+        assert_eq!(ask_http(strict, address).await, Err(Failure::Status(203)));
+    }
+}
+
+#[tokio::test]
+async fn who_ends_a_connection_without_an_answer_has_refused() {
+    let closing = serve(|mut stream| drop(stream.read(&mut [0; 4096])));
+    let authority = Authority::new();
+    for version in [HttpVersion::One, HttpVersion::Two] {
+        for tls in [None, Some(authority.trusted())] {
+            let probe = HttpProbe {
+                version,
+                tls,
+                ..get()
+            };
+            let failure = ask_http(probe, closing).await;
+            assert_eq!(failure, Err(Failure::Closed), "{version:?}");
+        }
+    }
 }

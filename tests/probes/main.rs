@@ -5,6 +5,7 @@ mod datagrams;
 mod dns;
 mod documented;
 mod grpc;
+mod hostile;
 mod http;
 mod outside;
 mod peer;

@@ -1,5 +1,6 @@
 //! Scripted peers, certificates, and how they are asked.
 
+use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
@@ -7,12 +8,19 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use meridian::config::{At, Monitor, Place, ProbeKind, TlsProbe, VerdictOptions};
 use meridian::health::probe::{self, Shared};
 use meridian::health::{Failure, TargetSpec, Whom};
 use meridian::model::{RegionId, TargetKey};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use tokio_rustls::TlsAcceptor;
 
 /// Long enough for a busy machine; only tests of peers that hang wait for the short one.
 pub const PATIENT: Duration = Duration::from_secs(20);
@@ -32,6 +40,7 @@ pub fn spec(probe: ProbeKind, address: SocketAddr, timeout: Duration) -> TargetS
         unknown_is_up: true,
         at: None,
         options: VerdictOptions::default(),
+        place: Place::file("meridian.toml"),
     };
     TargetSpec {
         key: TargetKey(address.to_string().into()),
@@ -159,6 +168,15 @@ impl Authority {
         alpn: &[&str],
         serve_one: impl Fn(StreamOwned<ServerConnection, TcpStream>) + Send + Sync + 'static,
     ) -> SocketAddr {
+        let config = self.config(lasts, alpn);
+        serve(move |stream| {
+            let connection = ServerConnection::new(Arc::clone(&config)).expect("a connection");
+            serve_one(StreamOwned::new(connection, stream));
+        })
+    }
+
+    /// What such a server needs.
+    pub fn config(&self, lasts: Duration, alpn: &[&str]) -> Arc<ServerConfig> {
         let (certificate, key) = self.certificate(lasts);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
@@ -171,12 +189,43 @@ impl Authority {
             )
             .expect("a certificate and its key");
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let config = Arc::new(config);
-        serve(move |stream| {
-            let connection = ServerConnection::new(Arc::clone(&config)).expect("a connection");
-            serve_one(StreamOwned::new(connection, stream));
-        })
+        Arc::new(config)
     }
+}
+
+pub type AnyBody = http_body_util::combinators::BoxBody<Bytes, Infallible>;
+
+/// A server of HTTP/2, with TLS or without, that hands each request to `answer`.
+pub async fn serve_http2<F>(
+    tls: Option<Arc<ServerConfig>>,
+    answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+) -> SocketAddr
+where
+    F: Future<Output = Response<AnyBody>> + Send + 'static,
+{
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    let listener = listener.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let service = service_fn(move |request| {
+        let answering = answer(request);
+        async { Ok::<_, Infallible>(answering.await) }
+    });
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (service, tls) = (service.clone(), tls.clone());
+            let server = http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(async move {
+                let _ = match tls {
+                    None => server.serve_connection(TokioIo::new(stream), service).await,
+                    Some(tls) => match TlsAcceptor::from(tls).accept(stream).await {
+                        Ok(stream) => server.serve_connection(TokioIo::new(stream), service).await,
+                        Err(_) => Ok(()),
+                    },
+                };
+            });
+        }
+    });
+    address
 }
 
 /// What peers saw, in order.

@@ -12,6 +12,8 @@ mod tcp;
 mod tls;
 mod way;
 
+use std::ops::Range;
+
 pub use kinds::*;
 
 use super::reader::{Reader, Table, listed};
@@ -50,6 +52,11 @@ const OPTIONS: [(&str, &[&str]); 18] = [
     ("source", SENDING),
     ("max_age", &["file"]),
 ];
+
+/// Where the key stands that is a kind.
+pub(super) fn written(table: &Table) -> Option<Range<usize>> {
+    KINDS.into_iter().find_map(|kind| table.key_span(kind))
+}
 
 /// What the one key that is a kind asks for, and where probes go unless something is written.
 pub(super) fn probe(reader: &mut Reader, table: &mut Table) -> Option<(ProbeKind, Port)> {

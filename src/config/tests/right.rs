@@ -234,7 +234,7 @@ fn pools_are_read() {
 #[test]
 fn what_pools_can_bear_is_read() {
     let config = full();
-    let [.., told, asked, _, _] = config.pools.as_slice() else {
+    let [.., told, asked, _, _, _] = config.pools.as_slice() else {
         panic!("pools");
     };
     assert_eq!(

@@ -237,6 +237,39 @@ fn a_probe_that_could_not_be_made_changes_no_verdict() {
 }
 
 #[test]
+fn what_does_not_count_is_told_and_changes_nothing() {
+    let mut court = Court::new(false);
+    court.observe(0, Ok(()));
+    let uncounted = || {
+        let (what, late) = (Box::new(timeout().unwrap_err()), Duration::from_millis(340));
+        Err(Failure::Uncounted { what, late })
+    };
+    for _ in 0..10 {
+        court.observe(0, uncounted());
+    }
+    let health = court.health(0);
+    assert_eq!((health.verdict, health.consecutive), (Verdict::Up, 1));
+    assert!(!health.last_counts);
+    let words = health.last.unwrap();
+    assert!(
+        words.ends_with("not counted: this machine was late by 340 ms"),
+        "{words}"
+    );
+    court.judge.take_flips();
+    // What counts goes on where it was.
+    court.observe(0, Err(Failure::Refused));
+    court.observe(0, uncounted());
+    court.observe(0, Err(Failure::Refused));
+    let why: Vec<_> = court
+        .judge
+        .take_flips()
+        .into_iter()
+        .map(|f| f.why)
+        .collect();
+    assert_eq!(why, ["2 of 2 failed: connection refused"]);
+}
+
+#[test]
 fn a_remembered_verdict_is_used_at_once_and_only_for_new_targets() {
     let mut court = Court::new(false);
     court.set(9, &HashMap::new());
@@ -274,15 +307,23 @@ fn every_flip_is_told_once_with_its_reason() {
     let flips = court.judge.take_flips();
     let told: Vec<_> = flips
         .iter()
-        .map(|flip| (flip.at_unix_ms, flip.from, flip.to, &*flip.why))
+        .map(|flip| (flip.at_unix_ms, flip.turn, &*flip.why))
         .collect();
     let (up, down) = (Verdict::Up, Verdict::Down);
     assert_eq!(
         told,
         [
-            (0, Verdict::Unknown, up, "first probe succeeded"),
-            (1_000, up, down, "2 of 2 failed: connection refused"),
-            (1_000, down, up, "2 of 2 succeeded"),
+            (
+                0,
+                Turn::Verdict(Verdict::Unknown, up),
+                "first probe succeeded"
+            ),
+            (
+                1_000,
+                Turn::Verdict(up, down),
+                "2 of 2 failed: connection refused"
+            ),
+            (1_000, Turn::Verdict(down, up), "2 of 2 succeeded"),
         ]
     );
     assert!(court.judge.take_flips().is_empty());
@@ -365,14 +406,42 @@ fn what_is_slow_is_degraded_until_it_is_quick_again_or_down() {
     let changed = court.judge.take_changed();
     let health = &changed[&court.specs[0].key];
     assert_eq!((health.degraded, health.smoothed_ms), (true, Some(3)));
-    let said = court.judge.targets[&court.specs[0].key].slowness_announcement();
-    assert_eq!(said, "degraded: successes take 3 ms, smoothed");
+    let told = |court: &mut Court| {
+        let flips = court.judge.take_flips().into_iter();
+        let told = flips.map(|flip| (flip.turn, flip.why));
+        told.collect::<Vec<_>>()
+    };
+    let why = "successes take 3 ms, smoothed (slow: above 2 ms)".to_owned();
+    let up = Turn::Verdict(Verdict::Unknown, Verdict::Up);
+    let first = (up, "first probe succeeded".to_owned());
+    assert_eq!(told(&mut court), [first, (Turn::Slower, why)]);
     court.observe(0, timeout());
     assert!(court.health(0).degraded);
     let turns = court.judge.turns();
     court.observe(0, timeout());
     assert!(!court.health(0).degraded);
     assert!(court.judge.turns() > turns);
+    let down = Turn::Verdict(Verdict::Up, Verdict::Down);
+    let turns: Vec<_> = told(&mut court).into_iter().map(|told| told.0).collect();
+    assert_eq!(turns, [down], "what fell is not quicker");
+}
+
+#[test]
+fn what_cannot_be_asked_from_here_is_told_once_and_is_no_change_of_a_verdict() {
+    let mut court = Court::new(false);
+    let local = || Err(Failure::Local("no descriptor is left".to_owned()));
+    court.observe(0, local());
+    court.observe(0, local());
+    court.observe(0, Ok(()));
+    court.observe(0, local());
+    let turns: Vec<_> = court
+        .judge
+        .take_flips()
+        .into_iter()
+        .map(|flip| flip.turn)
+        .collect();
+    let up = Turn::Verdict(Verdict::Unknown, Verdict::Up);
+    assert_eq!(turns, [Turn::Unaskable, up, Turn::Unaskable]);
 }
 
 #[test]
@@ -409,6 +478,32 @@ fn what_others_said_is_forgotten_when_it_is_too_old() {
     court.set(10, &HashMap::from([(key, up)]));
     assert_eq!(court.health(5).verdict, Verdict::Up);
     court.tick(80_000);
+    assert_eq!(court.health(5).verdict, Verdict::Unknown);
+    // By the age that it had already.
+    court.observe(5, Ok(()));
+    court.now_ms = 92_000;
+    let key = court.specs[5].key.clone();
+    let memory = court.judge.memory(&key, court.now()).expect("known");
+    assert_eq!(memory.said_ago, Some(Duration::from_secs(12)));
+    for (ago_s, known) in [
+        (12, Verdict::Up),
+        (30, Verdict::Unknown),
+        (99, Verdict::Unknown),
+    ] {
+        let said_ago = Some(Duration::from_secs(ago_s));
+        let memory = Remembered {
+            said_ago,
+            ..memory.clone()
+        };
+        court.set(0, &HashMap::new());
+        court.set(10, &HashMap::from([(key.clone(), memory)]));
+        assert_eq!(court.health(5).verdict, known, "{ago_s}");
+    }
+    court.set(0, &HashMap::new());
+    court.set(10, &HashMap::from([(key, memory)]));
+    court.tick(109_999);
+    assert_eq!(court.health(5).verdict, Verdict::Up);
+    court.tick(110_000);
     assert_eq!(court.health(5).verdict, Verdict::Unknown);
 }
 

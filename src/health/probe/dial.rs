@@ -11,6 +11,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::allowance::{Allowance, Bounded};
 use super::deadline::Deadline;
 use super::tls::{Alpn, TlsConfigs};
 use crate::clock;
@@ -58,6 +59,7 @@ async fn connect_from(source: Source, address: SocketAddr) -> io::Result<TcpStre
 }
 
 /// A connection with TLS to one that is known as `host`, if it has a name; the certificate must not end too soon.
+/// No more is read than is allowed, handshake and records counted.
 ///
 /// # Errors
 /// Why there is none. What is wrong here is found before it connects.
@@ -67,12 +69,13 @@ pub async fn secure(
     settings: &TlsProbe,
     host: Option<&str>,
     (known, alpn): (&TlsConfigs, Alpn),
+    allowance: &Allowance,
     deadline: &Deadline,
-) -> Result<TlsStream<TcpStream>, Failure> {
+) -> Result<TlsStream<Bounded<TcpStream>>, Failure> {
     let name = server_name(settings, host, address)?;
     let connector = TlsConnector::from(known.get(settings, alpn)?);
     let stream = connect(address, way, deadline).await?;
-    let shaking = connector.connect(name, stream);
+    let shaking = connector.connect(name, allowance.on(stream));
     let stream = deadline.within(Step::Handshake, shaking).await?;
     let stream = stream.map_err(|error| Failure::from_error(&error))?;
     let (_, connection) = stream.get_ref();

@@ -8,6 +8,7 @@ use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, TE, USER_AGENT};
 use hyper::{Method, Request};
 
+use super::allowance::Allowance;
 use super::deadline::Deadline;
 use super::http::AGENT;
 use super::session::Session;
@@ -63,15 +64,17 @@ impl GrpcAsker {
 
     async fn dial(&self, deadline: &Deadline) -> Result<Session, Failure> {
         let GrpcProbe { way, tls, host, .. } = &self.probe;
-        let version = HttpVersion::Two;
+        let (version, allowance) = (HttpVersion::Two, Allowance::new(ANSWER_MAX));
         match tls {
             None => {
                 let stream = dial::connect(self.address, way, deadline).await?;
-                Session::open(stream, version, deadline).await
+                Session::open(allowance.on(stream), version, deadline).await
             }
             Some(tls) => {
                 let (host, known) = (host.as_deref(), (&self.tls, Alpn::Http(version)));
-                let stream = dial::secure(self.address, way, tls, host, known, deadline).await?;
+                let address = self.address;
+                let stream =
+                    dial::secure(address, way, tls, host, known, &allowance, deadline).await?;
                 Session::open(stream, version, deadline).await
             }
         }

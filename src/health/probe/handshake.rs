@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::allowance::Allowance;
 use super::deadline::Deadline;
 use super::dial;
 use super::tls::{Alpn, TlsConfigs};
@@ -22,7 +23,8 @@ impl HandshakeAsker {
     async fn attempt(&self) -> Outcome {
         let deadline = Deadline::new(self.timeout);
         let (HandshakeProbe { way, tls }, known) = (&self.probe, (&self.tls, Alpn::None));
-        dial::secure(self.address, way, tls, None, known, &deadline).await?;
+        let (address, allowance) = (self.address, Allowance::new(0));
+        dial::secure(address, way, tls, None, known, &allowance, &deadline).await?;
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! The HTTP and HTTPS probe: a request, its status and perhaps its body.
 //!
 //! A target may be hostile. The monitor's timeout bounds an attempt's time, [`HttpProbe::body_limit`]
-//! what is read of the body, and [`session`](super::session) the head of the answer. Nothing is ever unpacked.
+//! what is read of the body, [`session`](super::session) the head of the answer, and [`Allowance`] all that comes.
+//! Nothing is ever unpacked.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use hyper::header::{CONNECTION, HOST, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Method, Request};
 use reqwest::Url;
 
+use super::allowance::Allowance;
 use super::body::BodySearch;
 use super::deadline::Deadline;
 use super::dial;
@@ -32,6 +34,7 @@ pub struct HttpAsker {
     timeout: Duration,
     probe: HttpProbe,
     tls: TlsConfigs,
+    allowance: Allowance,
     /// The connection of the last attempt, where it may be used again.
     kept: Option<Session>,
     told: Option<Told>,
@@ -39,11 +42,13 @@ pub struct HttpAsker {
 
 impl HttpAsker {
     pub fn new(address: SocketAddr, timeout: Duration, probe: HttpProbe, tls: TlsConfigs) -> Self {
+        let allowance = Allowance::new(probe.body_limit as usize);
         HttpAsker {
             address,
             timeout,
             probe,
             tls,
+            allowance,
             kept: None,
             told: None,
         }
@@ -51,6 +56,7 @@ impl HttpAsker {
 
     async fn attempt(&mut self) -> Outcome {
         let deadline = Deadline::new(self.timeout);
+        self.allowance.renew();
         let mut url = url(&self.probe, self.address)?;
         for _ in 0..=self.probe.redirects {
             let (session, mut answer) = self.get(&url, &deadline).await?;
@@ -86,10 +92,12 @@ impl HttpAsker {
         } = &self.probe;
         let Some(tls) = &self.probe.tls else {
             let stream = dial::connect(self.address, way, deadline).await?;
+            let stream = self.allowance.on(stream);
             return Session::open(stream, *version, deadline).await;
         };
         let (host, known) = (host.as_deref(), (&self.tls, Alpn::Http(*version)));
-        let stream = dial::secure(self.address, way, tls, host, known, deadline).await?;
+        let (address, allowance) = (self.address, &self.allowance);
+        let stream = dial::secure(address, way, tls, host, known, allowance, deadline).await?;
         Session::open(stream, *version, deadline).await
     }
 

@@ -1,9 +1,10 @@
 //! One attempt to learn whether a target works; one file per kind.
 
+mod allowance;
 mod body;
 mod command;
 mod datagram;
-mod deadline;
+pub(super) mod deadline;
 mod dial;
 mod dns;
 mod file;

@@ -1,7 +1,7 @@
 //! HTTP over a connection: requests and answers of either version.
 //!
-//! A target may be hostile. What hyper keeps of an answer's head is bounded here, what is read of its body by
-//! the caller, and time by the attempt's deadline. What runs for a connection ends with its [`Session`].
+//! A target may be hostile. What hyper keeps of an answer's head is bounded here, what is read of its body and in
+//! all by the caller, and time by the attempt's deadline. What runs for a connection ends with its [`Session`].
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -161,7 +161,7 @@ impl Answer {
     pub async fn piece(&mut self, deadline: &Deadline) -> Result<Option<Bytes>, Failure> {
         while !self.is_over {
             let frame = deadline.within(Step::Body, self.body.frame()).await?;
-            let Some(frame) = frame.transpose().map_err(|e| Failure::from_error(&e))? else {
+            let Some(frame) = failed(frame.transpose())? else {
                 self.is_over = true;
                 break;
             };
@@ -177,5 +177,8 @@ impl Answer {
 }
 
 fn failed<T>(done: Result<T, hyper::Error>) -> Result<T, Failure> {
-    done.map_err(|error| Failure::from_error(&error))
+    done.map_err(|error| match error.is_incomplete_message() {
+        true => Failure::Closed,
+        false => Failure::from_error(&error),
+    })
 }

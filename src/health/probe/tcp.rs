@@ -44,7 +44,12 @@ impl TcpAsker {
         while left > 0 {
             let most = left.min(PIECE);
             let reading = stream.read(&mut piece[..most]);
-            let length = deadline.io(Step::Answer, reading).await?;
+            let length = match deadline.io(Step::Answer, reading).await {
+                Ok(length) => length,
+                // Who has answered was reached, and has said something else.
+                Err(Failure::TimedOut { .. }) if left < *limit as usize => 0,
+                Err(failure) => return Err(failure),
+            };
             if length == 0 {
                 break;
             }
