@@ -1,7 +1,7 @@
 //! Files that are whole at any moment, whatever happens while they are written.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// Replaces the file at `path`, in a folder that exists: written aside (`.new` behind its name), synced
@@ -20,5 +20,24 @@ pub fn replace(path: &Path, octets: &[u8]) -> io::Result<()> {
     match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
+    }
+}
+
+/// The octets of such a file; `None`: there is none.
+///
+/// # Errors
+/// In words: what the system says, or that it has more than `most` octets.
+pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, String> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let mut octets = Vec::new();
+    let read = file.take(most + 1).read_to_end(&mut octets);
+    read.map_err(|e| e.to_string())?;
+    match octets.len() as u64 > most {
+        true => Err(format!("larger than {most} octets")),
+        false => Ok(Some(octets)),
     }
 }

@@ -3,8 +3,7 @@
 //! The file is replaced as a whole when that changes, once a second at most, and before a request goes out for the first
 //! time: so it has the same name when it goes out again. Whom it is for is not in the file: who is configured then.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,17 +74,9 @@ pub fn load(path: &Path) -> Kept {
 const ID_MAX: u64 = 1 << 53;
 
 fn read(path: &Path) -> Result<Kept, String> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kept::default()),
-        Err(error) => return Err(error.to_string()),
+    let Some(text) = durable::read(path, OCTETS_MAX)? else {
+        return Ok(Kept::default());
     };
-    let mut text = Vec::new();
-    let read = file.take(OCTETS_MAX + 1).read_to_end(&mut text);
-    read.map_err(|e| e.to_string())?;
-    if text.len() as u64 > OCTETS_MAX {
-        return Err(format!("larger than {OCTETS_MAX} octets"));
-    }
     let kept: Kept = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
     if kept.version != VERSION {
         return Err(format!("version {}, expected {VERSION}", kept.version));

@@ -6,8 +6,7 @@
 //! with a line in the log: the first probes will tell.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,17 +88,9 @@ fn read(
     max_age: Duration,
     now_unix_ms: u64,
 ) -> Result<HashMap<TargetKey, Remembered>, String> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
-        Err(error) => return Err(error.to_string()),
+    let Some(text) = durable::read(path, OCTETS_MAX)? else {
+        return Ok(HashMap::new());
     };
-    let mut text = Vec::new();
-    let read = file.take(OCTETS_MAX + 1).read_to_end(&mut text);
-    read.map_err(|e| e.to_string())?;
-    if text.len() as u64 > OCTETS_MAX {
-        return Err(format!("larger than {OCTETS_MAX} octets"));
-    }
     let contents: Contents = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
     if !(VERSION_OLDEST..=VERSION).contains(&contents.version) {
         let version = contents.version;

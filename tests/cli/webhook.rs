@@ -72,17 +72,23 @@ fn a_secret_that_others_can_read_is_refused() {
     assert!(!told.stderr.contains("0123456789"), "{}", told.stderr);
 }
 
-#[test]
-fn what_waits_for_the_webhook_outlives_kill_minus_nine_by_the_same_name() {
-    let (web, hook) = (Web::new(), Web::new());
+/// A server whose endpoint just fell, which the webhook does not take notice of.
+fn refused(place: &Place, web: &Web, hook: &Web) -> Server {
     hook.set_well(false);
-    let place = hooked(&web, &hook);
-    let mut server = Server::start(&place, &[]);
-    until_verdict(&place, "up");
+    let mut server = Server::start(place, &[]);
+    until_verdict(place, "up");
     web.set_well(false);
     server
         .process
         .until_stderr("the webhook does not take changes");
+    server
+}
+
+#[test]
+fn what_waits_for_the_webhook_outlives_kill_minus_nine_by_the_same_name() {
+    let (web, hook) = (Web::new(), Web::new());
+    let place = hooked(&web, &hook);
+    let mut server = refused(&place, &web, &hook);
     // One more waits behind the request that nobody takes.
     web.set_well(true);
     until_verdict(&place, "up");
@@ -136,14 +142,8 @@ fn what_waits_for_the_webhook_outlives_kill_minus_nine_by_the_same_name() {
 #[test]
 fn what_waits_when_the_server_stops_is_said_to_wait_on() {
     let (web, hook) = (Web::new(), Web::new());
-    hook.set_well(false);
     let place = hooked(&web, &hook);
-    let mut server = Server::start(&place, &[]);
-    until_verdict(&place, "up");
-    web.set_well(false);
-    server
-        .process
-        .until_stderr("the webhook does not take changes");
+    let mut server = refused(&place, &web, &hook);
     server.process.signal("TERM");
     assert_eq!(server.process.wait(), 0);
     let said = server.process.stderr();
