@@ -76,6 +76,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "compile",
         &[
+            // Whether a certificate is of today.
+            "clock",
             "config",
             "dns",
             "geoip",

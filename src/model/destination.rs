@@ -25,7 +25,8 @@ impl Destination {
         }
         match text.parse::<SocketAddr>() {
             Ok(socket) => (socket.port() != 0).then_some(Destination::Socket(socket)),
-            Err(_) if !text.contains('.') => None,
+            // No name of a host has a colon: it is an address gone wrong.
+            Err(_) if !text.contains('.') || text.contains(':') => None,
             Err(_) => Name::parse(text).ok().map(Destination::Name),
         }
     }

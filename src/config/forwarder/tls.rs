@@ -150,11 +150,14 @@ fn versions<'t>(reader: &mut Reader, value: &'t Value<'t>) -> Option<Versions> {
             Some(())
         },
     )?;
-    if !versions.v1_2 && !versions.v1_3 {
+    if value
+        .get_ref()
+        .as_array()
+        .is_some_and(|list| list.is_empty())
+    {
         reader.error(value.span(), "expected \"1.2\", \"1.3\" or both", None);
-        return None;
     }
-    Some(versions)
+    (versions.v1_2 || versions.v1_3).then_some(versions)
 }
 
 fn alpn<'t>(reader: &mut Reader, value: &'t Value<'t>, is_tcp: bool) -> Option<Vec<String>> {

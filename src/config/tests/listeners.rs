@@ -63,10 +63,7 @@ fn right_listeners_and_backends_are_read() {
 fn mistakes_are_told_where_they_are() {
     let mut wrong = String::new();
     let listeners = [
-        (
-            "¦proxy_protocol = true",
-            "`proxy_protocol` needs `trusted_proxies`",
-        ),
+        ("¦proxy_protocol = true", "`proxy_protocol` needs `trusted`"),
         (
             "¦hsts = \"1d\"",
             "`hsts` is for requests that come over `tls`",

@@ -86,8 +86,13 @@ pub(in crate::config::forwarder) fn host(
     };
     let is_address =
         name.parse::<std::net::Ipv4Addr>().is_ok() || name.starts_with('[') && name.ends_with(']');
-    let is_name = Name::parse(name).is_ok_and(|name| name.label_count() > 0);
-    if !(is_name || is_address && !is_below) || name.contains(['*', ':', '/']) && !is_address {
+    // Those are the characters of host names that browsers send (RFC 3986, 3.2.2; names that are not ASCII come as
+    // A-labels); a name with others would fit no request.
+    let has_host_characters = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let is_name = has_host_characters && Name::parse(name).is_ok_and(|name| name.label_count() > 0);
+    if !(is_name || is_address && !is_below) {
         let message = format!("expected {HOST_EXPECTED}, found {}", quoted(text));
         let help = text.contains(':').then(|| "without a port".to_owned());
         reader.error(span, message, help);
