@@ -1,327 +1,12 @@
-//! `meridian health`
+//! What is told of targets, endpoints and changes, in words.
 
-use std::io::{self, IsTerminal};
-use std::path::Path;
-use std::process::ExitCode;
-use std::time::Duration;
-
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use super::running::Server;
-use super::times::{span, utc};
-use crate::admin::client;
+use super::super::times::{span, utc};
 use crate::admin::health::{
     Changed, EndpointReport, HealthReport, Observed, Part, Probing, Tally, TargetReport, Use, asked,
 };
 
-/// How often a running server is asked by `--watch`.
-const EVERY: Duration = Duration::from_secs(1);
-/// Rows that are shown on a terminal, where neither `--all` nor `--worst` is given.
-const ROWS_MAX: usize = 100;
-/// The same each time that `--watch` looks, where there is no terminal whose height says how many fit.
-const ROWS_WATCHED_MAX: usize = 40;
-/// No more targets than this, or endpoints that go by several of them, are told in full.
-const IN_FULL_MAX: usize = 3;
-const CLEAR: &str = "\x1b[H\x1b[J";
-
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// Whose targets: a region, pool, monitor or endpoint (`eu`, `pool:web-*`, `monitor:web`,
-    /// `web-eu/192.0.2.1`) [default: all]
-    what: Option<String>,
-    /// Show the last changes of verdicts instead, the latest last
-    #[arg(long)]
-    history: bool,
-    /// Look again each second, until interrupted
-    #[arg(long, short)]
-    watch: bool,
-    /// Print JSON; with --watch, a line each time
-    #[arg(long)]
-    json: bool,
-    /// Show no more than the N worst [default: all; 100 on a terminal; with --watch what fits, or 40]
-    #[arg(long, value_name = "N", conflicts_with_all = ["all", "history"])]
-    worst: Option<usize>,
-    /// Show all, however many there are
-    #[arg(long)]
-    all: bool,
-    #[command(flatten)]
-    server: Server,
-}
-
-pub async fn run(arguments: Arguments) -> ExitCode {
-    let socket = arguments.server.socket();
-    let socket = match socket {
-        Ok(socket) => socket,
-        Err(message) => return super::fail(&message),
-    };
-    let done = match (arguments.history, arguments.watch) {
-        (false, false) => once(&socket, &arguments).await,
-        (true, false) => history(&socket, &arguments).await,
-        (false, true) => watch(&socket, &arguments).await,
-        (true, true) => follow(&socket, &arguments).await,
-    };
-    super::finish(done)
-}
-
-async fn get<T: DeserializeOwned>(
-    socket: &Path,
-    path: &str,
-    options: &[(&str, String)],
-) -> Result<T, String> {
-    let options = options
-        .iter()
-        .map(|(name, value)| format!("{name}={}", escaped(value)));
-    let options: Vec<_> = options.collect();
-    let path = match options.is_empty() {
-        true => path.to_owned(),
-        false => format!("{path}?{}", options.join("&")),
-    };
-    client::get(socket, &path).await.map_err(|e| e.to_string())
-}
-
-/// As part of a query (RFC 3986, 2.1).
-fn escaped(text: &str) -> String {
-    let escape = |octet: u8| match octet.is_ascii_alphanumeric() {
-        true => char::from(octet).to_string(),
-        false => format!("%{octet:02X}"),
-    };
-    text.bytes().map(escape).collect()
-}
-
-/// With no more than `worst` targets, and as many endpoints.
-async fn report(
-    socket: &Path,
-    arguments: &Arguments,
-    worst: Option<usize>,
-) -> Result<HealthReport, String> {
-    let what = arguments.what.as_ref();
-    let options = [
-        what.map(|what| ("what", what.clone())),
-        worst.map(|worst| ("worst", worst.to_string())),
-    ];
-    let options: Vec<_> = options.into_iter().flatten().collect();
-    let mut report: HealthReport = get(socket, "/v1/health", &options).await?;
-    if let (Some(what), 0) = (what, report.counts.targets.all()) {
-        return Err(format!("`{what}` is nothing that is probed"));
-    }
-    // Those in trouble first.
-    report.targets.sort_by_cached_key(|target| {
-        let name = target.used_by.first().map(name);
-        (rank(target), name, target.target.clone())
-    });
-    report.endpoints.sort_by_cached_key(|endpoint| {
-        let rank = verdict_rank(&endpoint.verdict);
-        (rank, endpoint.pool.clone(), endpoint.endpoint.clone())
-    });
-    Ok(report)
-}
-
-fn rank(target: &TargetReport) -> u8 {
-    let is_slow = target.slowness.is_some_and(|slowness| slowness.degraded);
-    match &*target.verdict {
-        "up" if target.state != "up" || is_slow => 1,
-        verdict => verdict_rank(verdict),
-    }
-}
-
-fn verdict_rank(verdict: &str) -> u8 {
-    match verdict {
-        "down" => 0,
-        "up" => 3,
-        _ => 2,
-    }
-}
-
-async fn once(socket: &Path, arguments: &Arguments) -> Result<String, String> {
-    let worst = match arguments.worst {
-        None if io::stdout().is_terminal() && !arguments.all && !arguments.json => Some(ROWS_MAX),
-        worst => worst,
-    };
-    let report = report(socket, arguments, worst).await?;
-    if arguments.json {
-        return Ok(super::json(&report));
-    }
-    let now = report.now_unix_ms;
-    let endpoints: String = match report.counts.endpoints.all() {
-        1..=IN_FULL_MAX => {
-            let endpoints = report.endpoints.iter();
-            endpoints.map(|it| endpoint_in_full(it, now)).collect()
-        }
-        _ => endpoint_table(&report),
-    };
-    let targets: String = match report.counts.targets.all() {
-        0..=IN_FULL_MAX => report.targets.iter().map(|t| in_full(t, now)).collect(),
-        _ if endpoints.is_empty() => table(&report),
-        _ => format!("\n{}", table(&report)),
-    };
-    Ok(format!("{}{endpoints}{targets}", heading(&report)))
-}
-
-async fn watch(socket: &Path, arguments: &Arguments) -> Result<String, String> {
-    let is_terminal = io::stdout().is_terminal();
-    let mut away = None;
-    loop {
-        // It may be another size each time.
-        let window = is_terminal.then(window).flatten();
-        let worst = match (arguments.worst, window) {
-            (None, _) if arguments.all || arguments.json => None,
-            (None, Some((rows, _))) => Some(rows),
-            (None, None) => Some(ROWS_WATCHED_MAX),
-            (worst, _) => worst,
-        };
-        let mut report = match report(socket, arguments, worst).await {
-            Ok(report) => report,
-            Err(why) => {
-                wait(&mut away, why).await?;
-                continue;
-            }
-        };
-        away = Some(false);
-        let text = match (arguments.json, is_terminal) {
-            (true, _) => line(&report),
-            (false, true) => format!("{CLEAR}{}", screen(&mut report, window)),
-            (false, false) => {
-                let endpoints = endpoint_table(&report);
-                let between = if endpoints.is_empty() { "" } else { "\n" };
-                let targets = table(&report);
-                format!("{}{endpoints}{between}{targets}\n", heading(&report))
-            }
-        };
-        if !super::try_print(&text) {
-            return Ok(String::new());
-        }
-        tokio::time::sleep(EVERY).await;
-    }
-}
-
-/// A server that was there may be restarting: that it is away is said once. `away`: whether that was said; `None`
-/// where none was there yet.
-async fn wait(away: &mut Option<bool>, why: String) -> Result<(), String> {
-    match away {
-        None => return Err(why),
-        Some(true) => {}
-        Some(is_told) => {
-            *is_told = true;
-            eprintln!("meridian: {why}; waiting for it");
-        }
-    }
-    tokio::time::sleep(EVERY).await;
-    Ok(())
-}
-
-/// Rows and columns of the terminal that is written to, if it says.
-fn window() -> Option<(usize, usize)> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    let (rows, columns) = (usize::from(size.ws_row), usize::from(size.ws_col));
-    (rows > 0 && columns > 0).then_some((rows, columns))
-}
-
-/// What fits into a window, where its size is known; a line is a row.
-fn screen(report: &mut HealthReport, window: Option<(usize, usize)>) -> String {
-    let Some((rows, columns)) = window else {
-        return format!(
-            "{}{}{}",
-            heading(report),
-            endpoint_table(report),
-            table(report)
-        );
-    };
-    // Beside the heading, the names of the columns, what says that there are more, and where the cursor is.
-    let room = rows.saturating_sub(4).max(1);
-    if report.endpoints.is_empty() {
-        report.targets.truncate(room);
-    } else {
-        let room = room.saturating_sub(2).max(2);
-        report
-            .endpoints
-            .truncate((room / 2).max(room.saturating_sub(report.targets.len())));
-        report
-            .targets
-            .truncate(room.saturating_sub(report.endpoints.len()).max(1));
-    }
-    let text = format!(
-        "{}{}{}",
-        heading(report),
-        endpoint_table(report),
-        table(report)
-    );
-    let lines = text.lines().take(rows.saturating_sub(1).max(1));
-    lines.map(|line| cut(line, columns) + "\n").collect()
-}
-
-/// No more characters than that; the last one says that there were more.
-fn cut(line: &str, columns: usize) -> String {
-    match line.chars().count() > columns {
-        true => {
-            let kept = line.chars().take(columns.saturating_sub(1));
-            kept.chain(['…']).collect()
-        }
-        false => line.to_owned(),
-    }
-}
-
-async fn changes(socket: &Path, arguments: &Arguments) -> Result<Vec<Changed>, String> {
-    let what = arguments.what.iter().map(|what| ("what", what.clone()));
-    let what: Vec<_> = what.collect();
-    get(socket, "/v1/health/history", &what).await
-}
-
-async fn history(socket: &Path, arguments: &Arguments) -> Result<String, String> {
-    let changes = changes(socket, arguments).await?;
-    if arguments.json {
-        return Ok(super::json(&changes));
-    }
-    match changes.as_slice() {
-        [] => Ok(match &arguments.what {
-            // That is an error where it is nothing.
-            Some(what) => {
-                report(socket, arguments, Some(1)).await?;
-                format!("no verdict of {what} has changed that is remembered\n")
-            }
-            None => "no verdict has changed since the server started\n".to_owned(),
-        }),
-        changes => Ok(changes.iter().map(change).collect()),
-    }
-}
-
-/// Prints changes as they come.
-async fn follow(socket: &Path, arguments: &Arguments) -> Result<String, String> {
-    let (mut told, mut away) = (0, None);
-    loop {
-        let changes = match changes(socket, arguments).await {
-            Ok(changes) => changes,
-            Err(why) => {
-                wait(&mut away, why).await?;
-                continue;
-            }
-        };
-        away = Some(false);
-        // A server that was restarted counts anew.
-        if changes.last().is_some_and(|last| last.id < told) {
-            told = 0;
-        }
-        let new = changes.iter().filter(|change| change.id > told);
-        let text: String = new
-            .map(|new| match arguments.json {
-                true => line(new),
-                false => change(new),
-            })
-            .collect();
-        told = changes.last().map_or(told, |last| last.id);
-        if !text.is_empty() && !super::try_print(&text) {
-            return Ok(String::new());
-        }
-        tokio::time::sleep(EVERY).await;
-    }
-}
-
-fn line(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default() + "\n"
-}
-
 /// `2026-11-22 04:05:06.789  down     web-eu/192.0.2.1  2 of 2 failed: connection refused (was up)`
-fn change(change: &Changed) -> String {
+pub(super) fn change(change: &Changed) -> String {
     let Changed { from, to, why, .. } = change;
     format!(
         "{} UTC  {to:<8}  {:<32}  {why} (was {from})\n",
@@ -337,11 +22,11 @@ fn with_more(who: &str, more: usize) -> String {
     }
 }
 
-fn name(used: &Use) -> String {
+pub(super) fn name(used: &Use) -> String {
     format!("{}/{}", used.pool, used.endpoint)
 }
 
-fn heading(report: &HealthReport) -> String {
+pub(super) fn heading(report: &HealthReport) -> String {
     let counts = &report.counts;
     let endpoints = match counts.endpoints.all() {
         0 => String::new(),
@@ -387,7 +72,7 @@ fn probes(probing: &Probing, now_unix_ms: u64) -> String {
     format!("; {under_way} probes under way, {missed} missed, {lag} ms late at most{held}")
 }
 
-fn table(report: &HealthReport) -> String {
+pub(super) fn table(report: &HealthReport) -> String {
     let mut text = format!(
         "{:<7}  {:<14}  {:<12}  {:<8}  {:>6}  {:<32}  WHY\n",
         "VERDICT", "STATE", "FOR", "LAST", "NEXT", "ENDPOINT"
@@ -445,7 +130,7 @@ fn state(target: &TargetReport, now_unix_ms: u64) -> String {
 }
 
 /// Nothing where no endpoint goes by several targets.
-fn endpoint_table(report: &HealthReport) -> String {
+pub(super) fn endpoint_table(report: &HealthReport) -> String {
     if report.endpoints.is_empty() {
         return String::new();
     }
@@ -472,7 +157,7 @@ fn endpoint_row(endpoint: &EndpointReport, now_unix_ms: u64) -> String {
     )
 }
 
-fn endpoint_in_full(endpoint: &EndpointReport, now_unix_ms: u64) -> String {
+pub(super) fn endpoint_in_full(endpoint: &EndpointReport, now_unix_ms: u64) -> String {
     let EndpointReport {
         pool,
         region,
@@ -568,7 +253,7 @@ fn overridden(target: &TargetReport) -> String {
     }
 }
 
-fn in_full(target: &TargetReport, now_unix_ms: u64) -> String {
+pub(super) fn in_full(target: &TargetReport, now_unix_ms: u64) -> String {
     let mut text = format!("\n{}\n", target.target);
     let mut say = |label: &str, words: &str| text.push_str(&format!("  {label:<8}  {words}\n"));
     let since = target
@@ -653,11 +338,11 @@ fn state_in_full(target: &TargetReport, now_unix_ms: u64) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::admin::health::{Counts, Damping, Progress, Slowness};
+    use crate::admin::health::{Damping, Progress, Slowness};
 
-    fn target() -> TargetReport {
+    pub fn target() -> TargetReport {
         let observed = |at_unix_ms, success| Observed {
             at_unix_ms,
             took_us: 1_250,
@@ -753,7 +438,13 @@ mod tests {
         assert_eq!((&*short, &*words), ("slow", "slow"));
     }
 
-    fn part(monitor: &str, how: Option<&str>, verdict: &str, why: &str, parts: Vec<Part>) -> Part {
+    pub fn part(
+        monitor: &str,
+        how: Option<&str>,
+        verdict: &str,
+        why: &str,
+        parts: Vec<Part>,
+    ) -> Part {
         Part {
             monitor: monitor.to_owned(),
             how: how.map(str::to_owned),
@@ -813,52 +504,6 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_has_no_more_rows_and_columns_than_its_window() {
-        let endpoint = |n: usize| EndpointReport {
-            pool: format!("pool-{n}"),
-            region: "eu".to_owned(),
-            endpoint: "192.0.2.1".to_owned(),
-            verdict: "down".to_owned(),
-            counts_as: "down".to_owned(),
-            since_unix_ms: None,
-            why: "database is down".to_owned(),
-            share: None,
-            overridden: None,
-            condition: part("a", None, "down", "", Vec::new()),
-        };
-        for (targets, endpoints) in [(0, 0), (3, 0), (500, 0), (500, 500), (2, 500), (500, 2)] {
-            for (rows, columns) in [(24, 80), (50, 200), (5, 20), (1, 1)] {
-                let down = |down| Tally {
-                    down,
-                    ..Tally::default()
-                };
-                let mut report = HealthReport {
-                    now_unix_ms: 62_000,
-                    verdicts: String::new(),
-                    probing: None,
-                    counts: Counts {
-                        targets: down(targets),
-                        endpoints: down(endpoints),
-                    },
-                    targets: vec![target(); targets.min(rows)],
-                    endpoints: (0..endpoints.min(rows)).map(endpoint).collect(),
-                };
-                let text = screen(&mut report, Some((rows, columns)));
-                let lines: Vec<&str> = text.lines().collect();
-                assert!(lines.len() < rows.max(2), "{rows}: {text}");
-                assert!(lines.iter().all(|line| line.chars().count() <= columns));
-                if (rows, columns) == (50, 200) && targets == 500 {
-                    assert!(
-                        lines
-                            .last()
-                            .is_some_and(|last| last.contains(" more, which"))
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
     fn in_full_each_observation_and_each_user_has_a_line() {
         assert_eq!(
             in_full(&target(), 62_000),
@@ -871,14 +516,6 @@ mod tests {
              \x20 next      0.3 s\n\
              \x20 seen      61.0 s ago, in 1.2 ms: connection refused\n\
              \x20 seen      62.0 s ago, in 1.2 ms: succeeded\n"
-        );
-    }
-
-    #[test]
-    fn what_is_asked_for_is_escaped() {
-        assert_eq!(
-            escaped("web-eu/2001:db8::1&x"),
-            "web%2Deu%2F2001%3Adb8%3A%3A1%26x"
         );
     }
 }
