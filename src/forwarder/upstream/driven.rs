@@ -41,7 +41,7 @@ impl Driven {
     /// Lets it read and write what can be. Nobody is woken when it can more.
     pub fn drive_once(&mut self) {
         if !self.has_ended {
-            self.bell.forget();
+            self.bell.leave();
             let mut cx = Context::from_waker(&self.waker);
             self.has_ended = Pin::new(&mut self.connection).poll(&mut cx).is_ready();
         }
@@ -99,6 +99,12 @@ impl Bell {
         if !known.as_ref().is_some_and(|known| known.will_wake(task)) {
             *known = Some(task.clone());
         }
+    }
+
+    /// It is nobody's: a task that has ended is not to be held on to.
+    fn leave(&self) {
+        self.forget();
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Whoever has rung so far is answered, and whoever rings is not heard.
