@@ -16,6 +16,7 @@ use super::balance::{self, Ask, Choice, Nothing};
 use super::body::RequestBody;
 use super::kept::Kept;
 use super::known::Known;
+use super::service::Onward;
 use super::story::Story;
 use super::upstream::{self, AtWork, Exchange, Failed, Refused, Why};
 use super::worker::Worker;
@@ -90,23 +91,22 @@ impl Attempts<'_> {
     /// Sends it until there is a response, or nothing more to be done.
     pub async fn send(
         &self,
-        request: Request<RequestBody>,
-        again: Option<Again>,
+        request: Onward,
+        again: Option<Box<Again>>,
     ) -> Result<Answered, Undone> {
         let begun = clock::now();
         let mut request = Some(request);
-        let mut again = again;
         let mut tried = Tried::default();
         let mut sends = 0;
         let mut deadline = None;
         let mut last = None;
         // A response that will do if there is no better one.
-        let mut poor: Option<Answered> = None;
+        let mut poor: Option<Box<Answered>> = None;
         let mut now_ms = clock::steady_ms(begun);
         loop {
             let choice = match self.choose(tried.as_slice(), now_ms) {
                 Ok(choice) => choice,
-                Err(nothing) => return poor.ok_or(last.unwrap_or(nothing)),
+                Err(nothing) => return poor.map(|poor| *poor).ok_or(last.unwrap_or(nothing)),
             };
             let Choice {
                 upstream,
@@ -124,21 +124,33 @@ impl Attempts<'_> {
                 }
             }
             tried.push(backend.number);
-            let told = Arc::clone(&backend);
-            let entering = AtWork::enter(&upstream, backend, is_pools_trial, now_ms);
-            let at_work = match by(deadline, entering).await {
+            let entered = match AtWork::try_enter(&upstream, &backend, is_pools_trial, now_ms) {
+                Some(entered) => Some(entered),
+                // In a place of its own: most requests have no use for it.
+                None => {
+                    let entering = AtWork::enter(&upstream, &backend, is_pools_trial, now_ms);
+                    by(deadline, Box::pin(entering)).await
+                }
+            };
+            let at_work = match entered {
                 Some(Ok(at_work)) => at_work,
                 Some(Err(Refused::Ejected)) if tried.has_room() => continue,
-                Some(Err(Refused::Ejected)) => return poor.ok_or(Undone::NoneLeft),
-                Some(Err(Refused::Full)) => return poor.ok_or(last.unwrap_or(Undone::Full)),
-                None => return poor.ok_or(Undone::TotalTimeout),
+                Some(Err(Refused::Ejected)) => {
+                    return poor.map(|poor| *poor).ok_or(Undone::NoneLeft);
+                }
+                Some(Err(Refused::Full)) => {
+                    return poor.map(|poor| *poor).ok_or(last.unwrap_or(Undone::Full));
+                }
+                None => return poor.map(|poor| *poor).ok_or(Undone::TotalTimeout),
             };
-            let Some(sent) = request.take().or_else(|| again.as_mut()?.request()) else {
-                return poor.ok_or(last.unwrap_or(Undone::NoneLeft));
+            let Some(sent) = request.take().or_else(|| again.as_ref()?.request()) else {
+                return poor
+                    .map(|poor| *poor)
+                    .ok_or(last.unwrap_or(Undone::NoneLeft));
             };
             poor = None;
             sends += 1;
-            self.story.borrow_mut().goes_to(told, &upstream);
+            self.story.borrow_mut().goes_to(backend, &upstream);
             let exchange =
                 upstream::exchange(self.worker, &upstream, at_work, self.ends, sent, deadline);
             let why = match exchange.await {
@@ -147,10 +159,10 @@ impl Attempts<'_> {
                     let status = response.status();
                     let answered = Answered { response, endpoint };
                     let is_poor = care.retry_statuses.contains(&status.as_u16());
-                    if !is_poor || !again.as_ref().is_some_and(Again::is_possible) {
+                    if !is_poor || !again.as_ref().is_some_and(|again| again.is_possible()) {
                         return Ok(answered);
                     }
-                    poor = Some(answered);
+                    poor = Some(Box::new(answered));
                     None
                 }
                 Err(Failed { why, request: left }) => {
@@ -163,14 +175,14 @@ impl Attempts<'_> {
                 }
             };
             now_ms = clock::steady_ms(clock::now());
-            let may = request.is_some() || again.as_ref().is_some_and(Again::is_possible);
+            let may = request.is_some() || again.as_ref().is_some_and(|again| again.is_possible());
             if !may
                 || !tried.has_room()
                 || sends > upstream.retries
                 || !care.fleet.may_retry(&care.budget, now_ms)
             {
                 return match (poor, why) {
-                    (Some(poor), _) => Ok(poor),
+                    (Some(poor), _) => Ok(*poor),
                     (None, Some(why)) => Err(why),
                     (None, None) => Err(Undone::NoneLeft),
                 };
@@ -215,7 +227,7 @@ pub(super) struct Again {
 impl Again {
     /// The body as it is sent first, and what it takes to send all of it again: up to `replay` octets of the body are
     /// kept for that.
-    pub fn of(head: &Parts, body: RequestBody, replay: usize) -> (RequestBody, Option<Self>) {
+    pub fn of(head: &Parts, body: RequestBody, replay: usize) -> (RequestBody, Option<Box<Self>>) {
         let is_safe = matches!(
             head.method,
             Method::GET
@@ -239,7 +251,7 @@ impl Again {
             parts.uri = head.uri.clone();
             parts.version = head.version;
             parts.headers = head.headers.clone();
-            Again { head: parts, kept }
+            Box::new(Again { head: parts, kept })
         });
         (body, again)
     }
@@ -249,11 +261,11 @@ impl Again {
         self.kept.as_ref().is_none_or(Kept::is_whole)
     }
 
-    fn request(&mut self) -> Option<Request<RequestBody>> {
+    fn request(&self) -> Option<Onward> {
         let body = match &self.kept {
             None => RequestBody::Empty,
             Some(kept) => kept.again()?,
         };
-        Some(Request::from_parts(self.head.clone(), body))
+        Some(Box::new(Request::from_parts(self.head.clone(), body)))
     }
 }

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use super::body::{RequestBody, ResponseBody};
 use super::headers;
 use super::refusal::refuse;
-use super::service::{self, Answer};
+use super::service::{self, Answer, Onward};
 use super::visit::Visit;
 use super::worker::Worker;
 use crate::clock;
@@ -65,12 +65,7 @@ impl<'r> Way<'r> {
         caching.space ^ seed.unwrap_or_default()
     }
 
-    async fn send(
-        &self,
-        worker: &Rc<Worker>,
-        visit: &Visit,
-        request: Request<RequestBody>,
-    ) -> Answer {
+    async fn send(&self, worker: &Rc<Worker>, visit: &Visit, request: Onward) -> Answer {
         match self.forward() {
             Some(forward) => {
                 service::forward(worker, self.root, forward, self.route(), visit, request).await
@@ -88,7 +83,7 @@ pub(super) async fn answer(
     worker: &Rc<Worker>,
     way: Way<'_>,
     visit: &Visit,
-    request: Request<RequestBody>,
+    request: Onward,
 ) -> Answer {
     let forwarding = &way.root.forwarding;
     let (Some(cache), Some(caching)) = (&forwarding.cache, &way.route().cache) else {
@@ -113,7 +108,8 @@ pub(super) async fn answer(
         space: way.space(caching),
         key,
     };
-    asking.answer(request).await
+    // In a place of its own: most routes keep nothing.
+    Box::pin(asking.answer(request)).await
 }
 
 /// A request to a route that keeps responses.
@@ -128,7 +124,7 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn answer(&self, request: Request<RequestBody>) -> Answer {
+    async fn answer(&self, request: Onward) -> Answer {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return self.change(request).await;
         }
@@ -170,7 +166,7 @@ impl Asking<'_> {
     /// Asks a backend, or waits for another request that does. One that comes to nothing is another's turn.
     async fn ask(
         &self,
-        request: Request<RequestBody>,
+        request: Onward,
         wish: &Wish,
         mut kept: Option<Arc<Kept>>,
         why: &'static str,
@@ -199,7 +195,7 @@ impl Asking<'_> {
     }
 
     /// What changes something makes old what is kept of it (RFC 9111, 4.4).
-    async fn change(&self, request: Request<RequestBody>) -> Answer {
+    async fn change(&self, request: Onward) -> Answer {
         let is_safe = matches!(*request.method(), Method::OPTIONS | Method::TRACE);
         let answer = self.send(request).await;
         if !is_safe && (200..400).contains(&answer.status().as_u16()) {
@@ -211,7 +207,7 @@ impl Asking<'_> {
         said(answer, "fwd=method")
     }
 
-    async fn send(&self, request: Request<RequestBody>) -> Answer {
+    async fn send(&self, request: Onward) -> Answer {
         self.way.send(self.worker, self.visit, request).await
     }
 
@@ -230,7 +226,7 @@ impl Asking<'_> {
     /// Asks for a response that others wait for, and keeps it if that may be.
     async fn fetch(
         &self,
-        mut request: Request<RequestBody>,
+        mut request: Onward,
         pilot: Pilot,
         stale: Option<Arc<Kept>>,
         why: &'static str,
@@ -317,7 +313,7 @@ impl Asking<'_> {
                 space,
                 key,
             };
-            let request = Request::from_parts(head, RequestBody::Empty);
+            let request = Box::new(Request::from_parts(head, RequestBody::Empty));
             let answer = asking.fetch(request, pilot, stale, "fwd=stale").await;
             let story = Rc::clone(visit.asked().story);
             story.borrow_mut().answers(answer.status());

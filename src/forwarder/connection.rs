@@ -272,6 +272,8 @@ fn answer(
     let worker = Rc::clone(worker);
     let number = session.begin();
     let seat = Seat(Rc::clone(&session));
+    // What moves on from here is small.
+    let request = Box::new(request);
     async move {
         // Of HTTP/1, hyper itself leaves it out.
         let has_no_body = above.is_some() && request.method() == Method::HEAD;

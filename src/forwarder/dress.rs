@@ -1,7 +1,6 @@
 //! What is done to every response of a route?
 
 use hyper::header::{CONTENT_TYPE, HeaderMap};
-use hyper::http::request::Parts;
 
 use super::body::ResponseBody;
 use super::compress::{self, Codings};
@@ -24,14 +23,14 @@ impl<'a> Dress<'a> {
         forwarding: &'a Forwarding,
         route: &'a Route,
         visit: &'a Visit,
-        head: &Parts,
+        headers: &HeaderMap,
     ) -> Self {
         let compress = route.compress.as_ref();
         Dress {
             forwarding,
             route,
             visit,
-            compress: compress.map(|compress| (compress, Codings::accepted(&head.headers))),
+            compress: compress.map(|compress| (compress, Codings::accepted(headers))),
         }
     }
 

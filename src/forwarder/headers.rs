@@ -5,21 +5,32 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use hyper::header::{
-    CONNECTION, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, MAX_FORWARDS,
-    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE, VIA,
+    CONNECTION, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, MAX_FORWARDS, TE, UPGRADE, VIA,
 };
 use hyper::{HeaderMap, Version};
 
 use crate::state::listening::Http;
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Whether a header of this name is about one connection, whatever `Connection` says (RFC 9110, 7.6.1).
+fn is_of_connection(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
 
 /// Takes out what is about one connection: what `Connection` names, and those headers that were always so (RFC 9110,
 /// 7.6.1). `Trailer` says what the message has behind its body, and stays.
@@ -30,22 +41,17 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+            .map(|name| name.trim())
+            // That one goes in any case, and is named most of the time.
+            .filter(|name| !name.eq_ignore_ascii_case("keep-alive"))
+            .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
             .collect();
         named.iter().for_each(|name| {
             headers.remove(name);
         });
-        headers.remove(CONNECTION);
     }
-    for name in [
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-        PROXY_AUTHORIZATION,
-        HTTP2_SETTINGS,
-        TE,
-        TRANSFER_ENCODING,
-        UPGRADE,
-    ] {
+    // Most messages have none or one of them: one look at all names is less than a search for each.
+    while let Some(name) = headers.keys().find(|name| is_of_connection(name)).cloned() {
         headers.remove(name);
     }
 }
@@ -297,10 +303,12 @@ pub(super) fn tell_request(headers: &mut HeaderMap, is_trusted: bool, draw: impl
         return;
     }
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let id = draw();
-    let digit = |place: u32| DIGITS[(id >> (4 * (31 - place)) & 15) as usize];
-    let id: Vec<u8> = (0..32).map(digit).collect();
-    if let Ok(id) = HeaderValue::from_maybe_shared(Bytes::from(id)) {
+    let mut id = [0; 32];
+    for (digits, octet) in id.chunks_exact_mut(2).zip(draw().to_be_bytes()) {
+        digits[0] = DIGITS[usize::from(octet >> 4)];
+        digits[1] = DIGITS[usize::from(octet & 15)];
+    }
+    if let Ok(id) = HeaderValue::from_bytes(&id) {
         headers.insert(X_REQUEST_ID, id);
     }
 }

@@ -1,13 +1,13 @@
 //! Which path goes on?
 
-use hyper::http::request::Parts;
+use hyper::Uri;
 
 use super::visit::{Visit, replace_path};
 use crate::model::routing::{Rewrite, is_below, path};
 use crate::state::forwarding::Route;
 
 /// Gives the request the path that the route wants. What comes of it is as sound as what clients may ask for.
-pub(super) fn rewrite(route: &Route, visit: &Visit, head: &mut Parts) -> Result<(), &'static str> {
+pub(super) fn rewrite(route: &Route, visit: &Visit, uri: &mut Uri) -> Result<(), &'static str> {
     let rewritten = route
         .rewrite
         .as_ref()
@@ -16,7 +16,7 @@ pub(super) fn rewrite(route: &Route, visit: &Visit, head: &mut Parts) -> Result<
         return Ok(());
     };
     let path = path::normalise(&rewritten).map_err(|_| "the path cannot be rewritten")?;
-    replace_path(&mut head.uri, &path)
+    replace_path(uri, &path)
 }
 
 /// `None`: it stays as it is.

@@ -60,11 +60,14 @@ pub(super) struct Asked<'s> {
 
 pub(super) type Answer = Response<ResponseBody>;
 
+/// A request to be sent on. It has a place of its own, for it is handed on often.
+pub(super) type Onward = Box<Request<RequestBody>>;
+
 /// Answers one request. It never fails: what goes wrong is a response, too.
 pub(super) async fn serve(
     worker: &Rc<Worker>,
     asked: Asked<'_>,
-    request: Request<Incoming>,
+    request: Box<Request<Incoming>>,
 ) -> Answer {
     if let Some(refused) = asked.session.refused(asked.number) {
         return refuse(refused.status, refused.why);
@@ -86,8 +89,45 @@ async fn respond(
     root: &Arc<Root>,
     listener: &Listener,
     asked: Asked<'_>,
-    request: Request<Incoming>,
+    request: Box<Request<Incoming>>,
 ) -> Answer {
+    let Routed {
+        number,
+        visit,
+        mut request,
+    } = match routed(root, listener, asked, *request) {
+        Ok(routed) => routed,
+        Err(answer) => return answer,
+    };
+    let route = &root.forwarding.routes[number as usize];
+    let dress = Dress::of(&root.forwarding, route, &visit, request.headers());
+    if let Err(refusal) = admit(root, route, &visit.client, request.headers()) {
+        return dress.on(*refusal);
+    }
+    if let Err(why) = rewrite::rewrite(route, &visit, request.uri_mut()) {
+        return dress.on(refuse(StatusCode::BAD_REQUEST, why));
+    }
+    dress.on(act(worker, root, number, &visit, request).await)
+}
+
+/// A request, and the place of its route.
+struct Routed {
+    number: u32,
+    visit: Visit,
+    request: Onward,
+}
+
+/// Which route a request is for, or what is answered where there is none.
+#[expect(
+    clippy::result_large_err,
+    reason = "it is the answer, and moves on as it is"
+)]
+fn routed(
+    root: &Root,
+    listener: &Listener,
+    asked: Asked<'_>,
+    request: Request<Incoming>,
+) -> Result<Routed, Answer> {
     let http = &listener.http;
     let unrouted = &root.forwarding.unrouted;
     asked.story.borrow_mut().is_of(unrouted, || {
@@ -99,38 +139,35 @@ async fn respond(
         )
     });
     if let Err(refused) = vet::vet(&request, http) {
-        return refuse(refused.status, refused.why);
+        return Err(refuse(refused.status, refused.why));
     }
     let (mut head, body) = request.into_parts();
     if let Some(port) = listener.entrance.redirect_to_https {
-        return redirect::to_https(port, &head);
+        return Err(redirect::to_https(port, &head));
     }
     let visit = match Visit::new(&mut head, asked, http) {
         Ok(visit) => visit,
-        Err(why) => return refuse(StatusCode::BAD_REQUEST, why),
+        Err(why) => return Err(refuse(StatusCode::BAD_REQUEST, why)),
     };
     let access = listener.access.as_ref();
     if access.is_some_and(|access| !lets_in(root, access, &visit.client)) {
-        return refuse(StatusCode::FORBIDDEN, NOT_LET_IN);
+        return Err(refuse(StatusCode::FORBIDDEN, NOT_LET_IN));
     }
     let asks = visit.matched(&head.headers, &listener.name);
     let found = route::find(&root.forwarding, &asks);
     let Some((number, route)) = found else {
         let answer = refuse(StatusCode::NOT_FOUND, "no route fits the request");
-        return dress::unrouted(&root.forwarding, answer);
+        return Err(dress::unrouted(&root.forwarding, answer));
     };
     asked.story.borrow_mut().is_of(&route.told, || {
         Said::of(&head.method, &head.uri, head.version, &head.headers)
     });
-    let dress = Dress::of(&root.forwarding, route, &visit, &head);
-    if let Err(refusal) = admit(root, route, &visit.client, &head.headers) {
-        return dress.on(*refusal);
-    }
-    if let Err(why) = rewrite::rewrite(route, &visit, &mut head) {
-        return dress.on(refuse(StatusCode::BAD_REQUEST, why));
-    }
-    let request = Request::from_parts(head, body);
-    dress.on(act(worker, root, number, &visit, request).await)
+    let body = RequestBody::of(body, &visit.session);
+    Ok(Routed {
+        number,
+        visit,
+        request: Box::new(Request::from_parts(head, body)),
+    })
 }
 
 /// Does what the route says.
@@ -139,7 +176,7 @@ async fn act(
     root: &Arc<Root>,
     number: u32,
     visit: &Visit,
-    request: Request<Incoming>,
+    request: Onward,
 ) -> Answer {
     let way = |side| Way {
         root,
@@ -147,20 +184,22 @@ async fn act(
         side,
     };
     let route = &root.forwarding.routes[number as usize];
-    let read = |body| RequestBody::of(body, &visit.session);
     match &route.action {
-        Action::Forward(_) => cache::answer(worker, way(0), visit, request.map(read)).await,
+        Action::Forward(_) => cache::answer(worker, way(0), visit, request).await,
         Action::Split(split) => {
             let headers = request.headers();
             let chosen = worker.draw(root, |draw| {
                 split::choose(split, visit, headers, draw.random)
             });
-            let answer = cache::answer(worker, way(chosen.side), visit, request.map(read)).await;
+            let answer = cache::answer(worker, way(chosen.side), visit, request).await;
             chosen.remembered(answer)
         }
         Action::Redirect(redirect) => redirect::answer(redirect, route, visit),
         Action::Respond(respond) => respond::answer(respond),
-        Action::Files(files) => files::answer(files, visit, &request.into_parts().0).await,
+        Action::Files(files) => {
+            let head = request.into_parts().0;
+            Box::pin(files::answer(files, visit, &head)).await
+        }
     }
 }
 
@@ -171,24 +210,22 @@ pub(super) async fn forward(
     forward: &Forward,
     route: &Route,
     visit: &Visit,
-    request: Request<RequestBody>,
+    request: Onward,
 ) -> Answer {
     let asked = visit.asked();
     let listener = root.forwarding.listener(asked.peer.spot);
     let http = &listener.unwrap_or(&asked.session.listener).http;
-    let (mut head, body) = request.into_parts();
-    let version = head.version;
-    let client = Client {
-        subnet: None,
-        resolver: prepare(&mut head, &body, asked, http, || worker.number()),
-    };
-    edits::apply(&route.request_headers, &mut head.headers, route, visit);
+    let version = request.version();
+    let Ready {
+        request,
+        again,
+        client,
+        known,
+    } = ready(worker, http, forward, route, visit, *request);
     let ends = Ends {
         from: asked.peer.address,
         to: asked.peer.local,
     };
-    let known = Known::of(forward, &client, &head);
-    let (body, again) = Again::of(&head, body, forward.replay);
     let attempts = Attempts {
         worker,
         root,
@@ -198,13 +235,45 @@ pub(super) async fn forward(
         known: &known,
         story: asked.story,
     };
-    match attempts.send(Request::from_parts(head, body), again).await {
+    match attempts.send(request, again).await {
         Ok(Answered { response, endpoint }) => {
             let mut answer = answer(response, asked, http, version);
             sticky::keep(forward, &known, endpoint, &asked.peer, answer.headers_mut());
             answer
         }
         Err(undone) => no_response(undone, asked),
+    }
+}
+
+/// A request as it is sent to backends, and what they are chosen by.
+struct Ready {
+    request: Onward,
+    again: Option<Box<Again>>,
+    client: Client,
+    known: Known,
+}
+
+fn ready(
+    worker: &Worker,
+    http: &Http,
+    forward: &Forward,
+    route: &Route,
+    visit: &Visit,
+    request: Request<RequestBody>,
+) -> Ready {
+    let (mut head, body) = request.into_parts();
+    let client = Client {
+        subnet: None,
+        resolver: prepare(&mut head, &body, visit.asked(), http, || worker.number()),
+    };
+    edits::apply(&route.request_headers, &mut head.headers, route, visit);
+    let known = Known::of(forward, &client, &head);
+    let (body, again) = Again::of(&head, body, forward.replay);
+    Ready {
+        request: Box::new(Request::from_parts(head, body)),
+        again,
+        client,
+        known,
     }
 }
 

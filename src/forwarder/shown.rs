@@ -79,16 +79,6 @@ fn write_name(text: &mut String, name: AltName<'_>) {
 /// Tells backends whose certificate the client has shown. What a client says of that itself goes no further, and
 /// neither does what backends that take `_` for `-` (CGI: RFC 3875, 4.1.18) would read as that.
 pub(super) fn tell(headers: &mut HeaderMap, shown: Option<&Shown>) {
-    for name in [SUBJECT, NAMES, CERTIFICATE, CHAIN] {
-        headers.remove(name);
-    }
-    let is_alike = |name: &HeaderName| {
-        let name = name.as_str();
-        name.contains('_')
-            && [SUBJECT, NAMES, CERTIFICATE, CHAIN]
-                .iter()
-                .any(|own| name.replace('_', "-") == own.as_str())
-    };
     while let Some(alike) = headers.keys().find(|name| is_alike(name)).cloned() {
         headers.remove(alike);
     }
@@ -98,6 +88,16 @@ pub(super) fn tell(headers: &mut HeaderMap, shown: Option<&Shown>) {
             headers.insert(NAMES, names.clone());
         }
     }
+}
+
+/// Whether a header of this name could be taken for one of those.
+fn is_alike(name: &HeaderName) -> bool {
+    let name = name.as_str().as_bytes();
+    let is_same = |(&octet, &own): (&u8, &u8)| octet == own || (octet, own) == (b'_', b'-');
+    [SUBJECT, NAMES, CERTIFICATE, CHAIN].iter().any(|own| {
+        let own = own.as_str().as_bytes();
+        name.len() == own.len() && name.iter().zip(own).all(is_same)
+    })
 }
 
 #[cfg(test)]

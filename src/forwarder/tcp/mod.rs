@@ -176,7 +176,7 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
             upstream, backend, ..
         } = choice;
         tried.push(backend.number);
-        let entering = AtWork::enter(&upstream, backend, false, now_ms);
+        let entering = AtWork::enter(&upstream, &backend, false, now_ms);
         if let Ok(mut at_work) = entering.await {
             let opening = Link::open(at_work.backend(), ends, Speaks::Anything);
             match timeout(upstream.connect_timeout, opening).await {

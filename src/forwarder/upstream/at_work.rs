@@ -31,23 +31,44 @@ pub(crate) enum Refused {
 }
 
 impl AtWork {
+    /// A place, if there is one now. `None`: it is to be waited for.
+    pub fn try_enter(
+        upstream: &Arc<Upstream>,
+        backend: &Arc<Backend>,
+        is_pools_trial: bool,
+        now_ms: u64,
+    ) -> Option<Result<Self, Refused>> {
+        let has_place = backend.slots.try_take(upstream.care.limits);
+        has_place.then(|| AtWork::placed(upstream, backend, is_pools_trial, now_ms))
+    }
+
     /// Waits for a place, if it has to.
     pub async fn enter(
         upstream: &Arc<Upstream>,
-        backend: Arc<Backend>,
+        backend: &Arc<Backend>,
         is_pools_trial: bool,
-        mut now_ms: u64,
+        now_ms: u64,
     ) -> Result<Self, Refused> {
-        let care = &upstream.care;
-        if !backend.slots.try_take(care.limits) {
-            let waiting = Waiting::new(&backend, care.limits).map_err(|Full| Refused::Full)?;
-            let turn = timeout(care.pending_timeout, waiting.turn());
-            turn.await.map_err(|_| Refused::Full)?;
-            now_ms = clock::steady_ms(clock::now());
+        if let Some(entered) = AtWork::try_enter(upstream, backend, is_pools_trial, now_ms) {
+            return entered;
         }
+        let care = &upstream.care;
+        let waiting = Waiting::new(backend, care.limits).map_err(|Full| Refused::Full)?;
+        let turn = timeout(care.pending_timeout, waiting.turn());
+        turn.await.map_err(|_| Refused::Full)?;
+        let now_ms = clock::steady_ms(clock::now());
+        AtWork::placed(upstream, backend, is_pools_trial, now_ms)
+    }
+
+    fn placed(
+        upstream: &Arc<Upstream>,
+        backend: &Arc<Backend>,
+        is_pools_trial: bool,
+        now_ms: u64,
+    ) -> Result<Self, Refused> {
         let mut at_work = AtWork {
             upstream: Arc::clone(upstream),
-            backend,
+            backend: Arc::clone(backend),
             is_trial: false,
             is_pools_trial,
             is_noted: false,

@@ -103,11 +103,11 @@ impl Exchange {
     }
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let mut frame = Pin::new(&mut self.body).poll_frame(cx);
-        if let (Poll::Pending, Over::Conn(conn)) = (&frame, &mut self.over) {
-            conn.drive(cx);
-            frame = Pin::new(&mut self.body).poll_frame(cx);
-        }
+        let mut body = Pin::new(&mut self.body);
+        let frame = match &mut self.over {
+            Over::Conn(conn) => conn.driven.poll(cx, |cx| body.as_mut().poll_frame(cx)),
+            Over::Stream(_) | Over::Nothing => body.poll_frame(cx),
+        };
         match frame {
             Poll::Ready(frame) => {
                 self.patience.renew();
@@ -142,7 +142,7 @@ impl Drop for Exchange {
         let keeps = is_anyones && !self.upstream.idle_timeout.is_zero();
         // Whether it can take another request is looked at when there is one: by then what was read last is on its way
         // to the client, and the buffer that it came to can be read to again.
-        if keeps && self.body.is_end_stream() && !conn.has_ended {
+        if keeps && self.body.is_end_stream() && !conn.driven.has_ended() {
             let until = self.worker.now() + self.upstream.idle_timeout;
             self.worker.idle.put(at_work.backend().number, conn, until);
         }

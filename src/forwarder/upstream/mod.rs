@@ -5,6 +5,7 @@
 //! when it is needed, and now and then. A connection of HTTP/2 has a task of its own.
 
 mod at_work;
+mod driven;
 mod exchange;
 mod idle;
 mod line;
@@ -12,16 +13,16 @@ mod link;
 mod shared;
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::{self, Connection, SendRequest};
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{
     CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
 };
@@ -33,11 +34,13 @@ use tokio::time::timeout;
 
 use super::body::RequestBody;
 use super::patience::Deadline;
+use super::service::Onward;
 use super::worker::Worker;
 use crate::clock;
 use crate::proxy_protocol::Ends;
 use crate::state::forwarding::{Backend, Failure, Protocol, Upstream};
 pub(super) use at_work::{AtWork, Refused};
+use driven::Driven;
 pub(super) use exchange::Exchange;
 use exchange::Over;
 pub(super) use idle::Idle;
@@ -51,9 +54,7 @@ const READ_MAX: usize = 128 * 1024;
 /// A connection to a backend, and the half of it that requests are given to.
 pub(super) struct Conn {
     sender: SendRequest<RequestBody>,
-    driver: Connection<TokioIo<Line>, RequestBody>,
-    /// The driver has nothing more to do.
-    has_ended: bool,
+    driven: Driven,
     said: Rc<Said>,
     /// When there is to be a response.
     deadline: Deadline,
@@ -67,34 +68,26 @@ impl Conn {
         let io = TokioIo::new(Line::new(link, Rc::clone(&said)));
         let mut builder = http1::Builder::new();
         let handshake = builder.max_buf_size(READ_MAX).handshake(io).await;
-        let (sender, driver) = handshake.map_err(|_| Why::Connect)?;
+        let (sender, connection) = handshake.map_err(|_| Why::Connect)?;
         Ok(Box::new(Conn {
             sender,
-            driver,
-            has_ended: false,
+            driven: Driven::new(connection),
             said,
             deadline: Deadline::new(clock::now()),
         }))
     }
 
-    /// Lets it read and write what can be.
-    fn drive(&mut self, cx: &mut Context<'_>) {
-        if !self.has_ended {
-            self.has_ended = Pin::new(&mut self.driver).poll(cx).is_ready();
-        }
-    }
-
     /// Whether it can take a request, as far as can be seen now.
     fn is_ready(&mut self) -> bool {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        !self.has_ended && self.sender.is_ready()
+        self.driven.drive_once();
+        !self.driven.has_ended() && self.sender.is_ready()
     }
 
     /// What is beneath it, and what was read of it already, once HTTP is at an end there.
     fn upgraded(mut self: Box<Self>) -> Option<(Link, Bytes)> {
-        self.drive(&mut Context::from_waker(Waker::noop()));
-        self.has_ended.then(|| {
-            let parts = self.driver.into_parts();
+        self.driven.drive_once();
+        self.driven.has_ended().then(|| {
+            let parts = self.driven.into_parts();
             (parts.io.into_inner().into_inner(), parts.read_buf)
         })
     }
@@ -119,7 +112,7 @@ pub(super) enum Why {
 pub(super) struct Failed {
     pub why: Why,
     /// As it was, if nothing of it was sent.
-    pub request: Option<Request<RequestBody>>,
+    pub request: Option<Onward>,
 }
 
 /// Sends a request of a client whose connection has these `ends` to a backend, and waits for the head of the response.
@@ -129,7 +122,7 @@ pub(super) async fn exchange(
     upstream: &Arc<Upstream>,
     mut at_work: AtWork,
     ends: Ends,
-    request: Request<RequestBody>,
+    request: Onward,
     deadline: Option<Instant>,
 ) -> Result<Response<Exchange>, Failed> {
     let begun = clock::now();
@@ -170,14 +163,15 @@ async fn respond(
     upstream: &Upstream,
     backend: &Backend,
     ends: Ends,
-    request: Request<RequestBody>,
+    request: Onward,
     deadline: Option<Instant>,
 ) -> Result<Sent, Failed> {
     let wants_upgrade = request.headers().contains_key(UPGRADE);
     let sent = match upstream.protocol {
         // RFC 9113, 8.6: HTTP/2 has no upgrades of this kind.
         Protocol::Http2 if !wants_upgrade => {
-            exchange_shared(worker, upstream, backend, ends, request, deadline).await
+            let exchange = exchange_shared(worker, upstream, backend, ends, request, deadline);
+            Box::pin(exchange).await
         }
         _ => exchange_alone(worker, upstream, backend, ends, request, deadline).await,
     };
@@ -214,7 +208,7 @@ async fn exchange_alone(
     upstream: &Upstream,
     backend: &Backend,
     ends: Ends,
-    mut request: Request<RequestBody>,
+    mut request: Onward,
     deadline: Option<Instant>,
 ) -> Result<Sent, Failed> {
     loop {
@@ -222,7 +216,8 @@ async fn exchange_alone(
             Some(conn) => (conn, false),
             None => {
                 let limit = within(upstream.connect_timeout, deadline);
-                match timeout(limit, Conn::open(backend, ends)).await {
+                // In a place of its own: most requests have no use for it.
+                match timeout(limit, Box::pin(Conn::open(backend, ends))).await {
                     Ok(Ok(conn)) => (conn, true),
                     Ok(Err(why)) => return Err(unsent(why, request)),
                     Err(_) => return Err(unsent(Why::ConnectTimeout, request)),
@@ -246,7 +241,7 @@ const TOO_LATE: Failed = Failed {
     request: None,
 };
 
-fn unsent(why: Why, request: Request<RequestBody>) -> Failed {
+fn unsent(why: Why, request: Onward) -> Failed {
     Failed {
         why,
         request: Some(request),
@@ -255,25 +250,17 @@ fn unsent(why: Why, request: Request<RequestBody>) -> Failed {
 
 async fn send(
     mut conn: Box<Conn>,
-    request: Request<RequestBody>,
+    request: Onward,
     limit: Duration,
 ) -> Result<(Box<Conn>, Response<Incoming>), Failed> {
     let of = &mut *conn;
     of.said.begin();
     of.deadline.set(clock::now() + limit);
-    let mut sent = pin!(of.sender.try_send_request(request));
-    let response = poll_fn(|cx| {
-        if let Poll::Ready(response) = sent.as_mut().poll(cx) {
-            return Poll::Ready(Some(response));
-        }
-        if !of.has_ended {
-            of.has_ended = Pin::new(&mut of.driver).poll(cx).is_ready();
-        }
-        match sent.as_mut().poll(cx) {
-            Poll::Ready(response) => Poll::Ready(Some(response)),
-            Poll::Pending if of.deadline.has_passed(cx) => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
+    let mut sent = pin!(of.sender.try_send_request(*request));
+    let response = poll_fn(|cx| match of.driven.poll(cx, |cx| sent.as_mut().poll(cx)) {
+        Poll::Ready(response) => Poll::Ready(Some(response)),
+        Poll::Pending if of.deadline.has_passed(cx) => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
     })
     .await;
     match response {
@@ -287,7 +274,7 @@ async fn send(
 }
 
 fn failure(mut failed: TrySendError<Request<RequestBody>>) -> Failed {
-    let request = failed.take_message();
+    let request = failed.take_message().map(Box::new);
     let why = match request {
         Some(_) => Why::Gone,
         None if failed.error().is_user() => Why::BrokenRequest,
@@ -302,11 +289,11 @@ async fn exchange_shared(
     upstream: &Upstream,
     backend: &Backend,
     ends: Ends,
-    request: Request<RequestBody>,
+    request: Onward,
     deadline: Option<Instant>,
 ) -> Result<Sent, Failed> {
     let (parts, body) = request.into_parts();
-    let mut request = Request::from_parts(of_http2(parts, backend), body);
+    let mut request = Box::new(Request::from_parts(of_http2(parts, backend), body));
     loop {
         let mut stream = match worker.shared.take(backend.number) {
             Some(stream) => stream,
@@ -319,7 +306,7 @@ async fn exchange_shared(
                 }
             }
         };
-        let sent = stream.sender.try_send_request(request);
+        let sent = stream.sender.try_send_request(*request);
         match timeout(within(upstream.response_timeout, deadline), sent).await {
             Ok(Ok(response)) => return Ok((Over::Stream(stream), response)),
             Ok(Err(failed)) => match failure(failed) {
