@@ -64,6 +64,7 @@ pub mod config;
 pub mod daemon;
 pub mod dns;
 pub mod durable;
+#[cfg(feature = "forwarder")]
 pub mod forwarder;
 pub mod geoip;
 pub mod glob;

@@ -98,6 +98,11 @@ fn summary(whole: &Whole) -> String {
         ),
         counted(parts.targets.len(), "probe target"),
     );
+    if let Some(forwarder) = &config.forwarder {
+        let listeners = counted(forwarder.listeners.len(), "listener");
+        let routes = counted(forwarder.routes.len(), "route");
+        text += &format!("  forwarder: {listeners}, {routes}\n");
+    }
     text += &aliases(config);
     text += &format!(
         "  {} known, in {}, {}\n",

@@ -139,11 +139,14 @@ pub fn main() -> ExitCode {
     code
 }
 
-/// The policies that read a map, by which a user knows it.
+/// The policies that read a map, by which a user knows it. What none reads is of the forwarder.
 fn policies_of(pools: &Pools, map: usize) -> String {
     let policies = pools.policies.iter().filter(|policy| policy.reads(map));
     let names: Vec<_> = policies.map(|policy| &*policy.name).collect();
-    names.join(", ")
+    match names.is_empty() {
+        true => "`allow` and `deny` of the forwarder".to_owned(),
+        false => names.join(", "),
+    }
 }
 
 /// How the user can type this program's name: as it was typed this time.

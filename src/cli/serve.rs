@@ -71,6 +71,10 @@ async fn serve(arguments: Arguments, format: telemetry::Format) -> Result<(), St
         return Err(StartError::System(e));
     }
     tracing::info!(listen = ?daemon.listening(), "answering");
+    let forwarding = daemon.forwarding();
+    if !forwarding.is_empty() {
+        tracing::info!(listen = ?forwarding, "forwarding");
+    }
     signals.reload_until_stop(&mut daemon).await?;
     tracing::info!("stopping");
     ready.remove();

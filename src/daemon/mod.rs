@@ -12,7 +12,9 @@ mod control;
 mod explaining;
 mod exporting;
 mod forwarded;
+#[cfg_attr(not(feature = "forwarder"), path = "no_forwarding.rs")]
 mod forwarding;
+#[cfg(feature = "forwarder")]
 mod hearing;
 mod lagging;
 mod least;

@@ -49,6 +49,9 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> ExitCode {
     let done = match &arguments.write {
         Some(folder) => files::write(folder).map(|next| super::print(&next)),
+        None if arguments.forwarder && cfg!(not(feature = "forwarder")) => {
+            Err("this program was built without the forwarder: it has no demo of it".to_owned())
+        }
         None if arguments.forwarder => nodes::run(&arguments).await,
         None => serve(&arguments).await,
     };

@@ -96,7 +96,13 @@ pub(super) fn forwarder(
     references: &mut References,
     top: &mut Table,
 ) -> Option<Forwarder> {
-    let (_, value) = top.entry("forwarder")?;
+    let (key, value) = top.entry("forwarder")?;
+    if cfg!(not(feature = "forwarder")) {
+        let message = "this program was built without the forwarder: it takes no [forwarder]";
+        let help = "leave it out, or take a program that was built with the feature `forwarder`";
+        reader.error(key.span(), message, Some(help.to_owned()));
+        return None;
+    }
     let mut table = Table::of(reader, "[forwarder]", value, "a table [forwarder]")?;
     let threads = table.optional(reader, "threads", |r, v| integer(r, v, 1..=1024));
     let log = table.optional(reader, "access_log", access_log::access_log);

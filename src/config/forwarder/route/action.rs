@@ -51,7 +51,8 @@ pub(super) fn action(
             .map(Action::Respond),
         Some(&"files") => table.optional(reader, "files", files).map(Action::Files),
         _ => {
-            let example = "\"a pool or a policy\"";
+            // The message puts it, and the key, between backticks.
+            let example = "\"a pool or a policy\"`, or `split`, `redirect`, `respond` or `files";
             let to = table.required(reader, "to", example, |reader, value| {
                 let name = text(reader, value, "the name of a pool or a policy")?;
                 references.member(reader, name, value.span())
