@@ -160,7 +160,7 @@ async fn act(
         }
         Action::Redirect(redirect) => redirect::answer(redirect, route, visit),
         Action::Respond(respond) => respond::answer(respond),
-        Action::Files(files) => files::answer(files, visit, &request.into_parts().0).await,
+        Action::Files(files) => files::answer(files, route, visit, &request.into_parts().0).await,
     }
 }
 
@@ -235,6 +235,12 @@ fn prepare(
         .session
         .told(|told| headers::tell_client(&mut head.headers, asker, http, told));
     asked.story.borrow_mut().is_from(client);
+    if host.is_none() {
+        // RFC 9112, 3.3: clients of HTTP/1.0 may leave it out, and what goes on is HTTP/1.1.
+        let address = HeaderValue::try_from(asked.peer.local.to_string());
+        head.headers
+            .extend(address.ok().map(|address| (HOST, address)));
+    }
     shown::tell(&mut head.headers, asked.session.shown().as_deref());
     headers::tell_request(&mut head.headers, is_trusted, draw);
     if body.size_hint().exact().is_none() {
@@ -269,6 +275,10 @@ fn answer(
     headers::tell_way(&mut head.headers, head.version, http);
     // Of HTTP/1.0, hyper knows for itself.
     head.version = version.max(Version::HTTP_11);
+    if head.status == StatusCode::NO_CONTENT {
+        // RFC 9110, 8.6; over HTTP/2 the client would wait for them.
+        head.headers.remove(CONTENT_LENGTH);
+    }
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         return Response::from_parts(head, ResponseBody::Upstream(body));
     }

@@ -63,7 +63,10 @@ fn right_listeners_and_backends_are_read() {
 fn mistakes_are_told_where_they_are() {
     let mut wrong = String::new();
     let listeners = [
-        ("¦proxy_protocol = true", "`proxy_protocol` needs `trusted`"),
+        (
+            "¦proxy_protocol = true",
+            "`proxy_protocol` needs `trusted_proxies`",
+        ),
         (
             "¦hsts = \"1d\"",
             "`hsts` is for requests that come over `tls`",
