@@ -9,7 +9,10 @@ use meridian::proxy_protocol;
 fuzz_target!(|octets: &[u8]| {
     if let Ok(Some(header)) = proxy_protocol::read(octets) {
         assert!(header.len <= octets.len().min(proxy_protocol::LEN_MAX));
-        assert_eq!(proxy_protocol::read(&octets[..header.len]), Ok(Some(header)));
+        assert_eq!(
+            proxy_protocol::read(&octets[..header.len]),
+            Ok(Some(header))
+        );
         assert_eq!(proxy_protocol::read(&octets[..header.len - 1]), Ok(None));
     }
     match hello::read(octets) {

@@ -15,7 +15,10 @@ fuzz_target!(|octets: &[u8]| {
         assert!(!normal.contains("//") && !normal.contains('\\'));
         let decoded = normal.replace("%2F", "/").replace("%5C", "/");
         let mut segments = decoded.split('/').map(|segment| segment.split(';').next());
-        assert!(!segments.any(|name| matches!(name, Some("." | ".."))), "{normal}");
+        assert!(
+            !segments.any(|name| matches!(name, Some("." | ".."))),
+            "{normal}"
+        );
     }
     if let Ok(line) = HeaderValue::from_bytes(octets) {
         let mut headers = HeaderMap::new();

@@ -222,13 +222,17 @@ impl<'t> Table<'t> {
 
     /// The key and its value as they stand in the tree; the key counts as known from now on.
     pub fn entry(&mut self, key: &'static str) -> Option<(&'t Key<'t>, &'t Value<'t>)> {
-        self.known.push(key);
+        self.know(&[key]);
         self.entries.get_key_value(key)
     }
 
     /// Keys that are read elsewhere.
     pub fn know(&mut self, keys: &[&'static str]) {
-        self.known.extend(keys);
+        for &key in keys {
+            if !self.known.contains(&key) {
+                self.known.push(key);
+            }
+        }
     }
 
     /// Where `key` is written, if it is.

@@ -17,7 +17,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
@@ -165,7 +165,7 @@ where
         let idle = session.http().upgrade_timeout;
         let (io, held) = wire.into_inner();
         let early = [&parts.read_buf, &held[..]].concat();
-        upgrade::carry(io, &early, upgraded, idle).await;
+        upgrade::carry(io, early, upgraded, idle, &worker.buffer).await;
     } else if wire.is_amid() && session.due() != Some(Waits::Taker) {
         linger(wire.into_inner().0).await;
     }
@@ -246,9 +246,13 @@ async fn drive<C: Future>(
     .await
 }
 
-/// Reads on for a while: a socket that is closed with something to read in it takes back what was sent last.
-async fn linger<I: AsyncRead + Unpin>(mut io: I) {
+/// Says that nothing more comes, and reads on for a while: a socket that is closed with something to read in it takes back
+/// what was sent last.
+async fn linger<I: AsyncRead + AsyncWrite + Unpin>(mut io: I) {
     let reading = async {
+        if io.shutdown().await.is_err() {
+            return;
+        }
         let mut octets = vec![0; 4096];
         let mut left = LINGER_OCTETS;
         while let Ok(len @ 1..) = io.read(&mut octets).await {

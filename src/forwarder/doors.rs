@@ -48,16 +48,38 @@ impl Doors {
     }
 }
 
+impl Place {
+    /// It is the place of the client whom a proxy speaks for; `false`: he has as many as may be.
+    pub fn is_of(&mut self, address: IpAddr, per_client_max: u32) -> bool {
+        let client = network(address);
+        let mut inside = self.doors.lock();
+        let own = inside.by_client.get(&client).copied().unwrap_or(0);
+        if own >= per_client_max {
+            return false;
+        }
+        inside.leave(self.client);
+        *inside.by_client.entry(client).or_default() += 1;
+        self.client = client;
+        true
+    }
+}
+
+impl Inside {
+    fn leave(&mut self, client: IpAddr) {
+        if let Some(own) = self.by_client.get_mut(&client) {
+            *own -= 1;
+            if *own == 0 {
+                self.by_client.remove(&client);
+            }
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut inside = self.doors.lock();
         inside.count -= 1;
-        if let Some(own) = inside.by_client.get_mut(&self.client) {
-            *own -= 1;
-            if *own == 0 {
-                inside.by_client.remove(&self.client);
-            }
-        }
+        inside.leave(self.client);
     }
 }
 
@@ -82,6 +104,24 @@ mod tests {
         let fourth = enter("::ffff:192.0.2.1").unwrap();
         assert!(enter("192.0.2.1").is_none());
         drop((second, third, fourth));
+        assert!(doors.lock().by_client.is_empty());
+    }
+
+    #[test]
+    fn the_place_of_a_proxy_is_that_of_its_client() {
+        let doors = Arc::<Doors>::default();
+        let limits = Limits {
+            connections_max: 10,
+            per_client_max: u32::MAX,
+        };
+        let client = "192.0.2.1".parse().unwrap();
+        let enter = || Doors::enter(&doors, "10.0.0.1".parse().unwrap(), limits).unwrap();
+        let (mut first, mut second) = (enter(), enter());
+        assert!(first.is_of(client, 1));
+        assert!(!second.is_of(client, 1));
+        drop(first);
+        assert!(second.is_of(client, 1));
+        drop(second);
         assert!(doors.lock().by_client.is_empty());
     }
 }

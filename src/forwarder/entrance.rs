@@ -6,6 +6,7 @@ use std::rc::Rc;
 use tokio::net::TcpStream;
 
 use super::connection::{Protocol, serve_http};
+use super::doors::Place;
 use super::service::Peer;
 use super::shown::Shown;
 use super::worker::Worker;
@@ -15,7 +16,13 @@ use crate::state::forwarding::Mode;
 use crate::state::listening::{Listener, Spot};
 
 /// Serves one connection until its end.
-pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, from: SocketAddr, spot: Spot) {
+pub(super) async fn serve(
+    worker: Rc<Worker>,
+    mut stream: TcpStream,
+    from: SocketAddr,
+    spot: Spot,
+    mut place: Place,
+) {
     let Some(listener) = worker.listener(spot) else {
         return;
     };
@@ -32,8 +39,14 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, from: Socke
     let mut ends = Ends { from, to };
     if entrance.proxy_protocol && listener.http.trusts(from.ip()) {
         match Box::pin(proxy::receive(&mut stream)).await {
-            Ok(said) => ends = said.unwrap_or(ends),
+            Ok(Some(said)) => ends = said,
+            Ok(None) => {}
             Err(_) => return entrance.counts.bad_proxy_headers.add(1),
+        }
+        let client = ends.from.ip();
+        let max = worker.root.load().forwarding.doors.per_client_max;
+        if !listener.http.trusts(client) && !place.is_of(client, max) {
+            return;
         }
     }
     match &entrance.mode {

@@ -23,12 +23,13 @@ use super::refusal::refuse;
 use super::service::Answer;
 use super::visit::Visit;
 use crate::clock;
-use crate::model::routing::{Files, media_type};
+use crate::model::routing::{Files, Rewrite, media_type};
+use crate::state::forwarding::Route;
 use open::{Found, Opened};
 use range::Ranged;
 pub(super) use send::FileBody;
 
-pub(super) async fn answer(files: &Files, visit: &Visit, head: &Parts) -> Answer {
+pub(super) async fn answer(files: &Files, route: &Route, visit: &Visit, head: &Parts) -> Answer {
     if !matches!(head.method, Method::GET | Method::HEAD) {
         let mut answer = refuse(StatusCode::METHOD_NOT_ALLOWED, "files are read only");
         answer
@@ -40,9 +41,15 @@ pub(super) async fn answer(files: &Files, visit: &Visit, head: &Parts) -> Answer
     let Some(path) = path_of(head.uri.path(), files.dot_files) else {
         return nothing();
     };
+    // Of a prefix that was taken away, nothing but the slash may be left; the client has written none then.
+    let is_folder = |path: &str| path.ends_with('/');
+    let is_written = match route.rewrite {
+        Some(Rewrite::Prefix { .. }) => is_folder(visit.uri.path()),
+        _ => true,
+    };
     let wanted = open::Wanted {
         path,
-        is_folder: head.uri.path().ends_with('/'),
+        is_folder: is_written && is_folder(head.uri.path()),
         codings: files
             .precompressed
             .then(|| Codings::accepted(&head.headers)),

@@ -8,7 +8,7 @@
 //! A head is looked at once, as it comes, and handed on only when it is whole; of bodies only their framing is
 //! looked at.
 
-use hyper::StatusCode;
+use hyper::{StatusCode, Uri};
 use memchr::{memchr, memchr3};
 
 /// What a head may be like.
@@ -382,8 +382,7 @@ fn request_line(line: &[u8]) -> Result<bool, Refused> {
     else {
         return Err(bad("the request line cannot be read"));
     };
-    let is_right = |&octet: &u8| octet > b' ' && octet != 0x7f;
-    if !is_token(method) || target.is_empty() || !target.iter().all(is_right) {
+    if !is_token(method) || !is_target(target) {
         return Err(bad("the request line cannot be read"));
     }
     match version {
@@ -398,6 +397,16 @@ fn request_line(line: &[u8]) -> Result<bool, Refused> {
             })
         }
         _ => Err(bad("the version of the request cannot be read")),
+    }
+}
+
+/// RFC 9112, 3.2. What is no plain path is read as it will be read later, so that it is refused here, in words.
+fn is_target(target: &[u8]) -> bool {
+    let is_plain = |&octet: &u8| matches!(octet, b'!'..=b'~') && !b"\"#<>\\^`{|}".contains(&octet);
+    let is_right = |&octet: &u8| octet > b' ' && octet != 0x7f;
+    match target {
+        [b'/', rest @ ..] if rest.iter().all(is_plain) => true,
+        _ => target.iter().all(is_right) && Uri::try_from(target).is_ok(),
     }
 }
 

@@ -5,13 +5,15 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use hyper::header::{
-    CONNECTION, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, MAX_FORWARDS, TE, UPGRADE, VIA,
+    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, MAX_FORWARDS, TE,
+    TRANSFER_ENCODING, UPGRADE, VIA,
 };
 use hyper::{HeaderMap, Version};
 
+use super::hops::{self, X_FORWARDED_FOR};
+use super::shown;
 use crate::state::listening::Http;
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
@@ -45,6 +47,8 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
             // That one goes in any case, and is named most of the time.
             .filter(|name| !name.eq_ignore_ascii_case("keep-alive"))
             .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
+            // Whom a request is for is of no connection.
+            .filter(|name| name != HOST)
             .collect();
         named.iter().for_each(|name| {
             headers.remove(name);
@@ -56,14 +60,20 @@ pub(super) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether `name` lists `element`, in any case.
+pub(super) fn lists(headers: &HeaderMap, name: HeaderName, element: &[u8]) -> bool {
+    headers.get_all(name).iter().any(|value| {
+        let mut elements = value.as_bytes().split(|&octet| octet == b',');
+        elements.any(|other| other.trim_ascii().eq_ignore_ascii_case(element))
+    })
+}
+
 /// The same of a request. What goes on is what the next hop is to do as this one does: trailers are taken (RFC 9110,
 /// 10.1.4), and `upgrade` is asked for. An expectation is met here (RFC 9110, 10.1.1).
-pub(super) fn strip_request(headers: &mut HeaderMap, upgrade: Option<HeaderValue>) {
-    let takes_trailers = headers.get_all(TE).iter().any(|value| {
-        let mut codings = value.as_bytes().split(|&octet| octet == b',');
-        codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
-    });
+pub fn strip_request(headers: &mut HeaderMap, upgrade: Option<HeaderValue>) {
+    let takes_trailers = lists(headers, TE, b"trailers");
     strip_hop_by_hop(headers);
+    strip_alike(headers);
     count_hop(headers);
     headers.remove(EXPECT);
     if takes_trailers {
@@ -73,6 +83,30 @@ pub(super) fn strip_request(headers: &mut HeaderMap, upgrade: Option<HeaderValue
     if let Some(protocols) = upgrade {
         headers.insert(UPGRADE, protocols);
         headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}
+
+/// Takes out what backends that take `_` for `-` (CGI: RFC 3875, 4.1.18) would read as what is said here, or as what frames
+/// the message.
+fn strip_alike(headers: &mut HeaderMap) {
+    const SAID: [HeaderName; 7] = [
+        CONTENT_LENGTH,
+        TRANSFER_ENCODING,
+        X_FORWARDED_FOR,
+        X_FORWARDED_PROTO,
+        X_FORWARDED_HOST,
+        X_FORWARDED_PORT,
+        X_REQUEST_ID,
+    ];
+    let is_alike = |name: &&HeaderName| {
+        name.as_str().contains('_') && {
+            let dashed = name.as_str().replace('_', "-");
+            let is_it = |said: &HeaderName| dashed == said.as_str();
+            SAID.iter().any(is_it) || shown::TOLD.iter().any(is_it)
+        }
+    };
+    while let Some(alike) = headers.keys().find(is_alike).cloned() {
+        headers.remove(alike);
     }
 }
 
@@ -111,7 +145,7 @@ pub(super) fn tell_way(headers: &mut HeaderMap, version: Version, http: &Http) {
 
 /// Who asks, and how.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asker<'h> {
+pub struct Asker<'h> {
     /// Of the connection's other end.
     pub peer: SocketAddr,
     /// Of its own end.
@@ -123,7 +157,7 @@ pub(super) struct Asker<'h> {
 
 /// What is said of a connection in every request that comes over it.
 #[derive(Debug)]
-pub(super) struct Told {
+pub struct Told {
     /// Whom it is said of.
     of: (IpAddr, u16, bool),
     client: HeaderValue,
@@ -145,7 +179,7 @@ impl Told {
 
 /// Says who asks, and the address of the client that it is said of. What others say of that is kept if `http` trusts the
 /// peer, and replaced if not. `told` is what was said last.
-pub(super) fn tell_client(
+pub fn tell_client(
     headers: &mut HeaderMap,
     asker: Asker<'_>,
     http: &Http,
@@ -165,13 +199,15 @@ pub(super) fn tell_client(
     let scheme = HeaderValue::from_static(scheme(&asker));
     let host = asker.host.cloned();
     if http.trusts(address) {
-        let client = client(headers, address, |address| http.trusts(address));
+        let client = client_of(headers, address, http);
+        // The port is of the scheme and the host, so that it is told with them or not at all.
+        let is_told = [X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT];
+        if !is_told.iter().any(|name| headers.contains_key(name)) {
+            headers.insert(X_FORWARDED_PORT, told.port.clone());
+        }
         append_to_list(headers, X_FORWARDED_FOR, &told.client);
         append_to_list(headers, FORWARDED, &told.forwarded.1);
         headers.entry(X_FORWARDED_PROTO).or_insert(scheme);
-        headers
-            .entry(X_FORWARDED_PORT)
-            .or_insert_with(|| told.port.clone());
         if let Some(host) = host {
             headers.entry(X_FORWARDED_HOST).or_insert(host);
         }
@@ -192,17 +228,20 @@ pub(super) fn tell_client(
 pub(super) fn client_of(headers: &HeaderMap, peer: IpAddr, http: &Http) -> IpAddr {
     let peer = peer.to_canonical();
     match http.trusts(peer) {
-        true => client(headers, peer, |address| http.trusts(address)),
+        true => hops::client(headers, peer, |address| http.trusts(address)).address,
         false => peer,
     }
 }
 
 /// Whether a request came over TLS, of which `peer` says so, who did so itself if `is_tls`.
 pub(super) fn came_by_tls(headers: &HeaderMap, peer: IpAddr, is_tls: bool, http: &Http) -> bool {
-    let told = headers.get(X_FORWARDED_PROTO).filter(|_| http.trusts(peer));
-    told.map_or(is_tls, |scheme| {
-        scheme.as_bytes().eq_ignore_ascii_case(b"https")
-    })
+    if !http.trusts(peer) {
+        return is_tls;
+    }
+    let told = headers.get(X_FORWARDED_PROTO).map(HeaderValue::as_bytes);
+    let by_hops = || hops::client(headers, peer, |address| http.trusts(address)).scheme;
+    let told = told.or_else(|| by_hops().map(str::as_bytes));
+    told.map_or(is_tls, |scheme| scheme.eq_ignore_ascii_case(b"https"))
 }
 
 /// What else a response may depend on: the host as the client wrote it, with a port, and the one that a proxy that is
@@ -212,32 +251,6 @@ pub(super) fn asked_for(headers: &HeaderMap, is_trusted: bool) -> Box<str> {
     let values = [headers.get(HOST), told].into_iter().flatten();
     let texts = values.map(|value| value.to_str().unwrap_or_default().to_ascii_lowercase());
     texts.collect::<Vec<_>>().join(" ").into()
-}
-
-/// The last of those whom `X-Forwarded-For` names who is not trusted, from `peer` on, who is; or as far as it can be read.
-fn client(headers: &HeaderMap, peer: IpAddr, trusts: impl Fn(IpAddr) -> bool) -> IpAddr {
-    let mut client = peer;
-    let values = headers.get_all(X_FORWARDED_FOR).iter().rev();
-    let named = values.flat_map(|value| value.to_str().unwrap_or("?").rsplit(','));
-    for address in named.map(|text| read_address(text.trim())) {
-        let Some(address) = address else {
-            break;
-        };
-        client = address;
-        if !trusts(address) {
-            break;
-        }
-    }
-    client
-}
-
-/// With or without a port, with or without brackets.
-fn read_address(text: &str) -> Option<IpAddr> {
-    let plain = || text.parse::<IpAddr>().ok();
-    let with_port = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
-    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
-    let address = plain().or_else(with_port).or_else(bracketed)?;
-    Some(address.to_canonical())
 }
 
 /// One more element, on the line of the last one.
@@ -269,9 +282,8 @@ fn forwarded(asker: &Asker<'_>, address: IpAddr) -> HeaderValue {
         IpAddr::V6(address) => write!(element, "for=\"[{address}]\""),
     };
     if let Some(host) = asker.host.and_then(|host| host.to_str().ok()) {
-        let is_token = host
-            .bytes()
-            .all(|octet| octet.is_ascii_alphanumeric() || b"-._".contains(&octet));
+        let is_of_tokens = |octet: u8| octet.is_ascii_alphanumeric() || b"-._".contains(&octet);
+        let is_token = !host.is_empty() && host.bytes().all(is_of_tokens);
         let _ = match is_token {
             true => write!(element, ";host={host}"),
             // RFC 9110, 5.6.4.
@@ -344,31 +356,25 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_the_last_one_that_is_not_trusted() {
-        let trusts = |address: IpAddr| {
-            ["10.0.0.1", "10.0.0.2", "2001:db8::1"].contains(&&*address.to_string())
-        };
-        for (fields, expected) in [
-            (&[][..], "10.0.0.1"),
-            (&["192.0.2.1"], "192.0.2.1"),
-            (&["192.0.2.1, 192.0.2.2"], "192.0.2.2"),
-            (&["192.0.2.1, 10.0.0.2"], "192.0.2.1"),
-            (&["192.0.2.1", "192.0.2.2, 10.0.0.2"], "192.0.2.2"),
-            (&["10.0.0.2"], "10.0.0.2"),
-            (&["192.0.2.1:4711"], "192.0.2.1"),
-            (&["[2001:db8::2]:4711, 2001:db8::1"], "2001:db8::2"),
-            (&["[2001:db8::2]"], "2001:db8::2"),
-            (&["::ffff:192.0.2.1"], "192.0.2.1"),
-            // What cannot be read ends it: who wrote it is the last that is known.
-            (&["192.0.2.1, unknown, 10.0.0.2"], "10.0.0.2"),
-            (&["192.0.2.1,"], "10.0.0.1"),
-        ] {
-            let fields: Vec<_> = fields
-                .iter()
-                .map(|&value| ("x-forwarded-for", value))
-                .collect();
-            let found = client(&headers(&fields), "10.0.0.1".parse().unwrap(), trusts);
-            assert_eq!(found.to_string(), expected, "{fields:?}");
-        }
+    fn what_backends_may_take_for_what_is_said_here_goes_no_further() {
+        let mut headers = headers(&[
+            ("x_forwarded_for", "192.0.2.1"),
+            ("x-forwarded_for", "192.0.2.1"),
+            ("x_client_cert_subject", "CN=root"),
+            ("x-client_cert-san", "DNS:root"),
+            ("transfer_encoding", "chunked"),
+            ("x_stays", "1"),
+        ]);
+        strip_request(&mut headers, None);
+        let left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["x_stays"]);
+    }
+
+    #[test]
+    fn whom_a_request_is_for_is_of_no_connection() {
+        let mut headers = headers(&[("host", "a.example"), ("connection", "host")]);
+        strip_request(&mut headers, None);
+        let left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["host"]);
     }
 }

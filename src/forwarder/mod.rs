@@ -33,7 +33,8 @@
 //! | `sticky` | how does its client come back to the same? |
 //! | `outliers` | who is too slow for its pool? |
 //! | `upstream` | how does it get there, and the response back? |
-//! | `headers` | which headers are of the connection only, and what is said of the client? |
+//! | [`headers`] | which headers are of the connection only, and what is said of the client? |
+//! | [`hops`] | whom do proxies name as the client? |
 //! | `body`, `kept` | what are messages made of, and which can be sent again? |
 //! | `story` | what is told of a request once it is over? |
 //! | `access_line` | how is that told in one line? |
@@ -62,7 +63,8 @@ mod entrance;
 pub mod explain;
 mod files;
 pub mod framing;
-mod headers;
+pub mod headers;
+pub mod hops;
 mod kept;
 mod known;
 mod outliers;

@@ -3,7 +3,7 @@
 use hyper::header::HOST;
 use hyper::http::request::Parts;
 
-use crate::model::routing::Asked;
+use crate::model::routing::{Asked, host};
 use crate::state::forwarding::{Forwarding, Route};
 
 /// The first that fits, and its place.
@@ -45,19 +45,7 @@ pub(super) fn host_of(head: &Parts) -> Result<&str, HostError> {
         (None, None) if head.version < hyper::Version::HTTP_11 => return Ok(""),
         (None, None) => return Err(HostError::Missing),
     };
-    let host = match written.strip_prefix('[') {
-        // An IPv6 address keeps its brackets.
-        Some(rest) => {
-            let end = rest.find(']').ok_or(HostError::Unreadable)?;
-            &written[..end + 2]
-        }
-        None => written.split(':').next().unwrap_or_default(),
-    };
-    let is_right = |octet: u8| octet.is_ascii_graphic() && !b"/@?#\\".contains(&octet);
-    match host.bytes().all(is_right) {
-        true => Ok(host.strip_suffix('.').unwrap_or(host)),
-        false => Err(HostError::Unreadable),
-    }
+    host::without_port(written).ok_or(HostError::Unreadable)
 }
 
 #[cfg(test)]
@@ -86,7 +74,11 @@ mod tests {
             ("/", &["a.example", "a.example"], Err(HostError::Several)),
             ("/", &["a b"], Err(HostError::Unreadable)),
             ("/", &["user@a.example"], Err(HostError::Unreadable)),
-            ("/", &["[2001:db8::1"], Err(HostError::Unreadable)),
+            (
+                "http://a.example:x@b.example/",
+                &["c.example"],
+                Err(HostError::Unreadable),
+            ),
         ] {
             let expected = expected.map(str::to_owned);
             assert_eq!(host(target, hosts), expected, "{target} {hosts:?}");

@@ -198,7 +198,7 @@ async fn act(
         Action::Respond(respond) => respond::answer(respond),
         Action::Files(files) => {
             let head = request.into_parts().0;
-            Box::pin(files::answer(files, visit, &head)).await
+            Box::pin(files::answer(files, route, visit, &head)).await
         }
     }
 }
@@ -304,6 +304,12 @@ fn prepare(
         .session
         .told(|told| headers::tell_client(&mut head.headers, asker, http, told));
     asked.story.borrow_mut().is_from(client);
+    if host.is_none() {
+        // RFC 9112, 3.3: clients of HTTP/1.0 may leave it out, and what goes on is HTTP/1.1.
+        let address = HeaderValue::try_from(asked.peer.local.to_string());
+        head.headers
+            .extend(address.ok().map(|address| (HOST, address)));
+    }
     shown::tell(&mut head.headers, asked.session.shown().as_deref());
     headers::tell_request(&mut head.headers, is_trusted, draw);
     if body.size_hint().exact().is_none() {
@@ -338,6 +344,10 @@ fn answer(
     headers::tell_way(&mut head.headers, head.version, http);
     // Of HTTP/1.0, hyper knows for itself.
     head.version = version.max(Version::HTTP_11);
+    if head.status == StatusCode::NO_CONTENT {
+        // RFC 9110, 8.6; over HTTP/2 the client would wait for them.
+        head.headers.remove(CONTENT_LENGTH);
+    }
     if head.status != StatusCode::SWITCHING_PROTOCOLS {
         return Response::from_parts(head, ResponseBody::Upstream(body));
     }

@@ -1,17 +1,14 @@
 //! What becomes of a connection that another protocol was agreed on for (RFC 9110, 7.8)?
 
-use std::cell::Cell;
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
-use hyper::header::{HeaderValue, UPGRADE};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional};
-use tokio::time::sleep;
+use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
+use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::headers;
+use super::tcp::{Buffer, relay};
 use super::upstream::{AtWork, Link};
 
 /// The backend's end of such a connection.
@@ -22,9 +19,13 @@ pub(super) struct Upgraded {
     pub at_work: AtWork,
 }
 
-/// The protocols that a request asks for, if there is none among them that HTTP itself is to be spoken in: whoever is
-/// asked for h2c here would be reached past all that is done with requests (RFC 9113, 3.1 has it no more).
+/// The protocols that a request asks for of this connection, if there is none among them that HTTP itself is to be
+/// spoken in: whoever is asked for h2c here would be reached past all that is done with requests (RFC 9113, 3.1 has it
+/// no more).
 pub(super) fn asked_for(headers: &HeaderMap) -> Option<HeaderValue> {
+    if !headers::lists(headers, CONNECTION, b"upgrade") {
+        return None;
+    }
     let mut asked = headers.get_all(UPGRADE).into_iter();
     let (Some(protocols), None) = (asked.next(), asked.next()) else {
         return None;
@@ -41,8 +42,13 @@ pub(super) fn asked_for(headers: &HeaderMap) -> Option<HeaderValue> {
 
 /// Carries octets both ways until both sides have ended, or nothing was said for `idle`. `early` is what the client has
 /// said already.
-pub(super) async fn carry<I>(mut client: I, early: &[u8], upgraded: Upgraded, idle: Duration)
-where
+pub(super) async fn carry<I>(
+    mut client: I,
+    early: Vec<u8>,
+    upgraded: Upgraded,
+    idle: Duration,
+    buffer: &Buffer,
+) where
     I: AsyncRead + AsyncWrite + Unpin,
 {
     let Upgraded {
@@ -50,60 +56,6 @@ where
         first,
         at_work,
     } = upgraded;
-    let has_moved = Cell::new(false);
-    let both = async {
-        io.write_all(early).await?;
-        client.write_all(&first).await?;
-        client.flush().await?;
-        let mut client = Heard(client, &has_moved);
-        let mut backend = Heard(io, &has_moved);
-        copy_bidirectional(&mut client, &mut backend).await
-    };
-    let silence = async {
-        loop {
-            sleep(idle).await;
-            if !has_moved.replace(false) {
-                return;
-            }
-        }
-    };
-    tokio::select! {
-        // Who ended it how, both sides know.
-        _ = both => {}
-        () = silence => {}
-    }
+    relay(&mut client, &mut io, (early, first.into()), idle, buffer).await;
     drop(at_work);
-}
-
-/// Says when something is read.
-struct Heard<'c, I>(I, &'c Cell<bool>);
-
-impl<I: AsyncRead + Unpin> AsyncRead for Heard<'_, I> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.0).poll_read(cx, buf))?;
-        self.1.set(true);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<I: AsyncWrite + Unpin> AsyncWrite for Heard<'_, I> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
 }

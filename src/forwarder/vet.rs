@@ -20,7 +20,8 @@ pub(super) fn vet<B: Body>(request: &Request<B>, http: &Http) -> Result<(), Refu
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         return refused(StatusCode::NOT_IMPLEMENTED, "this method is not served");
     }
-    let is_last = |hops: &HeaderValue| hops.as_bytes().iter().all(|&digit| digit == b'0');
+    let is_last =
+        |hops: &HeaderValue| !hops.is_empty() && hops.as_bytes().iter().all(|&digit| digit == b'0');
     if request.method() == Method::OPTIONS
         && request.headers().get(MAX_FORWARDS).is_some_and(is_last)
     {

@@ -133,6 +133,10 @@ fn aim(head: &mut Parts) -> Result<Box<str>, &'static str> {
     let host = route::host_of(head).map_err(HostError::words)?;
     let host = host.to_ascii_lowercase().into();
     if let Some(authority) = head.uri.authority() {
+        if head.uri.scheme().is_none() {
+            // That form is CONNECT's (RFC 9112, 3.2.3).
+            return Err(NO_PATH);
+        }
         // What the target says counts (RFC 9112, 3.2.2).
         if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
             head.headers.insert(HOST, host);
@@ -143,6 +147,8 @@ fn aim(head: &mut Parts) -> Result<Box<str>, &'static str> {
     settle(&mut head.uri, &head.method)?;
     Ok(host)
 }
+
+const NO_PATH: &str = "the target of the request is no path";
 
 /// Characters that stand in no query are escaped (RFC 3986, 3.4).
 fn push_clean(query: &str, text: &mut String) {
@@ -165,7 +171,7 @@ fn settle(uri: &mut Uri, method: &Method) -> Result<(), &'static str> {
         Ok(Cow::Borrowed(_)) => Ok(()),
         Ok(Cow::Owned(path)) => replace_path(uri, &path),
         Err(why) => Err(match why {
-            path::Unsound::Relative => "the target of the request is no path",
+            path::Unsound::Relative => NO_PATH,
             path::Unsound::Escape => "the path has a % without two hexadecimal digits behind it",
             path::Unsound::Character => "the path has a character that no path may have",
             path::Unsound::HiddenDots => "the path has dot segments in disguise",
@@ -214,7 +220,9 @@ mod tests {
                 "{target}"
             );
         }
-        assert!(aim(&mut head("/%")).is_err() && aim(&mut head("*")).is_err());
+        for target in ["/%", "*", "other.example:80"] {
+            assert!(aim(&mut head(target)).is_err(), "{target}");
+        }
     }
 
     #[test]

@@ -205,17 +205,19 @@ async fn accept_all(
         let root = worker.root.load();
         let mut limits = root.forwarding.doors;
         let listener = root.forwarding.listener(spot);
-        // The connections of a proxy are those of many.
+        // The connections of a proxy are those of many, who are counted where it says who they are.
         if listener.is_some_and(|listener| listener.http.trusts(peer.ip())) {
             limits.per_client_max = u32::MAX;
         }
         // One that there is no place for is closed.
         if let Some(place) = Doors::enter(&worker.doors, peer.ip(), limits) {
-            let serving = entrance::serve(Rc::clone(&worker), stream, peer, spot);
-            spawn_local(async move {
-                serving.await;
-                drop(place);
-            });
+            spawn_local(entrance::serve(
+                Rc::clone(&worker),
+                stream,
+                peer,
+                spot,
+                place,
+            ));
         }
     };
     loop {

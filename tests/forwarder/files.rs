@@ -75,6 +75,23 @@ fn files_are_sent_with_what_is_known_of_them() {
 }
 
 #[test]
+fn a_folder_below_a_prefix_is_a_folder_by_its_slash() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("index.html"), "<h1>index").unwrap();
+    let site = site(
+        &format!(
+            "[[forwarder.route]]\npath = \"/static\"\nrewrite = {{ strip_prefix = \"/static\" }}\n\
+             files = \"{}\"\n",
+            folder.path().display()
+        ),
+        &[1],
+    );
+    let bare = get(&site, "/static?x");
+    assert_eq!((bare.status, bare.value("location")), (301, "/static/?x"));
+    assert_eq!(get(&site, "/static/").text(), "<h1>index");
+}
+
+#[test]
 fn nothing_out_of_the_root_and_nothing_hidden_is_there() {
     let served = Served::new("");
     let root = served.root();

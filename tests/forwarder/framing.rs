@@ -287,6 +287,24 @@ fn rfc6585_5_heads_have_limits() {
 }
 
 #[test]
+fn rfc9112_3_2_what_is_no_target_is_refused_in_words() {
+    for right in ["/a?b=c`", "/{a}|b^c", "*", "http://a/b", "/\u{e9}"] {
+        is_whole(&format!("GET {right} HTTP/1.1\r\nHost: a\r\n\r\n"), 1);
+    }
+    for wrong in [
+        "/<a>",
+        "/`",
+        "/a?\"",
+        "a b",
+        "a/b",
+        "http://[a/",
+        "http:///",
+    ] {
+        is_refused(&format!("GET {wrong} HTTP/1.1\r\nHost: a\r\n\r\n"), BAD);
+    }
+}
+
+#[test]
 fn rfc9110_15_5_15_targets_have_a_limit() {
     is_whole(&format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(99)), 1);
     is_refused(&format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(100)), 414);

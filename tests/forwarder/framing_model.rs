@@ -44,6 +44,11 @@ fn request(octets: &[u8]) -> Result<&[u8], Stop> {
     if !is_token(method) || target.is_empty() || !target.chars().all(is_graphic) {
         return Err(Refused);
     }
+    // What a target may be beyond that is hyper's to say.
+    let octets: Vec<u8> = target.chars().map(|c| c as u8).collect();
+    if hyper::Uri::try_from(&octets[..]).is_err() {
+        return Err(Refused);
+    }
     let (fields, rest) = fields(rest)?;
     let of = |wanted: &str| -> Vec<&str> {
         let same = fields.iter().filter(|field| field.0 == wanted);

@@ -142,3 +142,57 @@ fn rfc7239_4_hosts_are_kept_apart_on_one_connection() {
         ["a", "b", "b", "a.example"].map(|host| format!("for=127.0.0.1;host={host};proto=http"));
     assert_eq!(values(&said, "forwarded"), hosts);
 }
+
+#[test]
+fn rfc9110_7_6_1_connection_does_not_name_whom_a_request_is_for() {
+    let said = Site::to(echoing())
+        .talk("GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close, host\r\n\r\n");
+    assert_eq!(values(&said, "host"), ["a.example"]);
+}
+
+#[test]
+fn rfc3875_4_1_18_what_is_alike_for_backends_goes_no_further() {
+    let fields = "X_Forwarded_For: 192.0.2.1\r\nX-Forwarded_Host: b\r\nX_Request_Id: 7\r\n\
+                  Transfer_Encoding: chunked\r\nX_Stays: 1\r\n";
+    for listener in ["", TRUSTED] {
+        let head = sent(listener, fields);
+        let names = head.lines().filter_map(|line| line.split_once(':'));
+        let alike: Vec<_> = names.filter(|field| field.0.contains('_')).collect();
+        assert_eq!(alike, [("x_stays", " 1")], "{head}");
+    }
+}
+
+/// What of a scheme and a port is told, if a trusted proxy tells `fields`.
+fn port_told(fields: &str) -> usize {
+    values(&sent(TRUSTED, fields), "x-forwarded-port").len()
+}
+
+#[test]
+fn the_port_is_told_with_the_scheme_and_the_host_that_it_is_of() {
+    assert_eq!(port_told(""), 1);
+    assert_eq!(port_told("X-Forwarded-Proto: https\r\n"), 0);
+    assert_eq!(port_told("X-Forwarded-Host: b\r\n"), 0);
+    assert_eq!(
+        port_told("X-Forwarded-Host: b\r\nX-Forwarded-Port: 1\r\n"),
+        1
+    );
+}
+
+#[test]
+fn rfc7239_4_what_a_trusted_proxy_says_there_alone_counts() {
+    let listener = format!("[forwarder.listener.web]\nlisten = \"127.0.0.1:0\"\n{TRUSTED}\n");
+    let route = "request_headers = { set = { x-told = \"{scheme} {client}\" } }\n";
+    let site = Site::of(&(config(&listener, "", echoing()) + route));
+    let told = |fields: &str| {
+        let said = site.talk(format!(
+            "GET / HTTP/1.1\r\nHost: a\r\n{fields}Connection: close\r\n\r\n"
+        ));
+        values(&said, "x-told").concat()
+    };
+    let client = "Forwarded: for=192.0.2.1;proto=https, for=\"10.0.0.1:80\"\r\n";
+    assert_eq!(told(client), "https 192.0.2.1");
+    let both = format!("{client}X-Forwarded-For: 192.0.2.2\r\n");
+    assert_eq!(told(&both), "http 192.0.2.2");
+    let open = "Forwarded: for=192.0.2.1;by=\", for=\"[2001:db8::1]\"\r\n";
+    assert_eq!(told(open), "http 127.0.0.1");
+}

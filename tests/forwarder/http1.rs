@@ -58,11 +58,24 @@ fn rfc9112_3_2_a_request_has_one_host() {
         "GET / HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a:80@b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: [::1]b\r\n\r\n",
+        "GET http://a:b@c/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
     ] {
         let mut client = site.connect();
         client.send(wrong);
         assert_eq!(status(&client.head()), 400, "{wrong:?}");
     }
+}
+
+#[test]
+fn rfc9112_3_3_where_there_is_none_it_is_the_address_that_was_asked() {
+    let site = Site::to(echoing());
+    let said = site.talk("GET / HTTP/1.0\r\n\r\n");
+    assert_eq!(values(&said, "host"), [site.address().to_string()]);
+    assert!(values(&said, "x-forwarded-host").is_empty(), "{said}");
 }
 
 #[test]

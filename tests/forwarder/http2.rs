@@ -186,6 +186,19 @@ fn rfc9110_9_3_2_responses_to_head_have_no_body() {
 }
 
 #[test]
+fn rfc9110_8_6_what_has_no_body_has_no_length() {
+    let site = Site::to(answering(
+        "HTTP/1.1 204 No Content\r\nContent-Length: 3\r\n\r\n",
+    ));
+    let (status, headers, ..) = site.runtime.block_on(async {
+        let mut sender = connect(site.address()).await;
+        whole(sender.send_request(get("/")).await.unwrap()).await
+    });
+    assert_eq!(status, 204);
+    assert!(!headers.contains_key("content-length"), "{headers:?}");
+}
+
+#[test]
 fn refusals_are_said_on_streams_too() {
     let site = Site::with(
         "target_max = 64\nheaders_max = 20\nbody_max = 3",

@@ -50,6 +50,22 @@ fn what_a_trusted_proxy_must_say_is_not_left_out() {
 }
 
 #[test]
+fn each_client_of_a_proxy_has_his_own_connections() {
+    let listener = format!("[forwarder.listener.web]\nlisten = \"127.0.0.1:0\"\n{TRUSTING}\n");
+    let text = config(&listener, "", echoing());
+    let site = Site::of(&text.replace("threads = 1\n", "threads = 1\nper_client_max = 1\n"));
+    let hello = |from: &str| {
+        let mut client = site.connect();
+        client.send(format!("PROXY TCP4 {from} 192.0.2.1 4000 80\r\n{GET}"));
+        client
+    };
+    let mut first = hello("192.0.2.7");
+    assert_eq!(status(&first.head()), 200);
+    assert_eq!(hello("192.0.2.7").rest(), "");
+    assert_eq!(status(&hello("192.0.2.8").head()), 200);
+}
+
+#[test]
 fn what_others_say_is_not_believed() {
     let others = TRUSTING.replace("127.0.0.1", "192.0.2.9");
     let site = Site::with(&others, "", echoing());

@@ -170,6 +170,20 @@ fn tls_is_passed_on_by_the_name_that_is_asked_for() {
 }
 
 #[test]
+fn tls_in_tls_is_warned_of() {
+    let text = tcp_config("sni = { \"a.example\" = \"web\" }", "tls = true", 443);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("meridian.toml");
+    std::fs::write(&path, text).unwrap();
+    let (_, told) = meridian::compile::load(&path, None).unwrap();
+    let told = format!("{:?}", told.sorted());
+    assert!(
+        told.contains("passes on to pool `web` is TLS already"),
+        "{told}"
+    );
+}
+
+#[test]
 fn tls_may_end_here_and_begin_again() {
     let authority = Authority::new();
     let own = authority.sign("own", &["a.example", "127.0.0.1"]);

@@ -75,3 +75,28 @@ fn rfc9113_3_1_http_2_is_not_reached_past_the_forwarder() {
     );
     assert!(values(&said, "upgrade").is_empty(), "{said}");
 }
+
+#[test]
+fn rfc9110_7_8_an_upgrade_is_asked_for_of_the_connection() {
+    let site = Site::to(echoing());
+    let said =
+        site.talk("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUpgrade: websocket\r\n\r\n");
+    assert!(values(&said, "upgrade").is_empty(), "{said}");
+}
+
+#[test]
+fn rfc9110_7_8_either_side_may_end_first() {
+    let port = backend(|mut client, _| {
+        client.head();
+        client.send(AGREE);
+        assert_eq!(client.rest(), "all that the client has to say");
+        client.send("heard");
+    });
+    let site = Site::to(port);
+    let mut client = site.connect();
+    client.send(ASK);
+    client.head();
+    client.send("all that the client has to say");
+    client.0.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(client.rest(), "heard");
+}

@@ -15,7 +15,7 @@ use hyper::header::HeaderValue;
 use super::Parts;
 use super::forwarding::member;
 use crate::config::forwarder as written;
-use crate::config::{Config, Diagnostics};
+use crate::config::{self, Config, Diagnostics};
 use crate::state::forwarding::{ByName, Entrance, Forward, Mode, Tcp, Way};
 use crate::state::pools::Member;
 
@@ -57,6 +57,7 @@ pub(super) fn compile(
             let mut all = before.entrances.iter();
             all.find(|entrance| *entrance.name == *listener.name)
         });
+        warn_of_tls_in_tls(config, listener, diagnostics);
         entrances.extend(entrance(config, listener, before, diagnostics).map(Arc::new));
     }
     transport.entrances = entrances.into();
@@ -98,6 +99,33 @@ fn entrance(
         hsts: written.hsts.as_ref().and_then(hsts),
         counts: before.map_or_else(Arc::default, |before| Arc::clone(&before.counts)),
     })
+}
+
+/// Warns of pools whose `tls` goes around what is TLS already: hardly an endpoint expects that.
+fn warn_of_tls_in_tls(
+    config: &Config,
+    listener: &written::Listener,
+    diagnostics: &mut Diagnostics,
+) {
+    let written::Mode::Tcp(tcp) = &listener.mode else {
+        return;
+    };
+    if listener.tls.is_some() {
+        return;
+    }
+    for (_, to) in &tcp.sni {
+        if let config::Member::Pool(pool) = to
+            && let pool = &config.pools[pool.index()]
+            && let Some(tls) = &pool.backend.tls
+        {
+            let message = format!(
+                "what [forwarder.listener.{}] passes on to pool `{}` is TLS already",
+                listener.name, pool.name
+            );
+            let help = "this `tls` goes around it: leave it out, or end TLS at the listener";
+            diagnostics.warning(&tls.place, message, Some(help.to_owned()));
+        }
+    }
 }
 
 /// RFC 6797, 6.1.

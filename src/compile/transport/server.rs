@@ -228,6 +228,8 @@ impl Certificates {
     }
 
     fn find(&self, name: Option<&str>, schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        // There is no dot at the end (RFC 6066, 3), but some write one.
+        let name = name.map(|name| name.strip_suffix('.').unwrap_or(name));
         let found = name.and_then(|name| match name.bytes().any(|b| b.is_ascii_uppercase()) {
             true => self.of(&name.to_ascii_lowercase()),
             false => self.of(name),

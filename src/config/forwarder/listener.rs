@@ -120,7 +120,8 @@ fn listener(
     let http = http(reader, &mut table);
     let proxy_protocol = table.optional(reader, "proxy_protocol", boolean);
     if proxy_protocol == Some(true) && http.trusted_proxies.is_empty() {
-        let why = "needs `trusted_proxies`, the networks of the proxies that say whose connections they are";
+        let why =
+            "needs `trusted_proxies`, the networks of those that say whose connections they are";
         table.refuse(reader, "proxy_protocol", why);
     }
     let redirect_to_https = table.optional(reader, "redirect_to_https", redirect_to_https);

@@ -120,8 +120,12 @@ fn host_name(extension: &[u8]) -> Option<String> {
         && (1..=NAME_LEN_MAX).contains(&name.len())
         && name.iter().all(is_of_names);
     let name = is_right.then(|| String::from_utf8_lossy(name).to_ascii_lowercase());
-    // There is no dot at the end (RFC 6066, 3), but some write one.
-    name.map(|name| name.strip_suffix('.').unwrap_or(&name).to_owned())
+    name.map(|name| without_dot(&name).to_owned())
+}
+
+/// There is no dot at the end (RFC 6066, 3), but some write one.
+pub fn without_dot(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
 }
 
 fn with_len_u8(octets: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -23,7 +23,7 @@ use crate::proxy_protocol::Ends;
 use crate::state::forwarding::{Counts, Failure, Mode, Tcp};
 use crate::state::listening::{Listener, Spot};
 use hello::Progress;
-pub(super) use relay::Buffer;
+pub(super) use relay::{Buffer, relay};
 
 /// How long a client may take to say which name it asks for.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -49,7 +49,7 @@ pub(super) async fn serve(
             return;
         };
         let name = stream.get_ref().1.server_name();
-        let name = name.map(str::to_ascii_lowercase);
+        let name = name.map(|name| hello::without_dot(name).to_ascii_lowercase());
         if tcp.forward(name.as_deref()).is_none() {
             return counts.unknown_names.add(1);
         }
@@ -134,7 +134,8 @@ async fn pass_on<I>(
     let Some((mut link, _at_work)) = Box::pin(connect(worker, came)).await else {
         return counts.unserved.add(1);
     };
-    let relayed = relay::relay(stream, &mut link, first, idle_timeout, &worker.buffer).await;
+    let first = (first, Vec::new());
+    let relayed = relay(stream, &mut link, first, idle_timeout, &worker.buffer).await;
     counts.octets_in.add(relayed.forth);
     counts.octets_out.add(relayed.back);
 }

@@ -37,11 +37,12 @@ pub(crate) struct Relayed {
 }
 
 /// Passes on what comes from either side to the other, and that nothing more comes, until that is so of both, one fails
-/// or nothing has come from either for `idle_timeout`. `first` has come from `one` already.
+/// or nothing has come from either for `idle_timeout`, which is noticed up to as long after. `first` has come from each
+/// already.
 pub(crate) async fn relay<A, B>(
     one: &mut A,
     other: &mut B,
-    first: Vec<u8>,
+    first: (Vec<u8>, Vec<u8>),
     idle_timeout: Duration,
     buffer: &Buffer,
 ) -> Relayed
@@ -49,8 +50,8 @@ where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut forth = Half::with(first);
-    let mut back = Half::default();
+    let mut forth = Half::with(first.0);
+    let mut back = Half::with(first.1);
     let mut timer = pin!(sleep_until(Instant::from_std(clock::now() + idle_timeout)));
     let mut moved = (0, 0);
     poll_fn(|cx| {

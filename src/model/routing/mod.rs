@@ -2,6 +2,7 @@
 //! the same as written and as served.
 
 mod actions;
+pub mod host;
 mod index;
 mod matching;
 mod media;
