@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hyper::{HeaderMap, Method, Uri};
 
 use super::balance::{self, Ask, Choice};
+use super::few::Few;
 use super::known::Known;
 use super::{route, split};
 use crate::clock;
@@ -89,7 +90,7 @@ pub fn explain<'r>(
     };
     let steps = &mut explained.steps;
     let mut served = None;
-    drawn(&mut |draw| served = forward::serve(root, forward.to, &client, draw, steps));
+    drawn(&mut |draw| served = forward::serve(root, forward.to, &client, &[], draw, steps));
     explained.pool = served.map(|served| served.pool);
     let known = Known::of_client(&client);
     let mut tried = Vec::new();
@@ -100,6 +101,7 @@ pub fn explain<'r>(
             client: &client,
             known: &known,
             tried: &tried,
+            shut: Few::default(),
             now_ms: clock::steady_ms(clock::now()),
         };
         let mut choice = None;

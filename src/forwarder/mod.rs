@@ -60,6 +60,7 @@ mod dress;
 mod edits;
 mod entrance;
 pub mod explain;
+mod few;
 mod files;
 pub mod framing;
 mod headers;

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::admission::lets_in;
 use super::balance::{self, Ask, Choice};
+use super::few::Few;
 use super::known::Known;
 use super::tls;
 use super::upstream::{AtWork, Link, Speaks};
@@ -167,6 +168,7 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
                 client: &client,
                 known: &known,
                 tried: &tried,
+                shut: Few::default(),
                 now_ms,
             };
             let choice = worker.draw(&root, |draw| balance::choose(&ask, draw));
