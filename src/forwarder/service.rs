@@ -201,7 +201,13 @@ pub(super) async fn forward(
     match attempts.send(Request::from_parts(head, body), again).await {
         Ok(Answered { response, endpoint }) => {
             let mut answer = answer(response, asked, http, version);
-            sticky::keep(forward, &known, endpoint, &asked.peer, answer.headers_mut());
+            sticky::keep(
+                forward,
+                &known,
+                endpoint,
+                visit.is_tls,
+                answer.headers_mut(),
+            );
             answer
         }
         Err(undone) => no_response(undone, asked),

@@ -211,7 +211,8 @@ fn what_was_passed_on_is_logged_and_so_is_what_nobody_took() {
         client.send("hello");
         client.rest();
     });
-    let mut client = with_log(port).connect();
+    let site = with_log(port);
+    let mut client = site.connect();
     client.0.write_all(b"abc").unwrap();
     client.0.shutdown(Shutdown::Write).unwrap();
     assert_eq!(client.rest(), "hello");
@@ -229,7 +230,8 @@ fn what_was_passed_on_is_logged_and_so_is_what_nobody_took() {
         assert_eq!(served[key], value, "{key}");
     }
     // Nobody listens there.
-    with_log(1).connect().rest();
+    let site = with_log(1);
+    site.connect().rest();
     let lines = lines_of(&path, 2);
     let unserved: serde_json::Value = serde_json::from_str(&lines[1]).unwrap();
     assert_eq!(
