@@ -75,22 +75,12 @@ pub struct Forwarding {
 }
 
 /// To whom the requests of a route are told.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Told {
     /// What the route is called.
     pub route: Box<str>,
     pub tally: Arc<Tally>,
     pub logging: Option<Logging>,
-}
-
-impl Default for Told {
-    fn default() -> Self {
-        Told {
-            route: Box::default(),
-            tally: Arc::default(),
-            logging: None,
-        }
-    }
 }
 
 /// How many connections of clients there may be.
