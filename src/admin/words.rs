@@ -339,6 +339,7 @@ impl Words<'_> {
                 format!("fewer than `min_healthy` are up ({})", list.join("; "))
             }
             Unusable::RegionAnswered => "its region is in the answer already".to_owned(),
+            Unusable::Tried => "it was tried already".to_owned(),
             Unusable::NothingWithinReach(pools) => {
                 let list: Vec<_> = pools
                     .iter()

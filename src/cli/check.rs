@@ -119,7 +119,7 @@ fn summary(whole: &Whole) -> String {
         };
         text += &format!(
             "  map {id} ({}): {classes}, {}, {}\n",
-            super::policies_of(&parts.pools, id),
+            super::readers_of(parts, id),
             counted(map.table.run_count(), "run"),
             size(map.table.bytes()),
         );

@@ -148,7 +148,7 @@ fn describe(whole: &Whole, address: IpAddr) -> String {
         let located = locate(map, &client);
         text += &format!(
             "map {id} ({}): {}\n",
-            super::policies_of(&parts.pools, id),
+            super::readers_of(parts, id),
             words.located(map, &located)
         );
     }

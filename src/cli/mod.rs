@@ -26,8 +26,9 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::compile::Parts;
 use crate::config::{Diagnostics, diagnostic};
-use crate::state::Pools;
+use crate::state::forwarding::Access;
 
 /// An authoritative DNS server that steers.
 #[derive(Parser)]
@@ -139,14 +140,26 @@ pub fn main() -> ExitCode {
     code
 }
 
-/// The policies that read a map, by which a user knows it. What none reads is of the forwarder.
-fn policies_of(pools: &Pools, map: usize) -> String {
-    let policies = pools.policies.iter().filter(|policy| policy.reads(map));
-    let names: Vec<_> = policies.map(|policy| &*policy.name).collect();
-    match names.is_empty() {
-        true => "`allow` and `deny` of the forwarder".to_owned(),
-        false => names.join(", "),
-    }
+/// Who reads a map, by which a user knows it: policies, and the access lists of listeners and routes.
+fn readers_of(parts: &Parts, map: usize) -> String {
+    let policies = parts.pools.policies.iter();
+    let policies = policies.filter(|policy| policy.reads(map));
+    let forwarding = &parts.forwarding;
+    let reads = |access: &Option<Access>| {
+        let placed = access.as_ref().and_then(|access| access.placed.as_ref());
+        placed.is_some_and(|(id, _)| usize::from(id.0) == map)
+    };
+    let listeners = forwarding.listeners.iter();
+    let listeners = listeners.filter(|listener| reads(&listener.access));
+    let routes = forwarding
+        .routes
+        .iter()
+        .filter(|route| reads(&route.access));
+    let names = policies
+        .map(|policy| policy.name.to_string())
+        .chain(listeners.map(|listener| format!("listener {}", listener.name)))
+        .chain(routes.map(|route| format!("route {}", route.name)));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// How the user can type this program's name: as it was typed this time.

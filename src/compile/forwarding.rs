@@ -48,7 +48,11 @@ impl Beside<'_> {
     /// What is known of a pool, if there was one of its name.
     fn fleet(&self, name: &str) -> Arc<Fleet> {
         let before = self.before.and_then(|before| before.fleets.get(name));
-        before.cloned().unwrap_or_default()
+        let threads = self.config.forwarder.as_ref();
+        let threads = threads.map_or(1, written::Forwarder::thread_count);
+        before
+            .cloned()
+            .unwrap_or_else(|| Arc::new(Fleet::new(threads)))
     }
 }
 
@@ -189,7 +193,7 @@ fn route(
     Route {
         matching: route.matching.clone(),
         access: access::access(route.access.as_ref(), beside.maps.by_route[at]),
-        rates: access::rates(route),
+        rates: access::rates(route, known_by(route)),
         action: action(beside, route),
         rewrite: route.rewrite.clone(),
         request_headers: route.request_headers.clone(),
@@ -203,6 +207,11 @@ fn route(
         told: telling.of_route(&name, route.access_log.as_ref()),
         name,
     }
+}
+
+/// For whom a route is: the same wherever in the configuration it stands.
+fn known_by(route: &written::Route) -> u64 {
+    of_octets(format!("{:?}", (&route.name, &route.matching)).as_bytes())
 }
 
 /// Of all that decides which response a request gets.

@@ -76,7 +76,7 @@ impl AccessLogs {
 
 fn write_all(log: &Log, reopen: &AtomicBool) {
     let mut out: Option<Box<dyn Write>> = None;
-    let mut is_told = false;
+    let (mut is_told, mut is_torn) = (false, false);
     let mut gathered = Vec::with_capacity(GATHERED);
     loop {
         // Before lines are taken: whoever ends it has pushed them all.
@@ -100,8 +100,7 @@ fn write_all(log: &Log, reopen: &AtomicBool) {
         }
         let opened = out.take().map_or_else(|| open(&log.target), Ok);
         let written = opened.and_then(|mut file| {
-            file.write_all(&gathered)?;
-            file.flush()?;
+            put(&mut file, &gathered, &mut is_torn)?;
             Ok(file)
         });
         gathered.clear();
@@ -123,6 +122,18 @@ fn write_all(log: &Log, reopen: &AtomicBool) {
     }
 }
 
+/// `is_torn`: whether the last line that was written may have no end.
+fn put(file: &mut dyn Write, lines: &[u8], is_torn: &mut bool) -> io::Result<()> {
+    if *is_torn {
+        file.write_all(b"\n")?;
+    }
+    *is_torn = true;
+    file.write_all(lines)?;
+    file.flush()?;
+    *is_torn = false;
+    Ok(())
+}
+
 fn open(target: &Target) -> io::Result<Box<dyn Write>> {
     Ok(match target {
         Target::Stdout => Box::new(io::stdout()),
@@ -138,5 +149,47 @@ fn name(target: &Target) -> String {
     match target {
         Target::Stdout => "standard output".to_owned(),
         Target::File(path) => path.display().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes as many octets as there is room for.
+    struct Disk {
+        room: usize,
+        file: Vec<u8>,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            let len = octets.len().min(self.room);
+            if len == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.room -= len;
+            self.file.extend_from_slice(&octets[..len]);
+            Ok(len)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_written_after_a_full_disk_begins_a_line() {
+        let mut disk = Disk {
+            room: 8,
+            file: Vec::new(),
+        };
+        let mut is_torn = false;
+        assert!(put(&mut disk, b"first\nsecond\n", &mut is_torn).is_err());
+        assert!(put(&mut disk, b"third\n", &mut is_torn).is_err());
+        disk.room = 100;
+        put(&mut disk, b"fourth\n", &mut is_torn).unwrap();
+        put(&mut disk, b"fifth\n", &mut is_torn).unwrap();
+        assert_eq!(disk.file, b"first\nse\nfourth\nfifth\n");
     }
 }

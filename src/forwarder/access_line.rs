@@ -1,4 +1,4 @@
-//! How is a request told in one line?
+//! How is a request, or a connection that is none, told in one line?
 //!
 //! Whatever clients send is escaped, so that no line can be forged: in JSON as RFC 8259, 7 says, in the other format
 //! quotes, backslashes and whatever is not printable ASCII as `\xHH`.
@@ -122,8 +122,6 @@ fn json(now_unix_ms: u64, said: &Said, over: &Over<'_>) -> Vec<u8> {
         let octets = octets.as_deref();
         octets.map(|octets| String::from_utf8_lossy(octets).into_owned())
     };
-    // Microseconds are what there is to say.
-    let ms = |time: Duration| time.as_micros() as f64 / 1000.0;
     let line = Line {
         time_unix_ms: now_unix_ms,
         client: over.client.to_canonical().to_string(),
@@ -167,6 +165,84 @@ fn combined(now_unix_ms: u64, said: &Said, over: &Over<'_>) -> Vec<u8> {
     }
     text.push(b'\n');
     text
+}
+
+/// A connection that was passed on as a whole.
+#[derive(Clone, Copy)]
+pub(super) struct Passed<'p> {
+    pub client: IpAddr,
+    pub listener: &'p str,
+    /// What the client asked TLS for.
+    pub name: Option<&'p str>,
+    /// Whether TLS ended here.
+    pub is_tls: bool,
+    /// `None`: no endpoint took it.
+    pub endpoint: Option<(SocketAddr, &'p str)>,
+    pub tries: u32,
+    /// From the client, and to it.
+    pub octets_in: u64,
+    pub octets: u64,
+    /// Until an endpoint had it.
+    pub before: Option<Duration>,
+    pub took: Duration,
+}
+
+#[derive(Serialize)]
+struct PassedLine<'l> {
+    time_unix_ms: u64,
+    client: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'l str>,
+    protocol: &'static str,
+    tls: bool,
+    listener: &'l str,
+    octets_in: u64,
+    octets: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<&'l str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    tries: u32,
+    took_ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before_ms: Option<f64>,
+}
+
+/// With a line feed at its end. In the combined format, `TCP` and the name stand for the request, and there is no status.
+pub(super) fn passed(format: Format, now_unix_ms: u64, passed: &Passed<'_>) -> Vec<u8> {
+    let client = passed.client.to_canonical().to_string();
+    let mut text = match format {
+        Format::Json => serde_json::to_vec(&PassedLine {
+            time_unix_ms: now_unix_ms,
+            client,
+            host: passed.name,
+            protocol: "TCP",
+            tls: passed.is_tls,
+            listener: passed.listener,
+            octets_in: passed.octets_in,
+            octets: passed.octets,
+            pool: passed.endpoint.map(|(_, pool)| pool),
+            endpoint: passed.endpoint.map(|(address, _)| address.to_string()),
+            tries: passed.tries,
+            took_ms: ms(passed.took),
+            before_ms: passed.before.map(ms),
+        })
+        .unwrap_or_default(),
+        Format::Combined => {
+            let time = clf_time(now_unix_ms / 1000);
+            let mut text = format!("{client} - - [{time}] \"TCP ").into_bytes();
+            escape(passed.name.unwrap_or("-").as_bytes(), &mut text);
+            text.extend(format!("\" - {} \"-\" \"-\"", passed.octets).bytes());
+            text
+        }
+    };
+    text.push(b'\n');
+    text
+}
+
+/// In milliseconds; microseconds are what there is to say.
+fn ms(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1000.0
 }
 
 fn escape(octets: &[u8], into: &mut Vec<u8>) {
@@ -254,6 +330,36 @@ mod tests {
         ] {
             assert_eq!(told[key], value, "{key}");
         }
+    }
+
+    #[test]
+    fn a_connection_that_is_passed_on_is_one_line() {
+        let told = Passed {
+            client: "203.0.113.9".parse().unwrap(),
+            listener: "db",
+            name: Some("a\"\n.example"),
+            is_tls: false,
+            endpoint: Some(("192.0.2.1:5432".parse().unwrap(), "db")),
+            tries: 1,
+            octets_in: 3,
+            octets: 5,
+            before: Some(Duration::from_micros(1_500)),
+            took: Duration::from_millis(25),
+        };
+        let text = passed(Format::Json, 1_000, &told);
+        assert_eq!(text.iter().filter(|&&octet| octet == b'\n').count(), 1);
+        let json: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        assert_eq!(json["host"], "a\"\n.example");
+        assert_eq!(
+            (json["octets_in"].as_u64(), json["octets"].as_u64()),
+            (Some(3), Some(5))
+        );
+        let text = passed(Format::Combined, 971_211_336_000, &told);
+        let text = String::from_utf8(text).unwrap();
+        assert!(
+            text.ends_with(" \"TCP a\\x22\\x0A.example\" - 5 \"-\" \"-\"\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tokio::time::timeout_at;
 
 use super::balance::{self, Ask, Choice, Nothing};
 use super::body::RequestBody;
+use super::few::Few;
 use super::kept::Kept;
 use super::known::Known;
 use super::service::Onward;
@@ -22,36 +23,10 @@ use super::upstream::{self, AtWork, Exchange, Failed, Refused, Why};
 use super::worker::Worker;
 use crate::clock;
 use crate::locate::Client;
-use crate::model::EndpointId;
+use crate::model::{EndpointId, PoolId};
 use crate::proxy_protocol::Ends;
 use crate::state::Root;
-use crate::state::forwarding::{Forward, Passage};
-
-/// Backends that are asked for at most, whether or not the request is sent to them.
-const TRIED_MAX: usize = 16;
-
-/// Their numbers.
-#[derive(Default)]
-struct Tried {
-    numbers: [u64; TRIED_MAX],
-    count: usize,
-}
-
-impl Tried {
-    fn as_slice(&self) -> &[u64] {
-        &self.numbers[..self.count]
-    }
-
-    fn has_room(&self) -> bool {
-        self.count < TRIED_MAX
-    }
-
-    /// Not past its room.
-    fn push(&mut self, number: u64) {
-        self.numbers[self.count] = number;
-        self.count += 1;
-    }
-}
+use crate::state::forwarding::{Forward, Passage, Upstream};
 
 /// A request on its way.
 pub(super) struct Attempts<'a> {
@@ -96,7 +71,8 @@ impl Attempts<'_> {
     ) -> Result<Answered, Undone> {
         let begun = clock::now();
         let mut request = Some(request);
-        let mut tried = Tried::default();
+        let mut tried = Few::default();
+        let mut pools = Asked::default();
         let mut sends = 0;
         let mut deadline = None;
         let mut last = None;
@@ -104,26 +80,29 @@ impl Attempts<'_> {
         let mut poor: Option<Box<Answered>> = None;
         let mut now_ms = clock::steady_ms(begun);
         loop {
-            let choice = match self.choose(tried.as_slice(), now_ms) {
+            let choice = match self.choose(tried.as_slice(), pools.shut, now_ms) {
                 Ok(choice) => choice,
                 Err(nothing) => return poor.map(|poor| *poor).ok_or(last.unwrap_or(nothing)),
             };
             let Choice {
+                pool,
                 upstream,
                 backend,
                 endpoint,
             } = choice;
             let care = &upstream.care;
-            let mut is_pools_trial = false;
             if tried.as_slice().is_empty() {
                 deadline = care.total_timeout.map(|total| begun + total);
-                match care.fleet.enter(care.circuit.as_ref(), now_ms) {
-                    Passage::Usual => {}
-                    Passage::Trial => is_pools_trial = true,
-                    Passage::Closed(left) => return Err(Undone::Open(left)),
+            }
+            if let Some(left) = pools.enter(pool, &upstream, now_ms) {
+                last = last.or(Some(Undone::Open(left)));
+                if !pools.shut.has_room() {
+                    return poor.map(|poor| *poor).ok_or(Undone::Open(left));
                 }
+                continue;
             }
             tried.push(backend.number);
+            let is_pools_trial = pools.trial == Some(pool);
             let entered = match AtWork::try_enter(&upstream, &backend, is_pools_trial, now_ms) {
                 Some(entered) => Some(entered),
                 // In a place of its own: most requests have no use for it.
@@ -190,13 +169,14 @@ impl Attempts<'_> {
         }
     }
 
-    fn choose(&self, tried: &[u64], now_ms: u64) -> Result<Choice, Undone> {
+    fn choose(&self, tried: &[u64], shut: Few<PoolId>, now_ms: u64) -> Result<Choice, Undone> {
         let ask = Ask {
             root: self.root,
             forward: self.forward,
             client: self.client,
             known: self.known,
             tried,
+            shut,
             now_ms,
         };
         let choice = self
@@ -206,6 +186,36 @@ impl Attempts<'_> {
             Nothing::Up => Undone::NoneUp,
             Nothing::Left => Undone::NoneLeft,
         })
+    }
+}
+
+/// The pools that a request has come to.
+#[derive(Default)]
+struct Asked {
+    entered: Few<PoolId>,
+    /// Those whose circuit is open.
+    shut: Few<PoolId>,
+    /// The one that the request is the trial of.
+    trial: Option<PoolId>,
+}
+
+impl Asked {
+    /// Counts the request where it has not been before. If the pool's circuit is open, it is for so long.
+    fn enter(&mut self, pool: PoolId, upstream: &Upstream, now_ms: u64) -> Option<Duration> {
+        if self.entered.as_slice().contains(&pool) {
+            return None;
+        }
+        let care = &upstream.care;
+        match care.fleet.enter(care.circuit.as_ref(), now_ms) {
+            Passage::Usual => {}
+            Passage::Trial => self.trial = Some(pool),
+            Passage::Closed(left) => {
+                self.shut.push(pool);
+                return Some(left);
+            }
+        }
+        self.entered.push(pool);
+        None
     }
 }
 

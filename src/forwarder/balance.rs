@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use super::few::Few;
 use super::known::Known;
 use crate::hashing::mix;
 use crate::locate::Client;
-use crate::model::{ANSWERS_MAX, Balance, EndpointId, Family, Share};
+use crate::model::{ANSWERS_MAX, Balance, EndpointId, Family, PoolId, Share};
 use crate::random::Random;
 use crate::state::Root;
 use crate::state::forwarding::{Backend, Balancing, Forward, Upstream};
@@ -27,6 +28,7 @@ const DRAWS_MAX: usize = 8;
 
 /// Where a request may be sent.
 pub(super) struct Choice {
+    pub pool: PoolId,
     pub upstream: Arc<Upstream>,
     pub backend: Arc<Backend>,
     pub endpoint: EndpointId,
@@ -41,6 +43,8 @@ pub(super) struct Ask<'a> {
     pub known: &'a Known,
     /// The numbers of the backends that have had the request.
     pub tried: &'a [u64],
+    /// Pools that are not asked.
+    pub shut: Few<PoolId>,
     pub now_ms: u64,
 }
 
@@ -58,26 +62,20 @@ pub(super) fn choose(ask: &Ask<'_>, draw: &mut Draw<'_>) -> Result<Choice, Nothi
     if let Some(choice) = ask.named() {
         return Ok(choice);
     }
-    let (root, forward) = (ask.root, ask.forward);
-    let served = forward::serve(root, forward.to, ask.client, draw, &mut ());
-    let served = served.ok_or(Nothing::Up)?;
-    let upstream = root.forwarding.upstream(served.pool).ok_or(Nothing::Up)?;
-    let slot = forward::slot(root, &served);
-    let among = Among {
-        ask,
-        served,
-        upstream,
-        slot,
-        pool: &root.pools.pools[served.pool.index()],
-        usable: slot.family(served.family),
-    };
-    let endpoint = among.choose(draw).ok_or(Nothing::Left)?;
-    let backend = root.forwarding.backend(endpoint).ok_or(Nothing::Left)?;
-    Ok(Choice {
-        upstream: Arc::clone(upstream),
-        backend: Arc::clone(backend),
-        endpoint,
-    })
+    let (mut shut, mut nothing) = (ask.shut, Nothing::Up);
+    loop {
+        let (to, tried) = (ask.forward.to, shut.as_slice());
+        let served = forward::serve(ask.root, to, ask.client, tried, draw, &mut ());
+        let served = served.ok_or(nothing)?;
+        if let Some(choice) = ask.within(served, draw) {
+            return Ok(choice);
+        }
+        nothing = Nothing::Left;
+        // A policy may lead to another pool.
+        if !shut.push(served.pool) {
+            return Err(nothing);
+        }
+    }
 }
 
 impl Ask<'_> {
@@ -85,6 +83,9 @@ impl Ask<'_> {
     /// not left out. Who drains keeps its sessions until it takes nothing.
     fn named(&self) -> Option<Choice> {
         let named = self.known.named?;
+        if self.shut.as_slice().contains(&named.pool) {
+            return None;
+        }
         let slot = self.root.health.slot(named.pool);
         let families = Family::BOTH.into_iter();
         let is_usable = families
@@ -93,9 +94,33 @@ impl Ask<'_> {
         let backend = self.open(named.endpoint).filter(|_| is_usable)?;
         let upstream = self.root.forwarding.upstream(named.pool)?;
         Some(Choice {
+            pool: named.pool,
             upstream: Arc::clone(upstream),
             backend: Arc::clone(backend),
             endpoint: named.endpoint,
+        })
+    }
+
+    /// One of the pool that serves.
+    fn within(&self, served: Served, draw: &mut Draw<'_>) -> Option<Choice> {
+        let root = self.root;
+        let upstream = root.forwarding.upstream(served.pool)?;
+        let slot = forward::slot(root, &served);
+        let among = Among {
+            ask: self,
+            served,
+            upstream,
+            slot,
+            pool: &root.pools.pools[served.pool.index()],
+            usable: slot.family(served.family),
+        };
+        let endpoint = among.choose(draw)?;
+        let backend = root.forwarding.backend(endpoint)?;
+        Some(Choice {
+            pool: served.pool,
+            upstream: Arc::clone(upstream),
+            backend: Arc::clone(backend),
+            endpoint,
         })
     }
 
@@ -121,7 +146,7 @@ impl Among<'_> {
     fn choose(&self, draw: &mut Draw<'_>) -> Option<EndpointId> {
         let load = |backend: &Backend, weight: f32| backend.in_flight() as f32 / weight;
         let balancing = self.ask.forward.balance;
-        match balancing.unwrap_or(Balancing::As(self.pool.balance)) {
+        let chosen = match balancing.unwrap_or(Balancing::As(self.pool.balance)) {
             Balancing::TwoChoices => self.of_two(draw.random, load),
             Balancing::As(Balance::LeastConnections) => {
                 let share = |id| self.share(id);
@@ -132,6 +157,12 @@ impl Among<'_> {
             }
             Balancing::As(Balance::LeastTime) => self.soonest(draw.random),
             Balancing::As(balance) => self.drawn(balance, draw),
+        };
+        // Of those that were looked at, which need not be all, none has room: another one may.
+        let is_limited = self.upstream.care.limits.in_flight > 0;
+        match chosen.filter(|&id| is_limited && self.room(id).is_none()) {
+            None => chosen,
+            full => self.any(draw.random, |id| self.room(id)).or(full),
         }
     }
 
@@ -177,7 +208,7 @@ impl Among<'_> {
                 .min_by_key(|&(count, _)| count);
             least.map(|(_, id)| id)
         });
-        found.or_else(|| self.any(draw.random))
+        found.or_else(|| self.any(draw.random, |id| ask.open(id)))
     }
 
     /// How much of the pool's requests an endpoint may have, where a hash chooses.
@@ -243,7 +274,8 @@ impl Among<'_> {
                 best = Some((rank, id));
             }
         }
-        best.map(|(_, id)| id).or_else(|| self.any(random))
+        let found = best.map(|(_, id)| id);
+        found.or_else(|| self.any(random, |id| self.ask.open(id)))
     }
 
     /// Who will be the first to answer, by how long each takes and how many are before. Who was never measured takes as
@@ -338,12 +370,16 @@ impl Among<'_> {
         LookedAt(ids, taken)
     }
 
-    /// Any that the request may go to, from a place by chance on: where the usual way led to none.
-    fn any(&self, random: &mut Random) -> Option<EndpointId> {
+    /// Any that `fits`, from a place by chance on: where the usual way led to none.
+    fn any<B>(
+        &self,
+        random: &mut Random,
+        fits: impl Fn(EndpointId) -> Option<B>,
+    ) -> Option<EndpointId> {
         let count = self.usable.len();
         let start = random.below(count as u32) as usize;
         let mut ids = (0..count).map(|step| self.usable.get((start + step) % count));
-        ids.find(|&id| self.ask.open(id).is_some())
+        ids.find(|&id| fits(id).is_some())
     }
 
     /// The backend of an endpoint that the request may go to at once.

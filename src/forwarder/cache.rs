@@ -26,8 +26,8 @@ use super::visit::Visit;
 use super::worker::Worker;
 use crate::clock;
 use crate::state::Root;
-use crate::state::forwarding::cache::{Boarding, Cache, Kept, Key, Pilot};
-use crate::state::forwarding::{Action, Caching, Forward, Route};
+use crate::state::forwarding::cache::{Boarding, Cache, Course, Kept, Key, Pilot};
+use crate::state::forwarding::{Action, Cached, Caching, Forward, Route};
 pub(super) use fill::Filled;
 use rules::{Use, Wish};
 
@@ -109,7 +109,9 @@ pub(super) async fn answer(
         key,
     };
     // In a place of its own: most routes keep nothing.
-    Box::pin(asking.answer(request)).await
+    let (answer, cached) = Box::pin(asking.answer(request)).await;
+    visit.asked().story.borrow().is_cached(cached);
+    answer
 }
 
 /// A request to a route that keeps responses.
@@ -123,17 +125,28 @@ struct Asking<'a> {
     key: Key,
 }
 
+/// What is kept for a request.
+struct Found {
+    kept: Option<Arc<Kept>>,
+    /// Whether there are responses to other requests for the same address.
+    is_known: bool,
+    /// Of the request, as far as is known what responses differ by.
+    variant: u64,
+}
+
 impl Asking<'_> {
-    async fn answer(&self, request: Onward) -> Answer {
+    async fn answer(&self, request: Onward) -> (Answer, Cached) {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return self.change(request).await;
+            return (self.change(request).await, Cached::Bypass);
         }
         let wish = Wish::of(request.headers());
         if wish.no_store || is_special(&request) {
-            return said(self.send(request).await, "fwd=bypass");
+            let answer = said(self.send(request).await, "fwd=bypass");
+            return (answer, Cached::Bypass);
         }
-        let (kept, is_known) = self.look_up(request.headers());
-        let why = match (&kept, is_known) {
+        let found = self.look_up(request.headers());
+        let kept = &found.kept;
+        let why = match (kept, found.is_known) {
             (Some(_), _) => "fwd=stale",
             (None, true) => "fwd=vary-miss",
             (None, false) => "fwd=uri-miss",
@@ -145,22 +158,20 @@ impl Asking<'_> {
         {
             Some(Use::Fresh) => return self.serve(request.headers(), kept.as_ref(), "hit"),
             Some(Use::WhileAsking) => {
-                self.ask_aside(&request, kept.clone());
+                self.ask_aside(&request, &found);
                 return self.serve(request.headers(), kept.as_ref(), "hit");
             }
             Some(Use::Ask) | None => {}
         }
         if wish.only_if_cached {
-            return refuse(
-                StatusCode::GATEWAY_TIMEOUT,
-                "nothing is kept that could be sent",
-            );
+            let words = "nothing is kept that could be sent";
+            return (refuse(StatusCode::GATEWAY_TIMEOUT, words), Cached::Miss);
         }
         if *request.method() == Method::HEAD {
             // What it brings has no body to be kept.
-            return said(self.send(request).await, why);
+            return (said(self.send(request).await, why), Cached::Miss);
         }
-        self.ask(request, &wish, kept, why).await
+        self.ask(request, &wish, found, why).await
     }
 
     /// Asks a backend, or waits for another request that does. One that comes to nothing is another's turn.
@@ -168,13 +179,15 @@ impl Asking<'_> {
         &self,
         request: Onward,
         wish: &Wish,
-        mut kept: Option<Arc<Kept>>,
+        mut found: Found,
         why: &'static str,
-    ) -> Answer {
+    ) -> (Answer, Cached) {
         let until = clock::now() + self.caching.rules.wait;
         loop {
-            let passenger = match self.cache.board(self.space, &self.key) {
-                Boarding::Pilot(pilot) => return self.fetch(request, pilot, kept, why).await,
+            let passenger = match self.cache.board(self.course(found.variant)) {
+                Boarding::Pilot(pilot) => {
+                    return self.fetch(request, pilot, found.kept, why).await;
+                }
                 Boarding::Passenger(passenger) => passenger,
                 Boarding::Alone => break,
             };
@@ -182,16 +195,15 @@ impl Asking<'_> {
             if timeout(left, passenger.landed()).await.is_err() {
                 break;
             }
-            kept = self.look_up(request.headers()).0;
+            found = self.look_up(request.headers());
             let now = clock::now();
-            let usable = kept
-                .as_ref()
-                .map(|kept| rules::may_use(&kept.terms, wish, now));
+            let kept = found.kept.as_ref();
+            let usable = kept.map(|kept| rules::may_use(&kept.terms, wish, now));
             if let Some(Use::Fresh | Use::WhileAsking) = usable {
-                return self.serve(request.headers(), kept.as_ref(), "hit; collapsed");
+                return self.serve(request.headers(), kept, "hit; collapsed");
             }
         }
-        self.or_stale(self.send(request).await, kept.as_ref(), why)
+        self.or_stale(self.send(request).await, found.kept.as_ref(), why)
     }
 
     /// What changes something makes old what is kept of it (RFC 9111, 4.4).
@@ -211,16 +223,33 @@ impl Asking<'_> {
         self.way.send(self.worker, self.visit, request).await
     }
 
-    fn look_up(&self, headers: &HeaderMap) -> (Option<Arc<Kept>>, bool) {
-        let fits = |kept: &Kept| kept.space == self.space && rules::fits(&kept.varies, headers);
-        self.cache.get(&self.key, fits)
+    fn look_up(&self, headers: &HeaderMap) -> Found {
+        let entry = self.cache.get(&self.key);
+        let all = entry.iter().flat_map(|entry| entry.iter().rev());
+        let mut own = all.filter(|kept| kept.space == self.space);
+        let fits = |kept: &&Arc<Kept>| rules::fits(&kept.varies, headers);
+        let latest = own.clone().next();
+        Found {
+            kept: own.find(fits).cloned(),
+            is_known: latest.is_some(),
+            variant: latest.map_or(0, |latest| rules::variant(&latest.varies, headers)),
+        }
     }
 
-    fn serve(&self, headers: &HeaderMap, kept: Option<&Arc<Kept>>, how: &str) -> Answer {
-        match kept {
+    fn course(&self, variant: u64) -> Course {
+        Course {
+            space: self.space,
+            key: self.key.clone(),
+            variant,
+        }
+    }
+
+    fn serve(&self, headers: &HeaderMap, kept: Option<&Arc<Kept>>, how: &str) -> (Answer, Cached) {
+        let answer = match kept {
             Some(kept) => serve::answer(kept, headers, clock::now(), how),
             None => refuse(StatusCode::INTERNAL_SERVER_ERROR, "nothing is kept"),
-        }
+        };
+        (answer, Cached::Hit)
     }
 
     /// Asks for a response that others wait for, and keeps it if that may be.
@@ -230,7 +259,7 @@ impl Asking<'_> {
         pilot: Pilot,
         stale: Option<Arc<Kept>>,
         why: &'static str,
-    ) -> Answer {
+    ) -> (Answer, Cached) {
         // What others can use is asked for; whether this client has it already is seen to here.
         let headers = request.headers().clone();
         request.headers_mut().remove(IF_NONE_MATCH);
@@ -250,20 +279,20 @@ impl Asking<'_> {
             let kept = rules::updated(stale, answer.headers(), &came, &self.caching.rules);
             let answer = serve::answer(&kept, &headers, now, "fwd=stale; fwd-status=304");
             pilot.keep(kept);
-            return answer;
+            return (answer, Cached::Revalidated);
         }
         if let Some(stale) = stale
             .as_ref()
             .filter(|stale| self.may_stand_in(stale, &answer))
         {
-            return self.stand_in(stale, &headers, &answer);
+            return (stand_in(stale, &headers, &answer), Cached::Stale);
         }
         let asked = rules::Asked {
             headers: &headers,
             edits: &self.way.route().request_headers,
         };
         let kept = rules::kept(&asked, &answer, &came, &self.caching.rules, self.space);
-        match kept {
+        let answer = match kept {
             Some(kept) => fill::answer(
                 pilot,
                 kept,
@@ -279,14 +308,16 @@ impl Asking<'_> {
                 }
                 said(answer, why)
             }
-        }
+        };
+        (answer, Cached::Miss)
     }
 
     /// Asks for a response again while the one that is kept is sent (RFC 5861, 3).
-    fn ask_aside(&self, request: &Request<RequestBody>, stale: Option<Arc<Kept>>) {
-        let Boarding::Pilot(pilot) = self.cache.board(self.space, &self.key) else {
+    fn ask_aside(&self, request: &Request<RequestBody>, found: &Found) {
+        let Boarding::Pilot(pilot) = self.cache.board(self.course(found.variant)) else {
             return;
         };
+        let stale = found.kept.clone();
         let (worker, visit) = (Rc::clone(self.worker), self.visit.aside(self.worker));
         let Way { root, route, side } = self.way;
         let root = Arc::clone(root);
@@ -314,7 +345,7 @@ impl Asking<'_> {
                 key,
             };
             let request = Box::new(Request::from_parts(head, RequestBody::Empty));
-            let answer = asking.fetch(request, pilot, stale, "fwd=stale").await;
+            let (answer, _) = asking.fetch(request, pilot, stale, "fwd=stale").await;
             let story = Rc::clone(visit.asked().story);
             story.borrow_mut().answers(answer.status());
             // Its body is kept without anybody reading it.
@@ -323,10 +354,10 @@ impl Asking<'_> {
     }
 
     /// The response, or what is kept where that may stand in for it.
-    fn or_stale(&self, answer: Answer, kept: Option<&Arc<Kept>>, why: &str) -> Answer {
+    fn or_stale(&self, answer: Answer, kept: Option<&Arc<Kept>>, why: &str) -> (Answer, Cached) {
         match kept.filter(|kept| self.may_stand_in(kept, &answer)) {
-            Some(kept) => self.stand_in(kept, &HeaderMap::new(), &answer),
-            None => said(answer, why),
+            Some(kept) => (stand_in(kept, &HeaderMap::new(), &answer), Cached::Stale),
+            None => (said(answer, why), Cached::Miss),
         }
     }
 
@@ -335,11 +366,11 @@ impl Asking<'_> {
         matches!(answer.status().as_u16(), 500 | 502 | 503 | 504)
             && rules::may_stand_in(&kept.terms, clock::now())
     }
+}
 
-    fn stand_in(&self, kept: &Kept, headers: &HeaderMap, error: &Answer) -> Answer {
-        let how = format!("hit; fwd=stale; fwd-status={}", error.status().as_u16());
-        serve::answer(kept, headers, clock::now(), &how)
-    }
+fn stand_in(kept: &Kept, headers: &HeaderMap, error: &Answer) -> Answer {
+    let how = format!("hit; fwd=stale; fwd-status={}", error.status().as_u16());
+    serve::answer(kept, headers, clock::now(), &how)
 }
 
 /// Whether it asks for something that others have no use for.

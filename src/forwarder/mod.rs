@@ -61,6 +61,7 @@ mod dress;
 mod edits;
 mod entrance;
 pub mod explain;
+mod few;
 mod files;
 pub mod framing;
 pub mod headers;

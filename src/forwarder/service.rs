@@ -238,7 +238,13 @@ pub(super) async fn forward(
     match attempts.send(request, again).await {
         Ok(Answered { response, endpoint }) => {
             let mut answer = answer(response, asked, http, version);
-            sticky::keep(forward, &known, endpoint, &asked.peer, answer.headers_mut());
+            sticky::keep(
+                forward,
+                &known,
+                endpoint,
+                visit.is_tls,
+                answer.headers_mut(),
+            );
             answer
         }
         Err(undone) => no_response(undone, asked),

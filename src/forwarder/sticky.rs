@@ -4,17 +4,17 @@ use hyper::HeaderMap;
 use hyper::header::{CACHE_CONTROL, HeaderValue, SET_COOKIE};
 
 use super::known::{Known, now_min};
-use super::service::Peer;
 use crate::model::EndpointId;
 use crate::state::forwarding::{Forward, Secure};
 
-/// Gives the client a cookie that names the endpoint which has answered, unless it has one that says so. No shared
+/// Gives the client, who asked by TLS or not, a cookie that names the endpoint which has answered, unless it has one
+/// that says so. No shared
 /// cache may keep such a response (RFC 9111, 5.2.2.7): all whom it is given to would be of one session.
 pub(super) fn keep(
     forward: &Forward,
     known: &Known,
     endpoint: EndpointId,
-    peer: &Peer,
+    is_tls: bool,
     headers: &mut HeaderMap,
 ) {
     let Some(sticky) = &forward.sticky else {
@@ -28,7 +28,7 @@ pub(super) fn keep(
         return;
     };
     let secure = match sticky.secure {
-        Secure::AsAsked if !peer.is_tls => "",
+        Secure::AsAsked if !is_tls => "",
         Secure::Never => "",
         Secure::AsAsked | Secure::Always => "; Secure",
     };

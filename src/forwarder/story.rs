@@ -13,7 +13,7 @@ use super::access_line::{self, Over, Said};
 use super::service::Peer;
 use super::worker::Worker;
 use crate::clock;
-use crate::state::forwarding::{Backend, Logging, Told, Upstream};
+use crate::state::forwarding::{Backend, Cached, Logging, Told, Upstream};
 
 /// One request, from its head to the end of its response. It is told when it is dropped.
 pub(super) struct Story {
@@ -69,9 +69,7 @@ impl Story {
 
     /// It is of this route, or of none yet.
     pub fn is_of(&mut self, told: &Arc<Told>, said: impl FnOnce() -> Said) {
-        let log = told.logging.as_ref();
-        let log = log.filter(|log| log.sample >= 1.0 || self.worker.fraction() < log.sample);
-        self.log = log.cloned();
+        self.log = self.worker.sampled(told.logging.as_ref()).cloned();
         if self.log.is_some() && self.said.is_none() {
             self.said = Some(said());
         }
@@ -85,10 +83,13 @@ impl Story {
     /// It is sent to this endpoint now; the one before has failed it.
     pub fn goes_to(&mut self, backend: Arc<Backend>, upstream: &Arc<Upstream>) {
         let now = clock::now();
-        if let Some((failed, _, at)) = self.sent.take() {
-            let counts = failed.tally.of(self.worker.thread);
-            counts.count(0, now.saturating_duration_since(at), 0);
-            counts.retries.add(1);
+        if let Some((failed, of, at)) = self.sent.take() {
+            let took = now.saturating_duration_since(at);
+            for tally in [&failed.tally, &of.care.fleet.tally] {
+                let counts = tally.of(self.worker.thread);
+                counts.count(0, took, 0);
+                counts.retries.add(1);
+            }
             if let Some(told) = &self.told {
                 told.tally.of(self.worker.thread).retries.add(1);
             }
@@ -96,6 +97,13 @@ impl Story {
         self.tries += 1;
         self.waited = None;
         self.sent = Some((backend, Arc::clone(upstream), now));
+    }
+
+    /// The cache has done this for it.
+    pub fn is_cached(&self, cached: Cached) {
+        if let Some(told) = &self.told {
+            told.tally.of(self.worker.thread).cached[cached as usize].add(1);
+        }
     }
 
     /// That endpoint responds.
@@ -136,11 +144,13 @@ impl Drop for Story {
             let counts = told.tally.of(self.worker.thread);
             counts.count(self.status, took, self.octets);
         }
-        if let Some((backend, _, at)) = &self.sent {
+        if let Some((backend, of, at)) = &self.sent {
             let status = self.waited.map_or(0, |_| self.status);
             let took = now.saturating_duration_since(*at);
-            let counts = backend.tally.of(self.worker.thread);
-            counts.count(status, took, self.octets);
+            for tally in [&backend.tally, &of.care.fleet.tally] {
+                let counts = tally.of(self.worker.thread);
+                counts.count(status, took, self.octets);
+            }
         }
         let (Some(logging), Some(said)) = (&self.log, &self.said) else {
             return;

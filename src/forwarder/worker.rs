@@ -23,6 +23,7 @@ use super::upstream::{Idle, Shared};
 use super::{entrance, outliers};
 use crate::clock;
 use crate::random::Random;
+use crate::state::forwarding::Logging;
 use crate::state::listening::{Listener, Spot};
 use crate::state::{Root, RootReader};
 use crate::steering::{Draw, cursor_count};
@@ -89,9 +90,10 @@ impl Worker {
         }
     }
 
-    /// By chance, 0.0..1.0.
-    pub fn fraction(&self) -> f64 {
-        self.dice.borrow_mut().random.fraction()
+    /// Where something is logged, if it is one of those that are.
+    pub fn sampled<'l>(&self, logging: Option<&'l Logging>) -> Option<&'l Logging> {
+        let fraction = || self.dice.borrow_mut().random.fraction();
+        logging.filter(|log| log.sample >= 1.0 || fraction() < log.sample)
     }
 
     /// Lends what tells two equal requests apart.

@@ -316,6 +316,8 @@ impl Belief {
                 };
                 match count < fall && rules.refused_at_once && why.is_refusal() {
                     true => format!("at once: {why}{damped}"),
+                    // It says how many by itself.
+                    false if matches!(why, Failure::Requests { .. }) => format!("{why}{damped}"),
                     false => format!("{fall} of {fall} failed: {why}{damped}"),
                 }
             }

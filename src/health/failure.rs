@@ -301,7 +301,11 @@ impl fmt::Display for Failure {
             Failure::Pushed(why) if why.is_empty() => f.write_str("told to be down"),
             Failure::Pushed(why) => write!(f, "told to be down: {why}"),
             Failure::Requests { count, last } => {
-                write!(f, "{count} of {count} requests failed, the last: {last}")
+                let what = format!("{count} of {count} requests failed, the last");
+                match &**last {
+                    Failure::Pushed(why) if !why.is_empty() => write!(f, "{what}: {why}"),
+                    last => write!(f, "{what}: {last}"),
+                }
             }
             Failure::Local(why) => write!(f, "cannot probe from here: {why}"),
             Failure::Uncounted { what, late } => {

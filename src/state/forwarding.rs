@@ -40,7 +40,7 @@ pub use rtts::{Rtt, Rtts, bits_of};
 pub use slots::{Full, Limits, Slots, Waiting};
 pub use standing::{Entry, Outliers, Standing};
 pub use sticky::{Form, Keys, Named, SECRETS_MAX, Secure, Sticky};
-pub use tally::{ENDS_MS, Tally};
+pub use tally::{Cached, ENDS_MS, Tally};
 pub use way::{ClientTls, Way};
 
 /// The forwarding part of a root; empty where there is no forwarder.
@@ -75,22 +75,12 @@ pub struct Forwarding {
 }
 
 /// To whom the requests of a route are told.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Told {
     /// What the route is called.
     pub route: Box<str>,
     pub tally: Arc<Tally>,
     pub logging: Option<Logging>,
-}
-
-impl Default for Told {
-    fn default() -> Self {
-        Told {
-            route: Box::default(),
-            tally: Arc::new(Tally::new(1)),
-            logging: None,
-        }
-    }
 }
 
 /// How many connections of clients there may be.
@@ -216,6 +206,14 @@ pub struct Care {
     pub outcomes: Arc<Outcomes>,
     /// After a failure, so many successes are told to who watches the endpoints; 0: nobody listens.
     pub told: u32,
+}
+
+impl Care {
+    /// How long the pool is not asked, where it mostly fails.
+    pub fn open_for(&self, now_ms: u64) -> Option<Duration> {
+        self.circuit.as_ref()?;
+        self.fleet.open_for(now_ms)
+    }
 }
 
 /// Of IPv4 and of IPv6, each where it is needed and the pool's own balance is another.

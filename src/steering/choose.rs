@@ -66,7 +66,7 @@ impl<'a, R: Recorder> Members<'a, R> {
         match chosen {
             // Nothing is added to an answer out of it. That of a nested policy is within its reach, by which it was
             // chosen.
-            None if self.is_nested || self.view.elsewhere_than.is_empty() => self.of_last_resort(),
+            None if self.is_nested || !self.view.is_addition() => self.of_last_resort(),
             chosen => chosen,
         }
     }
@@ -162,7 +162,7 @@ impl<'a, R: Recorder> Members<'a, R> {
         let turns = || (start..members.len()).chain(0..start);
         let turn = turns().find(|&turn| self.can_serve(members[turn].0))?;
         let owner = turns().find(|&turn| all_accept.can_serve(members[turn].0));
-        if self.view.elsewhere_than.is_empty() {
+        if !self.view.is_addition() {
             *cursor = owner.unwrap_or(turn) as u32 + 1;
         }
         Some(self.take(members[turn].0, Choice::Turn))
@@ -191,7 +191,7 @@ impl<'a, R: Recorder> Members<'a, R> {
         };
         let turn = *cursor % all.max(1);
         // What an answer has besides takes nobody's turn.
-        if view.elsewhere_than.is_empty() {
+        if !view.is_addition() {
             *cursor = turn + 1;
         }
         let owner = of_turn(tier, all, turn, |member| all_accept.can_serve(member));

@@ -5,7 +5,7 @@ use super::draw::{self, Drawn};
 use super::key::Key;
 use super::places::Places;
 use super::ttl::Awaited;
-use super::view::View;
+use super::view::{Except, View};
 use super::{Ask, Decision, Draw, Outcome, Recorder, Step, cursor, ttl};
 use crate::locate::Client;
 use crate::model::{ANSWERS_MAX, EndpointId, PolicyId, PoolId, RegionId, WhenAllDown};
@@ -44,7 +44,7 @@ pub fn decide<R: Recorder>(
         key: &key,
         all_up: false,
         all_accept: false,
-        elsewhere_than: &[],
+        except: Except::Nothing,
     };
     let scope = view.scope();
     if client.subnet.is_some() {
@@ -244,11 +244,11 @@ fn draw_spread<R: Recorder>(
     for &count in spread.iter().take(ANSWERS_MAX) {
         if known > 0 {
             let elsewhere = View {
-                elsewhere_than: &regions[..known],
+                except: Except::Regions(&regions[..known]),
                 ..*view
             };
             recorder.record(|| Step::Elsewhere {
-                than: elsewhere.elsewhere_than.to_vec(),
+                than: regions[..known].to_vec(),
             });
             match choose(&elsewhere, policy, draw, &mut awaited, recorder) {
                 Some(other) => pool = other,

@@ -3,7 +3,7 @@
 use super::draw::{Drawn, draw};
 use super::key::Key;
 use super::places::Places;
-use super::view::View;
+use super::view::{Except, View};
 use super::{Draw, Recorder, cursor, decide, draw as drawing};
 use crate::locate::Client;
 use crate::model::{Balance, EndpointId, Family, FamilyFallback, PolicyId, PoolId};
@@ -22,22 +22,26 @@ pub struct Served {
     pub is_all_down: bool,
 }
 
-/// Comes to a pool that can serve `client`, IPv4 before IPv6; `None`: there is none.
+/// Comes to a pool that can serve `client`, and is none of those that were `tried`, IPv4 before IPv6; `None`: there is
+/// none.
 ///
 /// The ids in `to` must be of `root`.
 pub fn serve<R: Recorder>(
     root: &Root,
     to: Member,
     client: &Client,
+    tried: &[PoolId],
     draw: &mut Draw<'_>,
     recorder: &mut R,
 ) -> Option<Served> {
-    match to {
+    let served = match to {
         Member::Pool(pool) => serve_pool(root, pool),
         Member::Policy(policy) => Family::BOTH
             .into_iter()
-            .find_map(|family| serve_policy(root, policy, family, client, draw, recorder)),
-    }
+            .find_map(|family| serve_policy(root, (policy, family), client, tried, draw, recorder)),
+    };
+    // A fallback is taken whatever was tried.
+    served.filter(|served| !tried.contains(&served.pool))
 }
 
 /// Nobody says that what is down shall be tried.
@@ -54,9 +58,9 @@ fn serve_pool(root: &Root, pool: PoolId) -> Option<Served> {
 
 fn serve_policy<R: Recorder>(
     root: &Root,
-    asked: PolicyId,
-    family: Family,
+    (asked, family): (PolicyId, Family),
     client: &Client,
+    tried: &[PoolId],
     draw: &mut Draw<'_>,
     recorder: &mut R,
 ) -> Option<Served> {
@@ -76,7 +80,10 @@ fn serve_policy<R: Recorder>(
         key: &key,
         all_up: false,
         all_accept: false,
-        elsewhere_than: &[],
+        except: match tried {
+            [] => Except::Nothing,
+            tried => Except::Pools(tried),
+        },
     };
     let (pool, is_all_down) = decide::pool(&mut view, ruled, draw, recorder)?;
     Some(Served {

@@ -123,6 +123,8 @@ pub enum Unusable {
     TooFewUp(Vec<Candidate>),
     /// Its region is in the answer already.
     RegionAnswered,
+    /// A request was sent there already, or would be in vain.
+    Tried,
     /// None of the pools that the nested policy can reach can serve.
     NothingWithinReach(Vec<(PoolId, Unusable)>),
 }

@@ -25,8 +25,17 @@ pub(super) struct View<'a> {
     pub all_up: bool,
     /// Whether all take whatever comes to them.
     pub all_accept: bool,
-    /// Regions that have been answered already.
-    pub elsewhere_than: &'a [RegionId],
+    pub except: Except<'a>,
+}
+
+/// What the choice is not to come to.
+#[derive(Clone, Copy)]
+pub(super) enum Except<'a> {
+    Nothing,
+    /// Regions that have been answered already: what is chosen is added to an answer.
+    Regions(&'a [RegionId]),
+    /// Pools that have been tried already.
+    Pools(&'a [PoolId]),
 }
 
 impl<'a> View<'a> {
@@ -110,7 +119,7 @@ impl<'a> View<'a> {
 
     #[inline(always)]
     fn pool_can_serve(&self, pool: PoolId) -> bool {
-        self.is_up(pool) && self.accepts(pool) && self.is_elsewhere(pool)
+        self.is_up(pool) && self.accepts(pool) && !self.is_excepted(pool)
     }
 
     #[inline(always)]
@@ -151,11 +160,20 @@ impl<'a> View<'a> {
     }
 
     #[inline(always)]
-    fn is_elsewhere(&self, pool: PoolId) -> bool {
-        self.elsewhere_than.is_empty() || {
-            let region = self.root.pools.pools[pool.index()].region;
-            !self.elsewhere_than.contains(&region)
+    fn is_excepted(&self, pool: PoolId) -> bool {
+        match self.except {
+            Except::Nothing => false,
+            Except::Regions(regions) => {
+                regions.contains(&self.root.pools.pools[pool.index()].region)
+            }
+            Except::Pools(pools) => pools.contains(&pool),
         }
+    }
+
+    /// Whether what is chosen is added to an answer.
+    #[inline(always)]
+    pub fn is_addition(&self) -> bool {
+        matches!(self.except, Except::Regions(_))
     }
 
     /// Why `member` cannot serve. For the record only: it allocates.
@@ -172,10 +190,11 @@ impl<'a> View<'a> {
 
     fn pool_unusable(&self, pool: PoolId) -> Unusable {
         if self.is_up(pool) {
-            return match self.is_elsewhere(pool) {
-                false => Unusable::RegionAnswered,
-                true if self.has_too_few(pool) => Unusable::TooFewUp(self.candidates(pool)),
-                true => Unusable::Declined(self.share(pool)),
+            return match self.except {
+                Except::Regions(_) if self.is_excepted(pool) => Unusable::RegionAnswered,
+                Except::Pools(_) if self.is_excepted(pool) => Unusable::Tried,
+                _ if self.has_too_few(pool) => Unusable::TooFewUp(self.candidates(pool)),
+                _ => Unusable::Declined(self.share(pool)),
             };
         }
         let asked = match self.family_fallback {

@@ -69,8 +69,14 @@ host       = "quiet.example.com"
 access_log = false
 to         = "web"
 [[forwarder.route]]
-host = "www.example.com"
-to   = "web"
+host       = "closed.example.com"
+deny       = "127.0.0.9"
+rate_limit = { requests = 1000 }
+to         = "web"
+[[forwarder.route]]
+host  = "www.example.com"
+to    = "web"
+cache = true
 "#;
 
 struct Server {
@@ -202,6 +208,19 @@ fn explain_tells_the_whole_way_of_a_url() {
     }
     let elsewhere = run(&place, &["explain", "--url", "http://nobody.example.com/"]);
     assert!(elsewhere.contains("none fits: 404"), "{elsewhere}");
+    let closed = ["explain", "--url", "http://closed.example.com/"];
+    let refused = run(&place, &[&closed[..], &["--client", "127.0.0.9"]].concat());
+    let words = "which does not let this client in: 403";
+    assert!(
+        refused.contains(words) && !refused.contains(&backend),
+        "{refused}"
+    );
+    let let_in = run(&place, &[&closed[..], &["--client", "127.0.0.8"]].concat());
+    let words = "limits     1 of the route: what is too much for them gets 429";
+    assert!(
+        let_in.contains(words) && let_in.contains(&backend),
+        "{let_in}"
+    );
     let words = ["explain", "--url", "not a url", "--config", "meridian.toml"];
     assert!(place.run(&words).stderr.contains("is no URL"));
 }
@@ -296,8 +315,25 @@ fn metrics_tell_routes_and_endpoints_apart() {
         };
         page.lines().any(is_counted).then_some(page)
     });
+    let of_endpoint = format!(
+        "meridian_endpoint_requests_total{{pool=\"web\",endpoint=\"{backend}\",code=\"2xx\"}} "
+    );
+    let served = page
+        .lines()
+        .find_map(|line| line.strip_prefix(&of_endpoint));
+    let served = served.unwrap();
+    let at = CONFIG
+        .lines()
+        .position(|line| line == "host  = \"www.example.com\"");
+    let route = format!("meridian.toml:{}:1", at.unwrap());
     for text in [
         &format!("meridian_endpoint_in_flight{{pool=\"web\",endpoint=\"{backend}\"}} 0"),
+        &format!("meridian_pool_requests_total{{pool=\"web\",code=\"2xx\"}} {served}"),
+        "meridian_pool_retries_total{pool=\"web\"} 0",
+        &format!("meridian_route_cache_requests_total{{route=\"{route}\",result=\"miss\"}}"),
+        &format!("meridian_route_cache_requests_total{{route=\"{route}\",result=\"hit\"}} 0"),
+        "meridian_cache_size_octets 67108864",
+        "meridian_cache_evictions_total 0",
         "meridian_route_request_duration_seconds_bucket{le=\"0.001\",route=",
         "meridian_route_request_duration_seconds_bucket{le=\"+Inf\",route=",
         "meridian_route_request_duration_seconds_count{route=\"\"} 0",

@@ -190,3 +190,45 @@ fn two_choices_keep_the_longest_queue_short() {
     rig.gate.open();
     asking.into_iter().for_each(|ask| drop(ask.join()));
 }
+
+/// More than are all looked at.
+#[test]
+fn of_many_endpoints_each_is_used_and_who_has_room_is_found() {
+    const MANY: usize = 40;
+    for balance in [
+        "weighted",
+        "round-robin",
+        "least-connections",
+        "weighted-least-connections",
+        "least-time",
+        "two-choices",
+        "consistent-hash",
+    ] {
+        let rig = Rig::new(Plan {
+            backends: MANY,
+            route: &format!("balance = \"{balance}\""),
+            backend: "max_in_flight = 1\nmax_pending = 0",
+            ..Plan::default()
+        });
+        for backend in &rig.backends {
+            backend.scripted(|seen| match &*seen.path {
+                "/hold" => Act::Hold,
+                _ => Act::Serve,
+            });
+        }
+        let to = rig.address();
+        // Nobody may wait, so that each of them has one of its own.
+        let held: Vec<_> = (1..MANY)
+            .map(|count| {
+                let held = thread::spawn(move || send(to, "GET", "/hold", "", "").unwrap().status);
+                rig.wait_at_work(count);
+                held
+            })
+            .collect();
+        assert_eq!(rig.get("").status, 200, "{balance}");
+        rig.gate.open();
+        for held in held {
+            assert_eq!(held.join().unwrap(), 200, "{balance}");
+        }
+    }
+}

@@ -559,3 +559,34 @@ fn when_the_one_that_asks_goes_away_it_is_anothers_turn() {
     assert_eq!(count(&heads), 2);
     drop(sender);
 }
+
+#[test]
+fn rfc9111_4_1_nobody_waits_for_a_response_to_others() {
+    const CLIENTS: usize = 4;
+    // All of them are with the backend at the same time, or none gets an answer.
+    let all = Arc::new(Barrier::new(CLIENTS));
+    let (site, heads) = keeping(move |head, _| {
+        if head.contains("of-") {
+            all.wait();
+        }
+        ok("Cache-Control: max-age=60\r\nVary: User-Agent\r\n", "own")
+    });
+    // Once it is known what they differ by.
+    get(&site, "/");
+    let ask_all = || {
+        let mut clients: Vec<Client> = (0..CLIENTS).map(|_| site.connect()).collect();
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.send(format!(
+                "GET / HTTP/1.1\r\nHost: a.example\r\nUser-Agent: of-{number}\r\nConnection: close\r\n\r\n"
+            ));
+        }
+        for client in &mut clients {
+            assert!(client.rest().ends_with("own"));
+        }
+    };
+    ask_all();
+    assert_eq!(count(&heads), 1 + CLIENTS);
+    // Each of them was kept.
+    ask_all();
+    assert_eq!(count(&heads), 1 + CLIENTS);
+}

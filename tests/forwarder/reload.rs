@@ -139,3 +139,22 @@ fn what_is_under_way_at_the_end_is_finished() {
     client.until("ok");
     stopped.join().unwrap();
 }
+
+#[test]
+fn what_clients_have_used_of_a_limit_is_kept_wherever_the_route_stands() {
+    let text = |before: &str| {
+        let limited = "[[forwarder.route]]\npath = \"/few\"\nto = \"web\"\n\
+                       rate_limit = { requests = 1, per = \"1h\" }\n";
+        config(
+            &format!("{}{before}{limited}", listener("a", "127.0.0.1:0", "")),
+            "",
+            answering(OK),
+        )
+    };
+    let site = Site::of(&text(""));
+    let ask = || status(&site.talk("GET /few HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+    assert_eq!((ask(), ask()), (200, 429));
+    let other = "[[forwarder.route]]\npath = \"/other\"\nrespond = { body = \"other\" }\n";
+    site.reload(&text(other)).unwrap();
+    assert_eq!(ask(), 429);
+}

@@ -230,3 +230,38 @@ fn nothing_is_lost_that_could_be_sent_again_and_nothing_done_twice_that_must_not
         }
     }
 }
+
+/// A pool whose one endpoint is in trouble, and another one behind it.
+fn in_order(backend: &str) -> Rig {
+    Rig::new(Plan {
+        backends: 2,
+        endpoints: Some(vec!["\"127.0.0.1\"".into()]),
+        backend: &format!("{NO_OUTLIERS}\n{backend}"),
+        route: "path = \"/first\"",
+        more: "[pool.spare]\nregion = \"here\"\nendpoints = [\"127.0.0.2\"]\nbackend = { port = PORT }\n\
+               [policy.both]\nfailover = [\"web\", \"spare\"]\n\
+               [[forwarder.route]]\nto = \"both\"\n",
+        ..Plan::default()
+    })
+}
+
+#[test]
+fn a_policy_leads_past_a_pool_whose_circuit_is_open() {
+    let rig = in_order("circuit = { failures = \"50%\", requests = 5, open = \"1h\" }");
+    rig.backends[0].acts(Act::Status(500));
+    let statuses: Vec<u16> = (0..8).map(|_| rig.get("").status).collect();
+    assert_eq!(statuses, [500, 500, 500, 500, 500, 200, 200, 200]);
+    assert_eq!(rig.send("POST", "/", "", "x").backend(), 1);
+    // Who asks for that pool and no other hears why.
+    assert_eq!(rig.send("GET", "/first", "", "").status, 503);
+}
+
+#[test]
+fn a_policy_leads_past_a_pool_whose_endpoints_were_all_tried() {
+    let rig = in_order("");
+    rig.backends[0].acts(Act::Close);
+    assert_eq!(rig.get("").backend(), 1);
+    assert_eq!(rig.send("POST", "/", "", "x").status, 502);
+    assert_eq!(rig.send("GET", "/first", "", "").status, 502);
+    assert_eq!(rig.counts(), [3, 1]);
+}

@@ -133,3 +133,16 @@ fn nodes_with_equal_secrets_agree_and_old_secrets_are_good() {
     // Who does not know that secret yet takes it for none.
     assert!(cookie(&one.get(&with(&new))).is_some());
 }
+
+#[test]
+fn a_cookie_is_secure_where_a_trusted_proxy_says_that_the_client_came_by_tls() {
+    let rig = Rig::new(Plan {
+        listener: "trusted_proxies = [\"127.0.0.1/32\"]",
+        ..plan("session = { cookie = \"s\" }")
+    });
+    for (said, expected) in [("https", true), ("http", false)] {
+        let (_, attributes) =
+            cookie(&rig.get(&format!("X-Forwarded-Proto: {said}\r\n"))).expect("a cookie");
+        assert_eq!(attributes.contains("Secure"), expected, "{said}");
+    }
+}

@@ -211,3 +211,56 @@ fn tls_may_end_here_and_begin_again() {
         assert_eq!(ask(&mut tls, "abcd\n"), "abcd\n", "{backend}");
     }
 }
+
+#[test]
+fn what_was_passed_on_is_logged_and_so_is_what_nobody_took() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    let log = format!("access_log = \"{}\"\n", path.display());
+    let with_log = |port| {
+        let text = tcp_config("to = \"web\"", "", port);
+        Site::of(&text.replace("threads = 1\n", &format!("threads = 1\n{log}")))
+    };
+    let port = backend(|mut client, _| {
+        client.send("hello");
+        client.rest();
+    });
+    let site = with_log(port);
+    let mut client = site.connect();
+    client.0.write_all(b"abc").unwrap();
+    client.0.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(client.rest(), "hello");
+    let lines = lines_of(&path, 1);
+    let served: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+    for (key, value) in [
+        ("protocol", "TCP".into()),
+        ("listener", "web".into()),
+        ("client", "127.0.0.1".into()),
+        ("endpoint", format!("127.0.0.1:{port}").into()),
+        ("octets_in", 3.into()),
+        ("octets", 5.into()),
+        ("tries", serde_json::json!(1)),
+    ] {
+        assert_eq!(served[key], value, "{key}");
+    }
+    // Nobody listens there.
+    let site = with_log(1);
+    site.connect().rest();
+    let lines = lines_of(&path, 2);
+    let unserved: serde_json::Value = serde_json::from_str(&lines[1]).unwrap();
+    assert_eq!(
+        (unserved["tries"].as_u64(), unserved.get("endpoint")),
+        (Some(1), None)
+    );
+}
+
+/// So many lines, once they are there.
+fn lines_of(path: &std::path::Path, count: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    crate::rig::until(|| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        lines = text.lines().map(str::to_owned).collect();
+        lines.len() >= count
+    });
+    lines
+}

@@ -7,7 +7,7 @@ use hyper::Uri;
 use super::super::explain::{Believed, Line};
 use super::super::words::Words;
 use super::{UrlExplanation, UrlQuestion};
-use crate::forwarder::explain::explain as ask;
+use crate::forwarder::explain::{Refuser, explain as ask};
 use crate::random::Random;
 use crate::state::Root;
 use crate::state::forwarding::Action;
@@ -42,6 +42,14 @@ pub fn explained(
     )];
     let pool_name = |pool: crate::model::PoolId| &root.pools.pools[pool.index()].name;
     match (explained.route, explained.to) {
+        _ if explained.refused_by == Some(Refuser::Listener) => {
+            let text = "the listener's `allow` and `deny` do not let this client in: 403";
+            steps.push(line("access", text.to_owned()));
+        }
+        (Some(route), None) if explained.refused_by == Some(Refuser::Route) => {
+            let text = format!("{}, which does not let this client in: 403", route.name);
+            steps.push(line("route", text));
+        }
         (Some(route), Some(to)) => {
             let to = match to {
                 Member::Pool(pool) => format!("pool {}", pool_name(pool)),
@@ -52,6 +60,11 @@ pub fn explained(
                 .map(|side| format!(" (side {side} of a split)"));
             let side = side.unwrap_or_default();
             steps.push(line("route", format!("{}: to {to}{side}", route.name)));
+            let limits = route.rates.len();
+            if limits > 0 {
+                let text = format!("{limits} of the route: what is too much for them gets 429");
+                steps.push(line("limits", text));
+            }
         }
         (Some(route), None) => {
             let does = match route.action {
@@ -79,7 +92,19 @@ pub fn explained(
         }
         None => {}
     }
-    for (id, backend) in &explained.endpoints {
+    for (pool, left) in &explained.open {
+        let text = format!(
+            "pool {} mostly fails and is not asked for {} ms more",
+            pool_name(*pool),
+            left.as_millis()
+        );
+        steps.push(line("circuit", text));
+    }
+    let mut last = explained.pool;
+    for (pool, id, backend) in &explained.endpoints {
+        if last.replace(*pool) != Some(*pool) {
+            steps.push(line("pool", format!("{}, after that", pool_name(*pool))));
+        }
         let requests = backend.tally.requests();
         let in_flight = backend.in_flight();
         let text = format!(

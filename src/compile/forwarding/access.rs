@@ -32,13 +32,13 @@ pub fn access(written: Option<&written::Access>, map: Option<MapId>) -> Option<A
     })
 }
 
-/// The limits of a route, which are known by its place.
-pub fn rates(route: &written::Route) -> Box<[Rate]> {
-    let place = hashing::of_octets(route.place.to_string().as_bytes());
+/// The limits of a route, by which of them they are and for whom it is, so that a reload that keeps them keeps what they
+/// have counted.
+pub fn rates(route: &written::Route, known_by: u64) -> Box<[Rate]> {
     let rates = route.rates.iter().zip(0..);
     rates
         .map(|(rate, number)| Rate {
-            seed: hashing::mix(place ^ number),
+            seed: hashing::mix(known_by ^ number),
             pace: Pace::of_burst(rate.requests, rate.per, rate.burst),
             by: match &rate.by {
                 written::RatedBy::Client => RatedBy::Client,

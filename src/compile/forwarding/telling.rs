@@ -18,7 +18,7 @@ pub(super) struct Telling<'f> {
 
 impl<'f> Telling<'f> {
     pub fn new(forwarder: &'f Forwarder, threads: usize, before: Option<&Forwarding>) -> Self {
-        let before = before.filter(|before| !before.routes.is_empty());
+        let before = before.filter(|before| !before.listeners.is_empty());
         let routes = before.iter().flat_map(|before| &before.routes);
         let told = routes.map(|route| &route.told);
         let logs = before.iter().flat_map(|before| &before.logs);

@@ -1,5 +1,5 @@
-//! What `/metrics` tells of the forwarder: by route, and by endpoint with its pool. An endpoint that several pools have
-//! is counted in each of them.
+//! What `/metrics` tells of the forwarder: by route, by pool, and by endpoint with its pool. An endpoint that several
+//! pools have is told in each of them with all its requests.
 
 use std::fmt;
 
@@ -12,17 +12,17 @@ use prometheus_client::registry::Unit;
 use super::Page;
 use crate::model::EndpointId;
 use crate::state::Root;
-use crate::state::forwarding::{Backend, ENDS_MS, Tally, Target};
+use crate::state::forwarding::{Backend, Cached, ENDS_MS, Tally, Target};
 
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// Endpoints that are told apart; of more, nothing is told, as Prometheus would keep each of their series.
+/// Endpoints, or pools, that are told apart; of more, nothing is told, as Prometheus would keep each of their series.
 const ENDPOINTS_MAX: usize = 2_000;
 
 /// Nothing where there is no forwarder.
 pub(super) fn forwarding(root: &Root, page: &mut Page<'_>) -> fmt::Result {
     let forwarding = &root.forwarding;
-    if forwarding.routes.is_empty() {
+    if forwarding.listeners.is_empty() {
         return Ok(());
     }
     let routes = forwarding.routes.iter().map(|route| &route.told);
@@ -31,6 +31,13 @@ pub(super) fn forwarding(root: &Root, page: &mut Page<'_>) -> fmt::Result {
         .map(|told| (vec![("route", told.route.to_string())], &*told.tally))
         .collect();
     requests("route", "of a route (or of none)", &routes, page)?;
+    let upstreams = forwarding.upstreams.iter().flatten();
+    let pools: Vec<_> = upstreams
+        .map(|of| (vec![("pool", of.pool.to_string())], &of.care.fleet.tally))
+        .collect();
+    if pools.len() <= ENDPOINTS_MAX {
+        requests("pool", "to a pool", &pools, page)?;
+    }
     let backends: Vec<_> = backends(root).collect();
     if backends.len() <= ENDPOINTS_MAX {
         let tallies: Vec<_> = backends
@@ -45,6 +52,7 @@ pub(super) fn forwarding(root: &Root, page: &mut Page<'_>) -> fmt::Result {
             value.encode(family.encode_family(&borrowed(labels))?)?;
         }
     }
+    cache(root, page)?;
     logs(root, page)?;
     let networks = forwarding.rtts.all().len();
     page.gauge(
@@ -129,6 +137,41 @@ fn requests(
         }
     }
     Ok(())
+}
+
+/// What routes keep of responses, where any does.
+fn cache(root: &Root, page: &mut Page<'_>) -> fmt::Result {
+    let Some(cache) = &root.forwarding.cache else {
+        return Ok(());
+    };
+    let help = "Requests to a route that keeps responses, by what the cache did";
+    let mut family = page.family("route_cache_requests", help, None, MetricType::Counter)?;
+    let routes = root.forwarding.routes.iter();
+    for route in routes.filter(|route| route.cache.is_some()) {
+        for cached in Cached::ALL {
+            let labels = [("route", &*route.told.route), ("result", cached.name())];
+            let count = route.told.tally.sum(|c| &c.cached[cached as usize]);
+            ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    let (octets, addresses) = cache.used();
+    page.gauge(
+        "cache_octets",
+        "Octets that the cache keeps",
+        octets as usize,
+    )?;
+    page.gauge(
+        "cache_size_octets",
+        "Octets that it may keep",
+        cache.size() as usize,
+    )?;
+    page.gauge(
+        "cache_addresses",
+        "Addresses that it keeps responses to",
+        addresses as usize,
+    )?;
+    let help = "Addresses that were forgotten to make room for others";
+    page.counter("cache_evictions", help, cache.evicted())
 }
 
 fn logs(root: &Root, page: &mut Page<'_>) -> fmt::Result {

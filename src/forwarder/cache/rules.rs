@@ -12,6 +12,7 @@ use hyper::header::{
 
 use super::is_from_backend;
 use crate::forwarder::service::{Answer, Unframed};
+use crate::hashing::{mix, of_octets};
 use crate::model::routing::{CacheRules, HeaderEdits};
 use crate::state::forwarding::cache::{Kept, Key, Terms, Varying};
 
@@ -210,9 +211,18 @@ fn age(terms: &Terms, now: Instant) -> Duration {
 }
 
 /// Whether a request has what it must have (RFC 9111, 4.1).
-pub(super) fn fits(varies: &[(HeaderName, Option<Box<[u8]>>)], headers: &HeaderMap) -> bool {
-    let has = |(name, value): &(HeaderName, Option<Box<[u8]>>)| combined(headers, name) == *value;
+pub(super) fn fits(varies: &[Varying], headers: &HeaderMap) -> bool {
+    let has = |(name, value): &Varying| combined(headers, name) == *value;
     varies.iter().all(has)
+}
+
+/// What a request has of what responses differ by.
+pub(super) fn variant(varies: &[Varying], headers: &HeaderMap) -> u64 {
+    let has = |(name, _): &Varying| match combined(headers, name) {
+        Some(value) => of_octets(&value),
+        None => 0,
+    };
+    varies.iter().map(has).fold(0, |all, one| mix(all ^ one))
 }
 
 /// What a request says by a header, in one line, without spaces around commas; `None`: nothing.

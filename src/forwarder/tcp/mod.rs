@@ -5,14 +5,16 @@ mod relay;
 
 use std::io;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::access_line::{self, Passed};
 use super::admission::lets_in;
 use super::balance::{self, Ask, Choice};
+use super::few::Few;
 use super::known::Known;
 use super::tls;
 use super::upstream::{AtWork, Link, Speaks};
@@ -20,7 +22,7 @@ use super::worker::Worker;
 use crate::clock;
 use crate::locate::Client;
 use crate::proxy_protocol::Ends;
-use crate::state::forwarding::{Counts, Failure, Mode, Tcp};
+use crate::state::forwarding::{Failure, Mode, Tcp};
 use crate::state::listening::{Listener, Spot};
 use hello::Progress;
 pub(super) use relay::{Buffer, relay};
@@ -44,6 +46,7 @@ pub(super) async fn serve(
     if !is_let_in(worker, spot, ends) {
         return counts.refused.add(1);
     }
+    let began = clock::now();
     if let Some(tls) = &entrance.tls {
         let Some(mut stream) = tls::accept(tls, stream, counts).await else {
             return;
@@ -54,15 +57,14 @@ pub(super) async fn serve(
             return counts.unknown_names.add(1);
         }
         let idle = tcp.idle_timeout;
-        return pass_on(
-            worker,
-            counts,
-            &mut stream,
-            Vec::new(),
-            idle,
-            (spot, name, ends),
-        )
-        .await;
+        let came = Came {
+            listener,
+            spot,
+            name,
+            ends,
+            began,
+        };
+        return pass_on(worker, came, &mut stream, Vec::new(), idle).await;
     }
     let (mut first, mut name) = (Vec::new(), None);
     if !tcp.by_name.is_empty() {
@@ -78,7 +80,14 @@ pub(super) async fn serve(
         }
     }
     let idle = tcp.idle_timeout;
-    pass_on(worker, counts, &mut stream, first, idle, (spot, name, ends)).await;
+    let came = Came {
+        listener,
+        spot,
+        name,
+        ends,
+        began,
+    };
+    pass_on(worker, came, &mut stream, first, idle).await;
 }
 
 /// Whether the listener takes connections of this client; there is no other word for no than to close them.
@@ -117,31 +126,69 @@ async fn asked(stream: &mut TcpStream, octets: &mut Vec<u8>) -> io::Result<Optio
     }
 }
 
-/// Where a connection came to, which name it asks TLS for, and its ends.
-type Came = (Spot, Option<String>, Ends);
+/// A connection that is to be passed on.
+struct Came<'l> {
+    listener: &'l Listener,
+    spot: Spot,
+    /// That it asks TLS for.
+    name: Option<String>,
+    ends: Ends,
+    began: Instant,
+}
 
 /// Passes on what comes over `stream`, of which `first` was read already.
 async fn pass_on<I>(
     worker: &Rc<Worker>,
-    counts: &Counts,
+    came: Came<'_>,
     stream: &mut I,
     first: Vec<u8>,
     idle_timeout: Duration,
-    came: Came,
 ) where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let Some((mut link, _at_work)) = Box::pin(connect(worker, came)).await else {
-        return counts.unserved.add(1);
+    let entrance = &came.listener.entrance;
+    let mut tries = 0;
+    let connected = Box::pin(connect(worker, &came, &mut tries)).await;
+    let mut passed = Passed {
+        client: came.ends.from.ip(),
+        listener: &came.listener.name,
+        name: came.name.as_deref(),
+        is_tls: entrance.tls.is_some(),
+        endpoint: None,
+        tries,
+        octets_in: 0,
+        octets: 0,
+        before: None,
+        took: Duration::ZERO,
     };
+    let Some((mut link, at_work)) = connected else {
+        entrance.counts.unserved.add(1);
+        return log(worker, passed, came.began);
+    };
+    passed.endpoint = Some((at_work.backend().address, at_work.pool()));
+    passed.before = Some(clock::now().saturating_duration_since(came.began));
     let first = (first, Vec::new());
     let relayed = relay(stream, &mut link, first, idle_timeout, &worker.buffer).await;
-    counts.octets_in.add(relayed.forth);
-    counts.octets_out.add(relayed.back);
+    entrance.counts.octets_in.add(relayed.forth);
+    entrance.counts.octets_out.add(relayed.back);
+    (passed.octets_in, passed.octets) = (relayed.forth, relayed.back);
+    log(worker, passed, came.began);
+}
+
+/// Writes a line where requests without a route have theirs.
+fn log(worker: &Worker, passed: Passed<'_>, began: Instant) {
+    let root = worker.root.load();
+    if let Some(logging) = worker.sampled(root.forwarding.unrouted.logging.as_ref()) {
+        let took = clock::now().saturating_duration_since(began);
+        let passed = Passed { took, ..passed };
+        let line = access_line::passed(logging.format, clock::unix_ms(), &passed);
+        logging.log.push(line);
+    }
 }
 
 /// A connection to an endpoint: the first that takes one. Nothing was sent before, so it may be any.
-async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link, AtWork)> {
+async fn connect(worker: &Rc<Worker>, came: &Came<'_>, tries: &mut u32) -> Option<(Link, AtWork)> {
+    let ends = came.ends;
     let client = Client {
         subnet: None,
         resolver: ends.from.ip(),
@@ -153,7 +200,7 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
         let choice = {
             let root = worker.root.load_full();
             // Where it leads to may have changed since the connection came.
-            let listener = root.forwarding.listener(spot)?;
+            let listener = root.forwarding.listener(came.spot)?;
             let Mode::Tcp(tcp) = &listener.entrance.mode else {
                 return None;
             };
@@ -161,13 +208,14 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
             if access.is_some_and(|access| !lets_in(&root, access, &client)) {
                 return None;
             }
-            let forward = tcp.forward(name.as_deref())?;
+            let forward = tcp.forward(came.name.as_deref())?;
             let ask = Ask {
                 root: &root,
                 forward,
                 client: &client,
                 known: &known,
                 tried: &tried,
+                shut: Few::default(),
                 now_ms,
             };
             let choice = worker.draw(&root, |draw| balance::choose(&ask, draw));
@@ -177,6 +225,7 @@ async fn connect(worker: &Rc<Worker>, (spot, name, ends): Came) -> Option<(Link,
             upstream, backend, ..
         } = choice;
         tried.push(backend.number);
+        *tries += 1;
         let entering = AtWork::enter(&upstream, &backend, false, now_ms);
         if let Ok(mut at_work) = entering.await {
             let opening = Link::open(at_work.backend(), ends, Speaks::Anything);

@@ -87,6 +87,11 @@ impl AtWork {
         &self.backend
     }
 
+    /// The backend's pool.
+    pub fn pool(&self) -> &str {
+        &self.upstream.pool
+    }
+
     /// The head of the response to what was sent at `begun` is there.
     pub fn begin(&mut self, status: StatusCode, begun: Instant) {
         if status.is_server_error() {

@@ -526,7 +526,8 @@ fn what_users_say_counts_beside_probes_where_that_is_asked_for() {
     let verdicts = [false, false, true, false, false, false].map(|ok| request(&mut court, ok));
     assert_eq!(verdicts, [up, up, up, up, up, down]);
     let last = court.health(0).last.expect("words");
-    assert!(last.contains("3 of 3 requests failed"), "{last}");
+    let words = "3 of 3 requests failed, the last: 502";
+    assert!(last.contains(words), "{last}");
     assert_eq!([true, true].map(|ok| request(&mut court, ok)), [down, up]);
     // Or its probes say so: `rise` in a row.
     let _ = [false; 3].map(|ok| request(&mut court, ok));

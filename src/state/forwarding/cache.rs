@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName};
+use moka::notification::RemovalCause;
 use tokio::sync::watch;
 
 /// Responses to one address that are kept at once, because requests differ in what `Vary` names.
@@ -29,9 +30,21 @@ pub struct Cache {
     /// Addresses whose responses were not kept the last time.
     passing: moka::sync::Cache<(u64, Key), ()>,
     /// Requests under way whose responses others wait for.
-    flights: Mutex<HashMap<(u64, Key), Arc<Flight>>>,
+    flights: Mutex<HashMap<Course, Arc<Flight>>>,
     /// Octets that bodies under way may take.
     under_way: AtomicU64,
+    /// Addresses that made room for others.
+    evicted: Arc<AtomicU64>,
+}
+
+/// What a request under way is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Course {
+    /// Of the route that asks.
+    pub space: u64,
+    pub key: Key,
+    /// Tells requests apart whose responses differ, as far as is known.
+    pub variant: u64,
 }
 
 /// What a response is of (RFC 9111, 2).
@@ -47,7 +60,7 @@ pub struct Key {
 }
 
 /// The latest is the last.
-type Entry = Arc<[Arc<Kept>]>;
+pub type Entry = Arc<[Arc<Kept>]>;
 
 /// A header of requests, and what it was: `None`: not there.
 pub type Varying = (HeaderName, Option<Box<[u8]>>);
@@ -82,6 +95,13 @@ pub struct Terms {
     pub must_revalidate: bool,
 }
 
+impl Course {
+    /// The same of every variant.
+    fn of_all(&self) -> (u64, Key) {
+        (self.space, self.key.clone())
+    }
+}
+
 impl Key {
     fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
@@ -112,7 +132,7 @@ struct Flight {
 #[derive(Debug)]
 pub struct Pilot {
     cache: Arc<Cache>,
-    key: (u64, Key),
+    course: Course,
     flight: Arc<Flight>,
     /// Octets of those under way that are its own.
     reserved: u64,
@@ -151,11 +171,18 @@ impl Cache {
             let weight = entry.iter().map(|kept| kept.weight()).sum::<u64>() + of_key;
             u32::try_from(weight).unwrap_or(u32::MAX)
         };
+        let evicted = Arc::<AtomicU64>::default();
+        let count = Arc::clone(&evicted);
         Cache {
             size,
             kept: moka::sync::Cache::builder()
                 .max_capacity(size)
                 .weigher(weigh)
+                .eviction_listener(move |_, _, why| {
+                    if why == RemovalCause::Size {
+                        count.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
                 .build(),
             passing: moka::sync::Cache::builder()
                 .max_capacity(PASSING_MAX)
@@ -163,6 +190,7 @@ impl Cache {
                 .build(),
             flights: Mutex::default(),
             under_way: AtomicU64::new(0),
+            evicted,
         }
     }
 
@@ -176,22 +204,23 @@ impl Cache {
         (self.kept.weighted_size(), self.kept.entry_count())
     }
 
-    /// The latest response that `fits`, and whether there is another one that does not.
-    pub fn get(&self, key: &Key, fits: impl Fn(&Kept) -> bool) -> (Option<Arc<Kept>>, bool) {
-        match self.kept.get(key) {
-            Some(entry) => (entry.iter().rev().find(|kept| fits(kept)).cloned(), true),
-            None => (None, false),
-        }
+    /// Addresses that made room for others, since it is there.
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    /// Responses to an address, of all routes.
+    pub fn get(&self, key: &Key) -> Option<Entry> {
+        self.kept.get(key)
     }
 
     /// Who shall ask for a response, when it is not there.
-    pub fn board(self: &Arc<Self>, space: u64, key: &Key) -> Boarding {
-        let key = (space, key.clone());
-        if self.passing.contains_key(&key) {
+    pub fn board(self: &Arc<Self>, course: Course) -> Boarding {
+        if self.passing.contains_key(&course.of_all()) {
             return Boarding::Alone;
         }
         let mut flights = self.flights();
-        if let Some(flight) = flights.get(&key) {
+        if let Some(flight) = flights.get(&course) {
             // One is the map's, one the pilot's.
             return match Arc::strong_count(flight) > WAITING_MAX + 2 {
                 true => Boarding::Alone,
@@ -203,10 +232,10 @@ impl Cache {
             landed,
             is_void: AtomicBool::new(false),
         });
-        flights.insert(key.clone(), Arc::clone(&flight));
+        flights.insert(course.clone(), Arc::clone(&flight));
         Boarding::Pilot(Pilot {
             cache: Arc::clone(self),
-            key,
+            course,
             flight,
             reserved: 0,
             _landing: landing,
@@ -216,7 +245,7 @@ impl Cache {
     /// Forgets all responses to an address, those that are under way as well (RFC 9111, 4.4).
     pub fn invalidate(&self, key: &Key) {
         let flights = self.flights();
-        let of_key = flights.iter().filter(|((_, of), _)| of == key);
+        let of_key = flights.iter().filter(|(course, _)| course.key == *key);
         of_key.for_each(|(_, flight)| flight.is_void.store(true, Ordering::Relaxed));
         self.kept.invalidate(key);
     }
@@ -226,7 +255,7 @@ impl Cache {
         {
             let flights = self.flights();
             let is_meant = |key: &Key| meant(&key.host, key.path());
-            let under_way = flights.iter().filter(|((_, key), _)| is_meant(key));
+            let under_way = flights.iter().filter(|(course, _)| is_meant(&course.key));
             under_way.for_each(|(_, flight)| flight.is_void.store(true, Ordering::Relaxed));
         }
         let keys = self.kept.iter().map(|(key, _)| key);
@@ -252,7 +281,7 @@ impl Cache {
         });
     }
 
-    fn flights(&self) -> MutexGuard<'_, HashMap<(u64, Key), Arc<Flight>>> {
+    fn flights(&self) -> MutexGuard<'_, HashMap<Course, Arc<Flight>>> {
         // What it holds is right at any time.
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -275,14 +304,14 @@ impl Pilot {
     pub fn keep(self, kept: Kept) {
         let flights = self.cache.flights();
         if !self.flight.is_void.load(Ordering::Relaxed) {
-            self.cache.keep(&self.key.1, kept);
+            self.cache.keep(&self.course.key, kept);
         }
         drop(flights);
     }
 
     /// What came is not to be kept: for a while, nobody waits for others any more.
     pub fn pass(self) {
-        self.cache.passing.insert(self.key.clone(), ());
+        self.cache.passing.insert(self.course.of_all(), ());
     }
 }
 
@@ -291,7 +320,7 @@ impl Drop for Pilot {
         self.cache
             .under_way
             .fetch_sub(self.reserved, Ordering::Relaxed);
-        self.cache.flights().remove(&self.key);
+        self.cache.flights().remove(&self.course);
     }
 }
 
@@ -330,15 +359,23 @@ mod tests {
         }
     }
 
+    fn course(space: u64, key: &Key, variant: u64) -> Course {
+        Course {
+            space,
+            key: key.clone(),
+            variant,
+        }
+    }
+
     fn pilot(cache: &Arc<Cache>, key: &Key) -> Pilot {
-        match cache.board(0, key) {
+        match cache.board(course(0, key, 0)) {
             Boarding::Pilot(pilot) => pilot,
             other => panic!("{other:?}"),
         }
     }
 
     fn is_kept(cache: &Cache, key: &Key) -> bool {
-        cache.get(key, |_| true).0.is_some()
+        cache.get(key).is_some()
     }
 
     #[test]
@@ -354,6 +391,7 @@ mod tests {
             octets <= 1 << 20 && (50..=104).contains(&count),
             "{octets} {count}"
         );
+        assert_eq!(cache.evicted(), 1000 - count);
     }
 
     #[test]
@@ -375,10 +413,12 @@ mod tests {
         let cache = Arc::new(Cache::new(1 << 20));
         let key = key("/");
         let first = pilot(&cache, &key);
-        assert!(matches!(cache.board(0, &key), Boarding::Passenger(_)));
-        assert!(matches!(cache.board(1, &key), Boarding::Pilot(_)));
+        let board = |space, variant| cache.board(course(space, &key, variant));
+        assert!(matches!(board(0, 0), Boarding::Passenger(_)));
+        assert!(matches!(board(1, 0), Boarding::Pilot(_)));
+        assert!(matches!(board(0, 1), Boarding::Pilot(_)));
         first.pass();
-        assert!(matches!(cache.board(0, &key), Boarding::Alone));
+        assert!(matches!(board(0, 0), Boarding::Alone));
         assert!(cache.flights().is_empty());
     }
 

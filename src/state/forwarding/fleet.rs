@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Backend, Outliers};
+use super::{Backend, Outliers, Tally};
 
 /// How long requests count for the budget of retries (as Finagle's), in milliseconds.
 const BUDGET_MS: f64 = 10_000.0;
@@ -20,6 +20,8 @@ pub struct Fleet {
     open_until_ms: AtomicU64,
     /// Touched only when something fails.
     rare: Mutex<Rare>,
+    /// What became of requests to its endpoints.
+    pub tally: Tally,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +68,20 @@ pub enum Passage {
 }
 
 impl Fleet {
+    /// `threads` serve.
+    pub fn new(threads: usize) -> Self {
+        Fleet {
+            tally: Tally::new(threads),
+            ..Fleet::default()
+        }
+    }
+
+    /// How long the circuit is open yet, if it is.
+    pub fn open_for(&self, now_ms: u64) -> Option<Duration> {
+        let left = self.open_until_ms.load(Relaxed).checked_sub(now_ms)?;
+        (left > 0).then_some(Duration::from_millis(left))
+    }
+
     /// Counts a request, and says whether it may go to the pool.
     #[inline]
     pub fn enter(&self, circuit: Option<&Circuit>, now_ms: u64) -> Passage {
@@ -231,6 +247,11 @@ mod tests {
         assert_eq!(ask(9), Passage::Usual);
         fleet.fail(Some(&circuit), START_MS + 9);
         assert_eq!(ask(10), Passage::Closed(Duration::from_millis(4_999)));
+        assert_eq!(
+            fleet.open_for(START_MS + 5_008),
+            Some(Duration::from_millis(1))
+        );
+        assert_eq!(fleet.open_for(START_MS + 5_009), None);
         assert_eq!(ask(5_009), Passage::Trial);
         assert_eq!(ask(5_010), Passage::Closed(Duration::from_millis(4_999)));
         fleet.close();

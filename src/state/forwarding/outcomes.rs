@@ -33,10 +33,10 @@ pub enum Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Failure::Connect => f.write_str("requests: no connection"),
-            Failure::Timeout => f.write_str("requests: too slow"),
-            Failure::NoResponse => f.write_str("requests: no response"),
-            Failure::Status(status) => write!(f, "requests: status {status}"),
+            Failure::Connect => f.write_str("no connection"),
+            Failure::Timeout => f.write_str("too slow"),
+            Failure::NoResponse => f.write_str("no response"),
+            Failure::Status(status) => write!(f, "status {status}"),
         }
     }
 }

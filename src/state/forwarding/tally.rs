@@ -26,11 +26,55 @@ pub struct Counts {
     pub sent: Counter,
     /// Requests that were sent again, after this failed them.
     pub retries: Counter,
+    /// What the cache did for requests, by [`Cached`]; of routes only.
+    pub cached: [Counter; Cached::ALL.len()],
+}
+
+/// What a cache does for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cached {
+    /// It answers, or has been brought what it answers by another request.
+    Hit,
+    /// It answers with what is old, since the backend fails.
+    Stale,
+    /// It was told that what it has is good still.
+    Revalidated,
+    /// A backend answers.
+    Miss,
+    /// The request was none that it could answer.
+    Bypass,
+}
+
+impl Cached {
+    pub const ALL: [Self; 5] = [
+        Cached::Hit,
+        Cached::Stale,
+        Cached::Revalidated,
+        Cached::Miss,
+        Cached::Bypass,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Cached::Hit => "hit",
+            Cached::Stale => "stale",
+            Cached::Revalidated => "revalidated",
+            Cached::Miss => "miss",
+            Cached::Bypass => "bypass",
+        }
+    }
 }
 
 /// Of a route, or of an endpoint.
 #[derive(Debug)]
 pub struct Tally(Box<[Counts]>);
+
+impl Default for Tally {
+    /// Of one thread.
+    fn default() -> Self {
+        Tally::new(1)
+    }
+}
 
 impl Tally {
     pub fn new(threads: usize) -> Self {
