@@ -124,7 +124,8 @@ fn the_whole_example_is_a_configuration_without_mistakes() {
     ] {
         fs::copy(in_repository(file), folder.path().join(file)).unwrap();
     }
-    let signed = Authority::new().sign("www", &["*.gslb.example.com"]);
+    let authority = Authority::new();
+    let signed = authority.sign("www", &["*.gslb.example.com"]);
     fs::copy(&signed.chain, example.join("tls/www.pem")).unwrap();
     fs::copy(&signed.key, example.join("tls/www.key")).unwrap();
     let secret = example.join("sessions.secret");

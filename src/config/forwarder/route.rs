@@ -105,10 +105,9 @@ pub(super) fn route(
     let error_pages = table.optional(reader, "error_pages", error_pages);
     let compress = table.optional(reader, "compress", response::compress);
     let cache = table.optional(reader, "cache", response::cache);
-    let action = action?;
     let refused: &[&str] = match &action {
-        Action::Forward { .. } | Action::Split(_) => &[],
-        Action::Files(_) => &[
+        None | Some(Action::Forward { .. } | Action::Split(_)) => &[],
+        Some(Action::Files(_)) => &[
             "cache",
             "request_headers",
             "balance",
@@ -116,7 +115,7 @@ pub(super) fn route(
             "load_factor",
             "session",
         ],
-        Action::Redirect(_) | Action::Respond(_) => &[
+        Some(Action::Redirect(_) | Action::Respond(_)) => &[
             "cache",
             "compress",
             "request_headers",
@@ -139,7 +138,7 @@ pub(super) fn route(
         matching: matching?,
         access,
         rates: rates.unwrap_or_default(),
-        action,
+        action: action?,
         rewrite,
         request_headers: request_headers.unwrap_or_default(),
         response_headers: response_headers.unwrap_or_default(),

@@ -223,6 +223,12 @@ fn mistakes_in_routes_are_told_where_they_are() {
 }
 
 #[test]
+fn a_route_that_leads_nowhere_is_read_to_its_end() {
+    let (told, _) = told(&["to = \"nowhere\"\nbaance = \"smooth\""]);
+    assert_eq!(told.len(), 2, "{told:#?}");
+}
+
+#[test]
 fn routes_that_nothing_comes_to_are_told() {
     for (first, second, is_covered) in [
         ("", "path = \"/a\"", true),
