@@ -1,7 +1,8 @@
 //! Where is a request sent, and where next when that fails?
 //!
 //! It is sent again only where that is safe: nothing of it was sent, or it changes nothing more the second time and can
-//! be sent as it was. Always to another endpoint, and only as long as the pool's budget lasts.
+//! be sent as it was. To another endpoint, unless there is none and all that is known is that a connection had ended, and
+//! only as long as the pool's budget lasts.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -43,6 +44,11 @@ impl Tried {
 
     fn has_room(&self) -> bool {
         self.count < TRIED_MAX
+    }
+
+    /// The last one may be tried again.
+    fn pop(&mut self) {
+        self.count = self.count.saturating_sub(1);
     }
 
     /// Not past its room.
@@ -98,6 +104,7 @@ impl Attempts<'_> {
         let mut again = again;
         let mut tried = Tried::default();
         let mut sends = 0;
+        let mut has_entered = false;
         let mut deadline = None;
         let mut last = None;
         // A response that will do if there is no better one.
@@ -106,6 +113,12 @@ impl Attempts<'_> {
         loop {
             let choice = match self.choose(tried.as_slice(), now_ms) {
                 Ok(choice) => choice,
+                // Nobody else is there, and who was asked last may be well.
+                Err(_) if last == Some(Undone::Failed(Why::Ended)) => {
+                    last = Some(Undone::Failed(Why::NoResponse));
+                    tried.pop();
+                    continue;
+                }
                 Err(nothing) => return poor.ok_or(last.unwrap_or(nothing)),
             };
             let Choice {
@@ -115,7 +128,7 @@ impl Attempts<'_> {
             } = choice;
             let care = &upstream.care;
             let mut is_pools_trial = false;
-            if tried.as_slice().is_empty() {
+            if !std::mem::replace(&mut has_entered, true) {
                 deadline = care.total_timeout.map(|total| begun + total);
                 match care.fleet.enter(care.circuit.as_ref(), now_ms) {
                     Passage::Usual => {}
