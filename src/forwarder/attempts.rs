@@ -1,7 +1,8 @@
 //! Where is a request sent, and where next when that fails?
 //!
 //! It is sent again only where that is safe: nothing of it was sent, or it changes nothing more the second time and can
-//! be sent as it was. Always to another endpoint, and only as long as the pool's budget lasts.
+//! be sent as it was. To another endpoint, unless there is none and all that is known is that a connection had ended, and
+//! only as long as the pool's budget lasts.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -82,6 +83,12 @@ impl Attempts<'_> {
         loop {
             let choice = match self.choose(tried.as_slice(), pools.shut, now_ms) {
                 Ok(choice) => choice,
+                // Nobody else is there, and who was asked last may be well.
+                Err(_) if last == Some(Undone::Failed(Why::Ended)) => {
+                    last = Some(Undone::Failed(Why::NoResponse));
+                    tried.pop();
+                    continue;
+                }
                 Err(nothing) => return poor.map(|poor| *poor).ok_or(last.unwrap_or(nothing)),
             };
             let Choice {
@@ -91,7 +98,7 @@ impl Attempts<'_> {
                 endpoint,
             } = choice;
             let care = &upstream.care;
-            if tried.as_slice().is_empty() {
+            if sends == 0 && tried.as_slice().is_empty() {
                 deadline = care.total_timeout.map(|total| begun + total);
             }
             if let Some(left) = pools.enter(pool, &upstream, now_ms) {

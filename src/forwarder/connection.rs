@@ -232,7 +232,9 @@ async fn drive<C: Future>(
         if polled.is_ready() || is_finishing {
             return polled;
         }
-        if session.is_draining() || due == Some(Waits::Request) {
+        // A head of which a part has come is begun, too: what it is for would be lost.
+        let is_ending = session.is_draining() && !session.is_in_head();
+        if is_ending || due == Some(Waits::Request) {
             // What has come already is begun.
             is_finishing = true;
             finish(connection.as_mut());

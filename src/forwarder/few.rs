@@ -36,4 +36,9 @@ impl<T: Copy> Few<T> {
         }
         has_room
     }
+
+    /// Takes the last one out.
+    pub fn pop(&mut self) {
+        self.count = self.count.saturating_sub(1);
+    }
 }

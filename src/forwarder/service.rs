@@ -384,7 +384,7 @@ fn no_response(undone: Undone, asked: Asked<'_>) -> Answer {
         Undone::Failed(Why::Connect) => {
             refuse(StatusCode::BAD_GATEWAY, "no backend takes connections")
         }
-        Undone::Failed(Why::Gone | Why::NoResponse) => {
+        Undone::Failed(Why::Gone | Why::Ended | Why::NoResponse) => {
             refuse(StatusCode::BAD_GATEWAY, "the backend gave no response")
         }
         Undone::Failed(Why::BrokenRequest) => {

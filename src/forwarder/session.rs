@@ -143,6 +143,10 @@ impl Session {
         }
     }
 
+    pub fn is_in_head(&self) -> bool {
+        self.is_in_head.get()
+    }
+
     /// Whether the client takes nothing of what there is for it.
     pub fn set_stalled(&self, is_stalled: bool) {
         if self.is_stalled.replace(is_stalled) {

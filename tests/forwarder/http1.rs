@@ -319,6 +319,22 @@ fn a_request_that_comes_while_another_takes_its_time_is_not_lost() {
 
 /// What the scanner refuses, with the status and the end that the client sees; the request in front of it is answered.
 #[test]
+fn a_request_of_which_a_part_has_come_when_the_server_stops_is_answered() {
+    let site = Site::to(answering(OK));
+    let mut client = site.connect();
+    client.send(GET);
+    assert_eq!(status(&client.head()), 200);
+    client.until("ok");
+    client.send("GET / HTTP/1.1\r\nHo");
+    // So that the part is read before the stop: another client is answered by the same thread.
+    assert_eq!(status(&site.talk(LAST)), 200);
+    let stopped = site.stop();
+    client.send("st: a\r\n\r\n");
+    assert_eq!(status(&client.rest()), 200);
+    stopped.join().unwrap();
+}
+
+#[test]
 fn rfc9112_11_2_requests_that_could_be_two_are_refused_and_the_connection_ends() {
     let site = Site::to(answering(OK));
     for (wrong, with) in [

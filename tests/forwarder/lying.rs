@@ -69,6 +69,32 @@ fn a_head_without_an_end_is_given_up() {
 }
 
 #[test]
+fn a_head_that_is_too_long_is_refused_and_a_body_that_comes_with_one_is_not() {
+    // All of it is there at once, so that it may be read at once.
+    for (head, body, expected) in [
+        (100_000, 0, 502),
+        (1000, 200_000, 200),
+        (60_000, 200_000, 200),
+    ] {
+        let (long, rest) = ("x".repeat(head), "y".repeat(body));
+        let port = backend(move |mut client, _| {
+            client.head();
+            let length = rest.len();
+            client.send(format!(
+                "HTTP/1.1 200 OK\r\nX: {long}\r\nContent-Length: {length}\r\n\r\n{rest}"
+            ));
+            client.is_closed();
+        });
+        let said = Site::to(port).talk(LAST);
+        assert_eq!(status(&said), expected, "{head}");
+        assert!(
+            expected != 200 || said.ends_with(&"y".repeat(body)),
+            "{head}"
+        );
+    }
+}
+
+#[test]
 fn responses_in_between_without_an_end_are_given_up() {
     let port = backend(|mut client, _| {
         client.head();

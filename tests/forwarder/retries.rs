@@ -2,11 +2,14 @@
 //! that must not be.
 
 use std::collections::HashMap;
+use std::io::Read;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
 use meridian::random::Random;
 
+use crate::harness::{Client, status, values};
 use crate::rig::{Act, Plan, Rig, send};
 
 /// The first of the list is asked first, so that it is known who fails.
@@ -57,6 +60,37 @@ fn what_was_sent_is_sent_again_only_if_it_does_nothing_more_the_second_time() {
             assert_eq!((after[0] - before[0], after[1]), (1, before[1]), "{method}");
         }
     }
+}
+
+#[test]
+fn rfc9112_9_3_1_a_connection_that_ends_as_it_is_used_again_loses_nothing_that_can_be_sent_again() {
+    let rig = rig(1, "");
+    let seen = AtomicUsize::new(0);
+    // Every second one: the connection was kept for it, and ends.
+    rig.backends[0].scripted(move |_| match seen.fetch_add(1, SeqCst) % 2 {
+        0 => Act::Serve,
+        _ => Act::Close,
+    });
+    // One connection of a client is served by one thread, which has its own connections.
+    let mut client = Client::connect(rig.address());
+    let mut status_of = |method: &str| {
+        client.send(format!(
+            "{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+        ));
+        let head = client.head();
+        let length: usize = values(&head, "content-length")[0].parse().unwrap();
+        (0..length).for_each(|_| {
+            client.0.read_exact(&mut [0]).unwrap();
+        });
+        status(&head)
+    };
+    let statuses = ["GET", "GET", "DELETE", "POST"].map(&mut status_of);
+    assert_eq!(statuses, [200, 200, 200, 502]);
+    assert_eq!(rig.counts(), [6]);
+    // Over a new connection it is the endpoint's doing.
+    rig.backends[0].acts(Act::Close);
+    assert_eq!(status_of("GET"), 502);
+    assert_eq!(rig.counts(), [7]);
 }
 
 #[test]

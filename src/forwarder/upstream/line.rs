@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::link::Link;
 
 /// Octets that a backend may send before the head of its response is there: that head, and those of responses in
-/// between (1xx). A read that begins below goes on past it.
-const HEAD_MAX: usize = 64 * 1024;
+/// between (1xx). A read that begins below goes on past it, since a body may follow.
+pub(super) const HEAD_MAX: usize = 64 * 1024;
 
 /// A connection to a backend that says no more than it should before it responds.
 pub(crate) struct Line {
@@ -34,9 +34,15 @@ impl Said {
         self.is_responding.set(false);
     }
 
-    /// The head of a response has come.
-    pub fn respond(&self) {
+    /// Whether nothing has come since.
+    pub fn is_nothing(&self) -> bool {
+        self.octets.get() == 0
+    }
+
+    /// The head of a response has come. Whether more came up to then than a head may have.
+    pub fn respond(&self) -> bool {
         self.is_responding.set(true);
+        self.octets.get() > HEAD_MAX
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::clock;
 use crate::proxy_protocol::{self, Ends};
 use crate::state::forwarding::Backend;
 
@@ -32,8 +33,17 @@ impl Link {
     /// Connects for a client whose connection has these `ends`.
     ///
     /// # Errors
-    /// When there is no connection, or its certificate is not one to trust.
+    /// When there is no connection, or its certificate is not one to trust. Why is told now and then.
     pub async fn open(backend: &Backend, ends: Ends, speaks: Speaks) -> io::Result<Self> {
+        let opened = Self::make(backend, ends, speaks).await;
+        opened.inspect_err(|error| {
+            if backend.standing.is_to_be_told(clock::steady_ms(clock::now())) {
+                tracing::warn!(endpoint = %backend.address, "no connection to an endpoint: {error}");
+            }
+        })
+    }
+
+    async fn make(backend: &Backend, ends: Ends, speaks: Speaks) -> io::Result<Self> {
         let mut stream = TcpStream::connect(backend.address).await?;
         let _ = stream.set_nodelay(true);
         if let Some(version) = backend.way.proxy_protocol {

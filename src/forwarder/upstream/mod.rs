@@ -44,7 +44,7 @@ use driven::Driven;
 pub(super) use exchange::Exchange;
 use exchange::Over;
 pub(super) use idle::Idle;
-use line::{Line, Said};
+use line::{HEAD_MAX, Line, Said};
 pub(super) use link::{Link, Speaks};
 pub(super) use shared::Shared;
 
@@ -101,6 +101,8 @@ pub(super) enum Why {
     ConnectTimeout,
     /// A connection that had waited ended before it took the request; nothing was sent.
     Gone,
+    /// A connection that had waited ended without a word of a response: perhaps before the endpoint saw the request.
+    Ended,
     /// The request was sent, or a part of it, and there was no response, or one that cannot be read.
     NoResponse,
     /// The client's body ended before its end.
@@ -143,7 +145,7 @@ pub(super) async fn exchange(
 fn failure_of(why: Why) -> Option<Failure> {
     match why {
         Why::Connect | Why::ConnectTimeout => Some(Failure::Connect),
-        Why::Gone | Why::NoResponse => Some(Failure::NoResponse),
+        Why::Gone | Why::Ended | Why::NoResponse => Some(Failure::NoResponse),
         Why::ResponseTimeout => Some(Failure::Timeout),
         // The client's doing.
         Why::BrokenRequest => None,
@@ -225,12 +227,22 @@ async fn exchange_alone(
             }
         };
         let limit = within(upstream.response_timeout, deadline);
+        let said = Rc::clone(&conn.said);
         match send(conn, request, limit).await {
             Ok((conn, response)) => return Ok((Over::Conn(conn), response)),
             Err(Failed {
                 request: Some(again),
                 ..
             }) if !is_fresh => request = again,
+            Err(Failed {
+                why: Why::NoResponse,
+                request: None,
+            }) if !is_fresh && said.is_nothing() => {
+                return Err(Failed {
+                    why: Why::Ended,
+                    request: None,
+                });
+            }
             Err(failed) => return Err(failed),
         }
     }
@@ -265,12 +277,25 @@ async fn send(
     .await;
     match response {
         Some(Ok(response)) => {
-            conn.said.respond();
+            if conn.said.respond() && head_len(response.headers()) > HEAD_MAX {
+                return Err(Failed {
+                    why: Why::NoResponse,
+                    request: None,
+                });
+            }
             Ok((conn, response))
         }
         Some(Err(failed)) => Err(failure(failed)),
         None => Err(TOO_LATE),
     }
+}
+
+/// Octets of the fields of a head, each with the colon, the space and the end of its line.
+fn head_len(headers: &HeaderMap) -> usize {
+    let lens = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4);
+    lens.sum()
 }
 
 fn failure(mut failed: TrySendError<Request<RequestBody>>) -> Failed {

@@ -15,7 +15,12 @@ pub struct Standing {
     ended_ms: AtomicU64,
     /// Successes that somebody is still to be told of.
     owed: AtomicU32,
+    /// Until when why there is no connection was told.
+    told_ms: AtomicU64,
 }
+
+/// For so long, it is not told again.
+const TOLD_MS: u64 = 60_000;
 
 /// When a backend is ejected, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +61,17 @@ impl Standing {
     /// Failures in a row.
     pub fn failures(&self) -> u32 {
         self.failures.load(Relaxed)
+    }
+
+    /// Whether it is to be told why there is no connection: once in a while, by one of all threads.
+    pub fn is_to_be_told(&self, now_ms: u64) -> bool {
+        let until = self.told_ms.load(Relaxed);
+        let next = now_ms + TOLD_MS;
+        until <= now_ms
+            && self
+                .told_ms
+                .compare_exchange(until, next, Relaxed, Relaxed)
+                .is_ok()
     }
 
     /// For a request that goes there now. Of those that come when an ejection is over, one is the trial; when nothing
@@ -152,6 +168,13 @@ mod tests {
         ejected_max: 50,
         slowness: 0.0,
     };
+
+    #[test]
+    fn why_there_is_no_connection_is_told_once_in_a_while() {
+        let standing = Standing::default();
+        let told = [1, 2, TOLD_MS, TOLD_MS + 1, TOLD_MS + 2].map(|now| standing.is_to_be_told(now));
+        assert_eq!(told, [true, false, false, true, false]);
+    }
 
     #[test]
     fn after_an_ejection_one_request_is_the_trial() {
