@@ -142,7 +142,7 @@ where
     // of every request, to a buffer of its own.
     builder.half_close(true);
     builder.max_buf_size(http.head_max as usize + HEAD_BESIDES);
-    let parts = loop {
+    let (wire, read) = loop {
         let service = {
             let (worker, session) = (Rc::clone(worker), Rc::clone(&session));
             service_fn(move |request| answer(&worker, Rc::clone(&session), None, peer, request))
@@ -151,20 +151,21 @@ where
         let mut connection = Box::new(builder.serve_connection(TokioIo::new(wire), service));
         let finish = http1::Connection::graceful_shutdown;
         let left = drive(&session, Pin::new(&mut *connection), finish, true).await;
-        let parts = connection.into_parts();
-        if left == Left::Over || !parts.read_buf.is_empty() {
-            break parts;
+        let http1::Parts { io, read_buf, .. } = connection.into_parts();
+        if left == Left::Over || !read_buf.is_empty() {
+            break (io.into_inner(), read_buf);
         }
-        wire = parts.io.into_inner();
+        // Empty as it is, it holds on to all that was read to it.
+        drop(read_buf);
+        wire = io.into_inner();
         if !wire.rest().await {
             return;
         }
     };
-    let wire = parts.io.into_inner();
     if let Some(upgraded) = session.take_upgraded() {
         let idle = session.http().upgrade_timeout;
         let (io, held) = wire.into_inner();
-        let early = [&parts.read_buf, &held[..]].concat();
+        let early = [&read[..], &held[..]].concat();
         upgrade::carry(io, early, upgraded, idle, &worker.buffer).await;
     } else if wire.is_amid() && session.due() != Some(Waits::Taker) {
         linger(wire.into_inner().0).await;
