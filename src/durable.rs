@@ -23,21 +23,24 @@ pub fn replace(path: &Path, octets: &[u8]) -> io::Result<()> {
     }
 }
 
+/// No file of state has more octets.
+const OCTETS_MAX: u64 = 64 << 20;
+
 /// The octets of such a file; `None`: there is none.
 ///
 /// # Errors
-/// In words: what the system says, or that it has more than `most` octets.
-pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, String> {
+/// In words: what the system says, or that it has more than 64 MiB.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.to_string()),
     };
     let mut octets = Vec::new();
-    let read = file.take(most + 1).read_to_end(&mut octets);
+    let read = file.take(OCTETS_MAX + 1).read_to_end(&mut octets);
     read.map_err(|e| e.to_string())?;
-    match octets.len() as u64 > most {
-        true => Err(format!("larger than {most} octets")),
+    match octets.len() as u64 > OCTETS_MAX {
+        true => Err(format!("larger than {OCTETS_MAX} octets")),
         false => Ok(Some(octets)),
     }
 }

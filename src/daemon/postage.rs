@@ -16,8 +16,6 @@ use crate::admin::health::Changed;
 use crate::durable;
 
 const VERSION: u32 = 1;
-/// A larger file was not written here.
-const OCTETS_MAX: u64 = 64 << 20;
 /// The shortest time between two writes.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
@@ -74,7 +72,7 @@ pub fn load(path: &Path) -> Kept {
 const ID_MAX: u64 = 1 << 53;
 
 fn read(path: &Path) -> Result<Kept, String> {
-    let Some(text) = durable::read(path, OCTETS_MAX)? else {
+    let Some(text) = durable::read(path)? else {
         return Ok(Kept::default());
     };
     let kept: Kept = serde_json::from_slice(&text).map_err(|e| e.to_string())?;

@@ -7,8 +7,9 @@ use hyper::http::request::Parts;
 use crate::clock;
 use crate::hashing::{of_address, of_octets};
 use crate::locate::Client;
+use crate::model::routing::HashBy;
 use crate::model::routing::cookie_values;
-use crate::state::forwarding::{Forward, HashBy, Named, Sticky};
+use crate::state::forwarding::{Forward, Named, Sticky};
 
 /// Cookies of one name that are looked at: browsers send those of longer paths first, and a client that sends more
 /// has made them up.

@@ -27,8 +27,6 @@ const VERSION: u32 = 2;
 const VERSION_OLDEST: u32 = 1;
 /// More falls of one target were not written here.
 const FALLS_MAX: usize = 100;
-/// A larger file was not written here.
-const OCTETS_MAX: u64 = 64 << 20;
 /// The shortest time between two writes.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 
@@ -88,7 +86,7 @@ fn read(
     max_age: Duration,
     now_unix_ms: u64,
 ) -> Result<HashMap<TargetKey, Remembered>, String> {
-    let Some(text) = durable::read(path, OCTETS_MAX)? else {
+    let Some(text) = durable::read(path)? else {
         return Ok(HashMap::new());
     };
     let contents: Contents = serde_json::from_slice(&text).map_err(|e| e.to_string())?;

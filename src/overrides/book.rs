@@ -1,7 +1,6 @@
 //! Which words stand, and how do they outlive a restart? In `overrides.json` in the state folder.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -230,10 +229,8 @@ fn check(order: &Order) -> Result<(), String> {
 }
 
 fn read(path: &Path) -> Result<Contents, String> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Contents::default()),
-        Err(error) => return Err(error.to_string()),
+    let Some(text) = durable::read(path)? else {
+        return Ok(Contents::default());
     };
     let contents: Contents = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
     if contents.version != VERSION {
@@ -245,6 +242,8 @@ fn read(path: &Path) -> Result<Contents, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::overrides::imposed::tests::pools;
 

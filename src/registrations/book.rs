@@ -1,7 +1,6 @@
 //! Who has registered, and how does that outlive a restart? In `registrations.json` in the state folder.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -173,10 +172,8 @@ fn lease_ms(order: &Order) -> u64 {
 }
 
 fn read(path: &Path) -> Result<Vec<Registration>, String> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error.to_string()),
+    let Some(text) = durable::read(path)? else {
+        return Ok(Vec::new());
     };
     let contents: Contents = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
     if contents.version != VERSION {
@@ -188,6 +185,8 @@ fn read(path: &Path) -> Result<Vec<Registration>, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn order(address: &str, weight: u16, lease_s: u64) -> Order {

@@ -26,7 +26,7 @@ use super::preference::Preference;
 use super::rate_table::RateTable;
 pub use crate::model::routing::HostPattern;
 use crate::model::routing::{ErrorPages, Index};
-use crate::model::{Balance, EndpointId, PoolId};
+use crate::model::{EndpointId, PoolId};
 pub use access::{Access, Placed};
 pub use cache::Cache;
 pub use entrance::{ByName, Counter, Counts, Entrance, Mode, Tcp, Tls};
@@ -135,28 +135,6 @@ impl Forwarding {
     pub fn backend(&self, id: EndpointId) -> Option<&Arc<Backend>> {
         self.backends.get(id.index())?.as_ref()
     }
-}
-
-/// How one of a pool's endpoints is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Balancing {
-    /// As answers do. Where load decides, it is that of the moment.
-    As(Balance),
-    /// Of two drawn by weight, the one that has less to do (Mitzenmacher 1996).
-    TwoChoices,
-}
-
-/// What equal requests have in common. What a request does not have is its client's address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum HashBy {
-    #[default]
-    Client,
-    Host,
-    /// Without the query.
-    Path,
-    /// In lower case.
-    Header(Box<str>),
-    Cookie(Box<str>),
 }
 
 /// What is spoken with the endpoints of a pool.

@@ -16,7 +16,7 @@ GROUPS = ["with_curl", "with_nginx", "faults", "smuggling", "with_h2", "with_chr
 def prepare():
     run("ip", "link", "set", "lo", "up")
     certificates()
-    root = WORK / "root"
+    root = WORK / "www"
     root.mkdir()
     (root / "small.txt").write_text("".join(f"line {n}\n" for n in range(200)))
     (root / "large.bin").write_bytes(b"".join(b"%09d\n" % n for n in range(1_000_000)))

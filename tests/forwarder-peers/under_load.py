@@ -95,7 +95,7 @@ def connects():
 
 def stops(forwarder):
     """Asked to stop, the server finishes what is under way, on all kinds of connections, and takes nothing else."""
-    whole = (WORK / "root/slow.bin").read_bytes()
+    whole = (WORK / "www/slow.bin").read_bytes()
     replies = {}
 
     def ask(name, *words, port):

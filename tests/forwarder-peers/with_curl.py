@@ -101,7 +101,7 @@ def uploads():
 
 def downloads():
     for path in ["/nginx/large.bin", "/nginx-h2/large.bin", "/files/large.bin", "/bad/", "/bad-h2/"]:
-        whole = (WORK / "root/large.bin").read_bytes()
+        whole = (WORK / "www/large.bin").read_bytes()
         for way in [HTTP_1, H2_KNOWN]:
             _, found = act(path, "large", way)
             check(f"10 MB of {path} {way}", expect(exit=(found.exit, 0), same=(found.body == whole, True)))
@@ -147,7 +147,7 @@ def conditions():
 
 
 def compression():
-    whole = (WORK / "root/small.txt").read_bytes()
+    whole = (WORK / "www/small.txt").read_bytes()
     for path in ["/compressed/small.txt", "/cached/small.txt"]:
         for coding in ["gzip", "br", "gzip, br"]:
             words = ["--header", f"Accept-Encoding: {coding}"]

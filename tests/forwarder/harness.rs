@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -172,6 +173,32 @@ pub fn backend(script: impl Fn(Client, usize) + Send + Sync + 'static) -> u16 {
         }
     });
     port
+}
+
+/// A backend that has a request, and answers it when it is told to.
+pub struct Held {
+    pub port: u16,
+    /// Once for each request that is there.
+    pub there: Receiver<()>,
+    pub let_go: Sender<()>,
+}
+
+/// Answers one request of each connection with `response`, when it is told to.
+pub fn held(response: &'static str) -> Held {
+    let (tell, there) = mpsc::channel();
+    let (let_go, go) = mpsc::channel();
+    let go = Mutex::new(go);
+    let port = backend(move |mut client, _| {
+        client.head();
+        tell.send(()).unwrap();
+        go.lock().unwrap().recv_timeout(GUARD).unwrap();
+        client.send(response);
+    });
+    Held {
+        port,
+        there,
+        let_go,
+    }
 }
 
 /// Answers each request, which must have no body, with `response`.

@@ -244,21 +244,17 @@ fn refusals_are_said_on_streams_too() {
 
 #[test]
 fn rfc9113_6_8_what_is_under_way_at_the_end_is_finished() {
-    let (tell, told) = mpsc::channel();
-    let (let_go, go) = mpsc::channel();
-    let go = std::sync::Mutex::new(go);
-    let port = backend(move |mut client, _| {
-        client.head();
-        tell.send(()).unwrap();
-        go.lock().unwrap().recv_timeout(GUARD).unwrap();
-        client.send(OK);
-    });
+    let Held {
+        port,
+        there,
+        let_go,
+    } = held(OK);
     let site = Site::to(port);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let mut sender = connect(site.address()).await;
         let under_way = tokio::spawn(sender.send_request(get("/")));
-        let heard = tokio::task::spawn_blocking(move || told.recv_timeout(GUARD).unwrap());
+        let heard = tokio::task::spawn_blocking(move || there.recv_timeout(GUARD).unwrap());
         heard.await.unwrap();
         let stopped = site.stop();
         // GOAWAY has come when no more requests are taken.

@@ -1,7 +1,6 @@
 //! Listeners that come and go, and the end of all of them.
 
 use std::net::TcpListener;
-use std::sync::mpsc;
 
 use crate::harness::*;
 
@@ -43,20 +42,16 @@ fn listeners_come_and_go_and_the_others_lose_nothing() {
 
 #[test]
 fn rfc9112_9_6_what_is_under_way_where_a_listener_goes_is_finished() {
-    let (tell, told) = mpsc::channel();
-    let (let_go, go) = mpsc::channel();
-    let go = std::sync::Mutex::new(go);
-    let port = backend(move |mut client, _| {
-        client.head();
-        tell.send(()).unwrap();
-        go.lock().unwrap().recv_timeout(GUARD).unwrap();
-        client.send(OK);
-    });
+    let Held {
+        port,
+        there,
+        let_go,
+    } = held(OK);
     let (a, b) = (free(), free());
     let site = Site::of(&config(&listener("a", &a, ""), "", port));
     let mut client = site.connect();
     client.send(GET);
-    told.recv_timeout(GUARD).unwrap();
+    there.recv_timeout(GUARD).unwrap();
     site.reload(&config(&listener("b", &b, ""), "", port))
         .unwrap();
     // When the thread has closed that, it has told its connections, too.
@@ -118,19 +113,15 @@ fn limits_of_a_listener_change_with_a_reload() {
 
 #[test]
 fn what_is_under_way_at_the_end_is_finished() {
-    let (tell, told) = mpsc::channel();
-    let (let_go, go) = mpsc::channel();
-    let go = std::sync::Mutex::new(go);
-    let port = backend(move |mut client, _| {
-        client.head();
-        tell.send(()).unwrap();
-        go.lock().unwrap().recv_timeout(GUARD).unwrap();
-        client.send(OK);
-    });
+    let Held {
+        port,
+        there,
+        let_go,
+    } = held(OK);
     let site = Site::of(&config(&listener("a", "127.0.0.1:0", ""), "", port));
     let (mut client, mut idle) = (site.connect(), site.connect());
     client.send(GET);
-    told.recv_timeout(GUARD).unwrap();
+    there.recv_timeout(GUARD).unwrap();
     let stopped = site.stop();
     assert!(idle.is_closed());
     let_go.send(()).unwrap();

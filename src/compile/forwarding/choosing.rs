@@ -6,11 +6,10 @@ use std::time::Duration;
 use super::{Beside, reach};
 use crate::config::forwarder::{self as written, SameSite};
 use crate::hashing::Item;
+use crate::model::routing::Balancing;
 use crate::model::{Balance, EndpointId, Family, PoolId};
 use crate::state::Pools;
-use crate::state::forwarding::{
-    Balancing, Form, Forward, HashBy, Preferences, Route, Secure, Sticky,
-};
+use crate::state::forwarding::{Form, Forward, Preferences, Route, Secure, Sticky};
 use crate::state::pools::Member;
 use crate::state::preference::Preference;
 
@@ -20,17 +19,8 @@ pub fn forward(beside: &Beside<'_>, to: Member, choosing: &written::Choosing) ->
     Forward {
         to,
         replay: replay.max().unwrap_or(0) as usize,
-        balance: choosing.balance.map(|balance| match balance {
-            written::Balancing::As(balance) => Balancing::As(balance),
-            written::Balancing::TwoChoices => Balancing::TwoChoices,
-        }),
-        hash: match &choosing.hash {
-            written::HashBy::Client => HashBy::Client,
-            written::HashBy::Host => HashBy::Host,
-            written::HashBy::Path => HashBy::Path,
-            written::HashBy::Header(name) => HashBy::Header(name.as_str().into()),
-            written::HashBy::Cookie(name) => HashBy::Cookie(name.as_str().into()),
-        },
+        balance: choosing.balance,
+        hash: choosing.hash.clone(),
         load_factor: choosing.load_factor.map(|factor| factor as f32),
         sticky: choosing
             .sticky

@@ -8,6 +8,7 @@ use crate::config::reader::{Reader, Table, Value, quoted};
 use crate::config::scalar::{boolean, choice, number, text};
 use crate::config::units::duration;
 use crate::model::Balance;
+use crate::model::routing::{Balancing, HashBy};
 
 /// What a route says of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,23 +23,6 @@ pub struct Choosing {
     pub load_factor: Option<f64>,
     /// Default: none.
     pub sticky: Option<Sticky>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Balancing {
-    As(Balance),
-    /// `"two-choices"`
-    TwoChoices,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum HashBy {
-    #[default]
-    Client,
-    Host,
-    Path,
-    Header(String),
-    Cookie(String),
 }
 
 /// `session = { cookie = "name" }`: a client's requests go where its first one went.
@@ -121,11 +105,20 @@ fn hash(reader: &mut Reader, value: &Value) -> Option<HashBy> {
     let mut table = Table::of(reader, "`hash`", value, EXPECTED)?;
     let header = table.optional(reader, "header", |r, v| token(r, v, "the name of a header"));
     let cookie = table.optional(reader, "cookie", |r, v| token(r, v, "the name of a cookie"));
+    // A mistake in one of them is told already.
+    let is_empty = ["header", "cookie"]
+        .iter()
+        .all(|key| table.key_span(key).is_none());
     table.finish(reader);
     match (header, cookie) {
-        (Some(header), None) => Some(HashBy::Header(header.to_ascii_lowercase())),
-        (None, Some(cookie)) => Some(HashBy::Cookie(cookie)),
-        (None, None) => None,
+        (Some(header), None) => Some(HashBy::Header(header.to_ascii_lowercase().into())),
+        (None, Some(cookie)) => Some(HashBy::Cookie(cookie.into())),
+        (None, None) => {
+            if is_empty {
+                reader.error(value.span(), format!("expected {EXPECTED}"), None);
+            }
+            None
+        }
         (Some(_), Some(_)) => {
             let message = "`header` and `cookie` exclude each other";
             reader.error(value.span(), message, None);

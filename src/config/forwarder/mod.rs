@@ -31,7 +31,7 @@ pub use access::{Access, Clients};
 pub use access_log::{AccessLog, LogFormat};
 pub(super) use backend::backend;
 pub use backend::{Backend, Protocol};
-pub use balance::{Balancing, Choosing, HashBy, SameSite, Secure, Sticky};
+pub use balance::{Choosing, SameSite, Secure, Sticky};
 pub use care::{Care, Circuit, Outliers};
 pub use http::Http;
 pub use listener::{Hsts, Listener, Mode, Tcp};

@@ -1,7 +1,8 @@
 //! How routes choose, and what holds endpoints and clients to their limits: each mistake once, at its place.
 
 use super::{marked, parse_text, reported};
-use crate::config::forwarder::{Balancing, HashBy, RatedBy, Secure};
+use crate::config::forwarder::{RatedBy, Secure};
+use crate::model::routing::{Balancing, HashBy};
 
 /// A configuration with these lines in the pool's `backend`, the route, and `[forwarder]`.
 fn text(backend: &str, route: &str, forwarder: &str) -> String {
@@ -37,6 +38,10 @@ fn of_a_route() {
             (
                 "load_factor = ¦1.0",
                 "1.0 is out of range (expected a factor from 1.01 to 10.0)",
+            ),
+            (
+                "hash = ¦{}",
+                "expected \"client\", \"host\", \"path\", { header = \"X-User\" } or { cookie = \"user\" }",
             ),
             (
                 "hash = ¦{ header = \"a\", cookie = \"b\" }",
@@ -131,7 +136,7 @@ fn what_is_right_is_read_whole() {
     let route = &forwarder.routes[0];
     let rendezvous = Balancing::As(crate::model::Balance::Rendezvous);
     assert_eq!(route.choosing.balance, Some(rendezvous));
-    assert_eq!(route.choosing.hash, HashBy::Cookie("user".to_owned()));
+    assert_eq!(route.choosing.hash, HashBy::Cookie("user".into()));
     let sticky = route.choosing.sticky.as_ref().expect("sessions");
     assert_eq!((&*sticky.path, sticky.secure), ("/", Secure::Never));
     assert_eq!(route.rates[0].by, RatedBy::Header("x-key".to_owned()));

@@ -2,6 +2,7 @@
 //! the same as written and as served.
 
 mod actions;
+mod choice;
 pub mod host;
 mod index;
 mod matching;
@@ -14,6 +15,7 @@ pub use actions::{
     CacheRules, Compress, Edit, ErrorPages, Files, HeaderEdits, Page, Redirect, Respond, Rewrite,
     Side, Split, Sticky,
 };
+pub use choice::{Balancing, HashBy};
 pub use index::Index;
 pub use matching::{Asked, HostPattern, Matching, PathPattern, Test, cookie_values, is_below};
 pub use media::media_type;

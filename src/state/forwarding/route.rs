@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Access, Balancing, HashBy, Rate, Sticky, Told};
+use super::{Access, Rate, Sticky, Told};
+use crate::model::routing::{Balancing, HashBy};
 use crate::model::routing::{
     CacheRules, Compress, ErrorPages, Files, HeaderEdits, Matching, Redirect, Respond, Rewrite,
     Split,
